@@ -1,0 +1,49 @@
+/* Files: whole inputs mapped read-only, outputs that appear whole or not at all, paths that stay beneath a folder. */
+#ifndef OX_FILE_H
+#define OX_FILE_H
+
+#include "base/base.h"
+
+/* An input, mapped read-only (pipes are read into memory). Kept open so that ranges can be copied by the kernel. */
+typedef struct ox_file {
+    const char *name;     /* as the user gave it, for messages; "-" is standard input */
+    const uint8_t *data;
+    uint64_t size;
+    int fd;               /* -1 when the data are in memory */
+    uint64_t dev, ino;    /* identity of the file, 0 in memory */
+    bool mapped;
+    struct ox_file *next; /* files of one model or tool are kept in a list */
+} ox_file;
+
+/* Opens PATH ("-": standard input, up to ctx->limits.file_bytes). Fails with OX_NO_INPUT, OX_IO, OX_BAD_DATA (a folder). */
+ox_file *ox_file_open(ox_ctx *ctx, const char *path);
+/* Opens LOCATION for the model in the folder of MODEL_PATH under the policy for external data: relative, never out of the
+ * folder by "..", nor by a link except where model and data link into one real folder, regular files only, never blocks.
+ * OX_POLICY, OX_NO_INPUT, OX_BAD_DATA. The text does not name the tensor: the caller adds it. */
+ox_file *ox_file_open_beneath(ox_ctx *ctx, const char *model_path, const char *location);
+void ox_file_close(ox_file *file); /* NULL is allowed */
+
+/* An output: bytes go to a temporary beside the target; ox_out_commit() makes them appear under the name. "-" is standard
+ * output. Files that are inputs are never replaced (compare with ox_out_protect). */
+typedef struct ox_out ox_out;
+ox_out *ox_out_open(ox_ctx *ctx, const char *path);
+/* Refuses (OX_CANT_CREATE) when the target is the same file as an input, by name, link or spelling. */
+int ox_out_protect(ox_out *out, const ox_file *input);
+int ox_out_write(ox_out *out, const void *data, size_t size);
+/* Copies a range of an input without bringing it through our memory where the kernel can do that. */
+int ox_out_copy(ox_out *out, const ox_file *from, uint64_t offset, uint64_t size);
+int ox_out_zeros(ox_out *out, uint64_t size);
+uint64_t ox_out_position(const ox_out *out);
+/* Several outputs appear together by committing data first, the model last. fsync, rename, fsync of the folder. */
+int ox_out_commit(ox_out *out);
+/* Removes the temporary; the target stays as it was. Frees OUT; also to be called after a commit. NULL is allowed. */
+void ox_out_close(ox_out *out);
+/* Unlinks every temporary of the process; only async-signal-safe calls. For handlers of SIGINT, SIGTERM, SIGHUP. */
+void ox_out_abandon_all(void);
+
+/* Reads a small text file (pipeline, rules, text model) of at most MAX bytes into ARENA, NUL-terminated. */
+int ox_read_text(ox_ctx *ctx, ox_arena *arena, const char *path, size_t max, int too_big_code, char **text, size_t *len);
+/* Writes TEXT to PATH as a whole ("-": standard output). */
+int ox_write_text(ox_ctx *ctx, const char *path, const char *text, size_t len);
+
+#endif

@@ -1,0 +1,66 @@
+/* The frame: running graphs. Plan then run; first form: order and lifetimes are planned, memory comes from the allocator. */
+#ifndef OX_EXEC_H
+#define OX_EXEC_H
+
+#include "op/op.h"
+
+typedef struct ox_frame ox_frame;
+
+/* Plans a model for running. The model must stay unchanged while the frame lives. Functions are inlined in a copy. -1/NULL with
+ * OX_UNAVAILABLE and the names of operators without a kernel. */
+ox_frame *ox_frame_new(ox_model *m);
+void ox_frame_free(ox_frame *f);
+/* Runs once. in[i] belongs to graph input i (NULL: its initializer); out[i] receives a reference for output i. Budget: ctx->limits.memory. */
+int ox_frame_run(ox_frame *f, ox_rt *const *in, ox_rt **out);
+/* Called after each node of the main graph and bodies, for profiles and statistics: outputs in out[]. May be NULL. */
+typedef void (*ox_frame_hook)(void *user, const ox_node *n, ox_rt *const *in, ox_rt *const *out, double seconds);
+void ox_frame_set_hook(ox_frame *f, ox_frame_hook hook, void *user);
+/* A run that takes longer than this many seconds ends with OX_UNAVAILABLE ("time budget"); 0: no limit. */
+void ox_frame_set_deadline(ox_frame *f, double seconds);
+/* NULL when every operator of the model has a kernel, else the name of the first that has none ("domain::Op"). */
+const char *ox_missing_kernel(ox_model *m, ox_arena *arena);
+
+/* ---- inputs made from a seed ---- */
+typedef struct ox_dim_binding { ox_sym name; int64_t value; } ox_dim_binding;
+typedef struct ox_inputs_options {
+    uint64_t seed;
+    int sample;                        /* 0, 1, 2...: each draws other values and, for unbound symbols, other sizes */
+    const ox_dim_binding *dims;
+    size_t n_dims;
+} ox_inputs_options;
+/* Values for every input of the main graph that has no initializer (others stay NULL) : floats with negatives, integers that fit where
+ * they index (limits are found by looking at what the input feeds), masks of ones; equal names of dims get equal sizes. in has n_inputs entries. */
+int ox_make_inputs(ox_model *m, const ox_inputs_options *o, ox_rt **in);
+
+/* ---- comparing ---- */
+typedef struct ox_tolerance { double rtol, atol; bool atol_of_magnitude; /* atol is a part of the largest |want| of the tensor */ } ox_tolerance;
+typedef struct ox_difference {
+    bool same;
+    double max_abs, max_rel;  /* worst |got-want|, and as a part of the tensor's magnitude */
+    double sqnr;              /* dB; HUGE_VAL when equal */
+    char text[512];           /* what differs first: structure, shape, type, or index with both values; "" when same */
+} ox_difference;
+/* |got - want| <= atol + rtol * |want|; NaN equals NaN, inf equals the same inf, integers, bools and strings exactly. */
+void ox_compare(const ox_rt *want, const ox_rt *got, const ox_tolerance *tol, ox_difference *d);
+
+/* ---- two models on the same inputs ---- */
+typedef struct ox_verify_options {
+    int samples;
+    uint64_t seed;
+    ox_tolerance tol;
+    double seconds;           /* time budget, 0: none */
+    const ox_dim_binding *dims;
+    size_t n_dims;
+} ox_verify_options;
+typedef enum ox_verdict { OX_V_SAME, OX_V_DIFFERENT, OX_V_UNKNOWN } ox_verdict;
+typedef struct ox_verify_result {
+    ox_verdict verdict;
+    int samples_run;
+    ox_difference worst;
+    ox_sym output;            /* of the worst difference */
+    char why[512];            /* UNKNOWN: the operator that cannot be run, a budget ...; DIFFERENT: as a sentence */
+} ox_verify_result;
+/* Inputs are matched by name. Samples on which the reference itself fails to run are replaced by others (bounded) and said so. */
+int ox_verify_models(ox_model *want, ox_model *got, const ox_verify_options *o, ox_verify_result *r);
+
+#endif
