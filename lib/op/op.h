@@ -37,17 +37,20 @@ typedef int (*ox_lift_fn)(ox_call *c);
 struct ox_op {
     const char *name;
     int since;             /* version of the domain from which this row holds */
-    const char *signature; /* grammar in signature.c, e.g. "<axis: int = -1>(T input, int64? axes) => (T output) T: float|double" */
+    const char *signature; /* grammar in signature.c, e.g. "<axis: int = -1, to: int, x: ints?>(T input, int64? axes, T... more) => (T output) T: floats|bfloat16" */
     uint32_t flags;        /* of the newest row; older rows may leave it 0 and get it from there */
     ox_infer_fn infer;     /* newest row only (copied to older ones by the table) */
     ox_kernel_fn kernel;   /* newest row only */
     ox_lift_fn lift;       /* older rows whose form differs from the next row's */
 };
 
+/* One row, as in OP("Relu", 14, "(T X) => (T Y) T: floats", .infer = ox_infer_same, .kernel = run_relu). */
+#define OP(name_, since_, ...) {.name = name_, .since = since_, .signature = __VA_ARGS__}
 /* A family file defines one or more of these; families.def lists them. */
 typedef struct ox_family { const char *domain; const ox_op *rows; size_t n; } ox_family;
 #define OX_FAMILY(id, domain_, ...)                                                                          \
     static const ox_op id##_rows[] = {__VA_ARGS__};                                                          \
+    extern const ox_family ox_family_##id;                                                                   \
     const ox_family ox_family_##id = {domain_, id##_rows, sizeof id##_rows / sizeof id##_rows[0]}
 
 /* ---- the table ---- */
@@ -65,7 +68,11 @@ ox_node *ox_node_make(ox_graph *g, ox_node *before, const char *op_type, uint32_
 /* May be computed once, merged with an equal one, dropped when unused: known, not random, not stateful, bodies pure too. */
 bool ox_node_pure(const ox_node *n);
 
-/* ---- signatures, parsed on first use ---- */
+/* ---- signatures, parsed on first use ----
+ * Attributes: "name: type" is required, "name: type?" optional, "name: type = value" has a default. Formals: "T name", "T? name" optional,
+ * "T... name" variadic of one type, "T..~ name" variadic of several types, a number behind it is the least count when it is not 1. After
+ * the outputs: type variables, sets joined by "|". Names of sets: ints (int8..uint64), floats (float16, float, double), numbers (both),
+ * any (numbers, bool, string, complex64, complex128), complex, fp8 (the four float8), int4s, int2s; "seq(...)", "optional(...)" around a set. */
 typedef struct ox_formal {
     const char *name;
     const char *type;       /* "T", "tensor(int64)", "seq(T)" ... */
@@ -185,13 +192,13 @@ struct ox_run {
     int (*run_body)(ox_run *r, ox_graph *body, ox_rt **in, int n_in, ox_rt **out, int n_out);
     void *frame;
 };
-const ox_tensor *ox_in(const ox_run *r, int i);           /* NULL when absent */
-const ox_rt *ox_in_rt(const ox_run *r, int i);
+const ox_tensor *ox_input(const ox_run *r, int i);        /* NULL when absent or no tensor */
+const ox_rt *ox_input_rt(const ox_run *r, int i);
 static inline bool ox_want(const ox_run *r, int i) { return i < r->call->n_out; } /* output asked for (a position within n_out) */
 /* A tensor for output i (uninitialized payload, strings empty); NULL after ox_fail. */
-ox_tensor *ox_out(ox_run *r, int i, ox_dtype dtype, int rank, const int64_t *dims);
-int ox_out_share(ox_run *r, int i, const ox_tensor *in, int rank, const int64_t *dims); /* output = the input's payload under dims */
-int ox_out_rt(ox_run *r, int i, ox_rt *v);                /* takes the reference; NULL: -1 */
+ox_tensor *ox_output(ox_run *r, int i, ox_dtype dtype, int rank, const int64_t *dims);
+int ox_output_share(ox_run *r, int i, const ox_tensor *in, int rank, const int64_t *dims); /* output = the input's payload under dims */
+int ox_output_rt(ox_run *r, int i, ox_rt *v);                /* takes the reference; NULL: -1 */
 void *ox_scratch(ox_run *r, uint64_t bytes);              /* until the kernel returns; 64-aligned; NULL after ox_fail */
 /* All elements of an integer input; NULL (after ox_fail) when it is not one. n may be NULL. */
 const int64_t *ox_run_ints(ox_run *r, int i, int64_t *n);

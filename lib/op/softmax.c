@@ -1,0 +1,26 @@
+/* Softmax and relatives: normalised over an axis. */
+#include "op/op.h"
+
+OX_FAMILY(softmax, "",
+    OP("Softmax", 13,
+       "<axis: int = -1>(T input) => (T output) T: floats|bfloat16"),
+    OP("Softmax", 11,
+       "<axis: int = 1>(T input) => (T output) T: floats"),
+    OP("Softmax", 1,
+       "<axis: int = 1>(T input) => (T output) T: floats"),
+    OP("LogSoftmax", 13,
+       "<axis: int = -1>(T input) => (T output) T: floats|bfloat16"),
+    OP("LogSoftmax", 11,
+       "<axis: int = 1>(T input) => (T output) T: floats"),
+    OP("LogSoftmax", 1,
+       "<axis: int = 1>(T input) => (T output) T: floats"),
+    OP("Hardmax", 13,
+       "<axis: int = -1>(T input) => (T output) T: floats|bfloat16"),
+    OP("Hardmax", 11,
+       "<axis: int = 1>(T input) => (T output) T: floats"),
+    OP("Hardmax", 1,
+       "<axis: int = 1>(T input) => (T output) T: floats"),
+    OP("LpNormalization", 22,
+       "<axis: int = -1, p: int = 2>(T input) => (T output) T: floats|bfloat16"),
+    OP("LpNormalization", 1,
+       "<axis: int = -1, p: int = 2>(T input) => (T output) T: floats"));
