@@ -37,7 +37,7 @@ struct ox_pass_run {
     ox_arena *arena;              /* scratch, reset after the pass */
     const struct ox_option_value *values;
     struct ox_driver *driver;
-    const struct ox_ruleset *rules; /* of a rule-set pass */
+    const char *without;          /* comma-separated names of rules to leave out; NULL: none */
 };
 int64_t ox_option_int(const ox_pass_run *r, const char *name);
 double ox_option_double(const ox_pass_run *r, const char *name);
@@ -74,6 +74,7 @@ ox_pipeline *ox_pipeline_from_names(ox_ctx *ctx, const char *names);
 ox_pipeline *ox_pipeline_profile(ox_ctx *ctx, const char *name);
 int ox_each_profile(int (*fn)(const char *name, const char *doc, const char *text, void *user), void *user);
 bool ox_pipeline_is_empty(const ox_pipeline *p);
+bool ox_pipeline_verify_off(const ox_pipeline *p);            /* it says `verify: false` */
 
 typedef struct ox_pass_stat { const char *name; int changes; int runs; double seconds; } ox_pass_stat;
 typedef struct ox_pipeline_options {
@@ -82,6 +83,7 @@ typedef struct ox_pipeline_options {
     const char *without;        /* comma-separated names of passes and rules to leave out; may be NULL */
     int64_t stop_after;         /* run only the first N pass applications that change something; -1: all (bisection) */
     void (*after_pass)(void *user, const char *pass, int changes, ox_model *m); /* --print-after; may be NULL */
+    void (*on_note)(void *user, const char *pass, const char *text);            /* what passes say of their work; may be NULL */
     void *user;
 } ox_pipeline_options;
 typedef struct ox_pipeline_result {
@@ -92,6 +94,7 @@ typedef struct ox_pipeline_result {
     ox_verify_options verify;              /* of the pipeline's `verify:` with defaults filled in */
     bool verify_off;
 } ox_pipeline_result;
+/* Number of changes, or -1. o may be NULL. */
 int ox_pipeline_run(const ox_pipeline *p, ox_model *m, const ox_pipeline_options *o, ox_pipeline_result *result);
 
 /* Nearest known name by edit distance, for messages; NULL when nothing is near. */

@@ -48,12 +48,12 @@ typedef struct ox_limits {
     uint64_t file_bytes;     /* bytes of one protobuf file: 2^31-1, the limit of every protobuf runtime... */
     uint32_t depth;          /* nested messages on the wire: 100 */
     uint32_t graph_depth;    /* nested bodies, nested types: 32 */
-    uint64_t messages;       /* messages in one file */
+    uint64_t messages;       /* messages in one file: 2,000,000; models of 100,000 nodes have about one million */
     uint32_t rank;           /* dimensions of a tensor: 64 */
     uint32_t functions;      /* local functions: 10,000 */
     uint32_t call_depth;     /* nested calls of local functions: 100 */
     uint64_t inlined_nodes;  /* nodes that inlining may make: 1,000,000 */
-    uint64_t memory;         /* bytes of payloads alive in a run; 0: as much as the system gives */
+    uint64_t memory;         /* bytes of payloads alive; 0: what the machine or the control group has */
 } ox_limits;
 
 struct ox_ctx {
@@ -69,6 +69,7 @@ struct ox_ctx {
     struct ox_exprs *exprs;  /* dimension expressions, owned by ir/expr.c */
     struct ox_optable *ops;  /* operator table, owned by op/table.c */
     void *guard;             /* innermost ox_protect() */
+    struct ox_memory *memory; /* what is allocated, owned by base/memory.c */
 };
 
 enum { OX_ERROR_MAX = 16384 };
@@ -105,7 +106,8 @@ size_t ox_arena_bytes(const ox_arena *arena);  /* bytes held from the system */
 
 /* malloc that can be made to fail by tests (OX_FAIL_ALLOC=n fails the n-th); every allocation of the library is one of these. */
 void *ox_payload_alloc(ox_ctx *ctx, size_t size); /* 64-byte aligned, not zeroed; NULL after ox_fail(OX_NO_MEMORY) */
-void ox_payload_free(void *data);
+void ox_payload_free(void *data); /* NULL is allowed */
+uint64_t ox_payload_bytes(const ox_ctx *ctx); /* alive now; what is still alive in ox_ctx_free() is freed there */
 
 /* ---- interned strings ---- */
 ox_sym ox_intern(ox_ctx *ctx, const char *text);               /* NULL gives NULL */
@@ -167,6 +169,9 @@ int ox_double_text(char *buf, double v);
 /* Locale-independent strtod on len bytes; false when the text is not wholly a number. */
 bool ox_parse_double(const char *text, size_t len, double *out);
 bool ox_parse_int(const char *text, size_t len, int64_t *out);
+
+/* Bytes at the start of TEXT that are valid UTF-8 (no surrogates, nothing over-long); LEN when all are. */
+size_t ox_utf8_prefix(const char *text, size_t len);
 
 /* The number of threads a parallel loop may use now: ctx->threads, or the CPUs of the affinity mask and cgroup. */
 int ox_thread_count(const ox_ctx *ctx);

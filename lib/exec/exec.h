@@ -1,4 +1,9 @@
-/* The frame: running graphs. Plan then run; first form: order and lifetimes are planned, memory comes from the allocator. */
+/* The frame: running graphs, and what goes with it.
+ *
+ * plan.c, frame.c   plan then run; order and lifetimes are planned, memory comes from the allocator
+ * limits.c          what integer inputs of a model may be; inputs.c: inputs from a seed
+ * compare.c         values against values; verify.c: models against models
+ * npy.c, npz.c      arrays in numpy's files */
 #ifndef OX_EXEC_H
 #define OX_EXEC_H
 
@@ -62,5 +67,21 @@ typedef struct ox_verify_result {
 } ox_verify_result;
 /* Inputs are matched by name. Samples on which the reference itself fails to run are replaced by others (bounded) and said so. */
 int ox_verify_models(ox_model *want, ox_model *got, const ox_verify_options *o, ox_verify_result *r);
+
+/* ---- arrays in .npy and .npz files ----
+ * Errors are OX_BAD_DATA and name the archive and the array. Objects (pickles) are refused. Strings become string tensors; bfloat16 is
+ * numpy's V2; types that numpy lacks are written as the integers that hold them, 4 and 2 bits as int8 or uint8. */
+ox_tensor *ox_npy_read(ox_ctx *ctx, const char *path);
+int ox_npy_write(ox_ctx *ctx, const char *path, const ox_tensor *t);
+typedef struct ox_npz ox_npz;
+ox_npz *ox_npz_open(ox_ctx *ctx, const char *path); /* names are checked here, contents when read */
+void ox_npz_close(ox_npz *z);                       /* NULL is allowed */
+size_t ox_npz_count(const ox_npz *z);
+const char *ox_npz_name(const ox_npz *z, size_t i); /* without ".npy" */
+ox_tensor *ox_npz_read(ox_npz *z, size_t i);
+ox_tensor *ox_npz_find(ox_npz *z, const char *name); /* NULL after ox_fail when not there */
+typedef struct ox_array { const char *name; const ox_tensor *t; } ox_array;
+/* Stored, in the order given, dates of 1980: the same arrays give the same bytes. */
+int ox_npz_write(ox_ctx *ctx, const char *path, const ox_array *arrays, size_t n);
 
 #endif

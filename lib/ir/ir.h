@@ -50,8 +50,8 @@ bool ox_dtype_bytes(ox_dtype t, int64_t count, uint64_t *bytes);
 
 /* One element as a number, for any numeric type; packed types by element index. Complex: the real part. */
 double ox_load_double(ox_dtype t, const void *data, int64_t index);
-int64_t ox_load_int(ox_dtype t, const void *data, int64_t index);          /* floats truncate, out of range saturates */
-void ox_store_double(ox_dtype t, void *data, int64_t index, double v);     /* rounds once, to nearest even; float8 saturates */
+int64_t ox_load_int(ox_dtype t, const void *data, int64_t index);          /* floats truncate, out of range saturates; uint64: its bits */
+void ox_store_double(ox_dtype t, void *data, int64_t index, double v);     /* rounds once, to nearest even; float8 and integers saturate */
 void ox_store_int(ox_dtype t, void *data, int64_t index, int64_t v);       /* wraps, as C conversions do */
 /* Bulk: count elements to and from arrays of double. */
 void ox_load_doubles(ox_dtype t, const void *data, int64_t count, double *out);
@@ -63,7 +63,11 @@ float ox_bf16_to_float(uint16_t h);
 uint16_t ox_float_to_bf16(float f);
 /* float8 of any of the four kinds and e8m0; `saturate` as in Cast. Codes by ONNX's tables (onnx docs, "Float stored in 8 bits"). */
 float ox_fp8_to_float(ox_dtype t, uint8_t code);
-uint8_t ox_float_to_fp8(ox_dtype t, float f, bool saturate);
+uint8_t ox_float_to_fp8(ox_dtype t, float f, bool saturate);   /* e8m0: to nearest */
+uint8_t ox_double_to_fp8(ox_dtype t, double v, bool saturate); /* the same, rounded once */
+/* Rounding to float8e8m0, Cast's round_mode: away from zero (its default), towards zero, to nearest (ties up). */
+typedef enum ox_round { OX_ROUND_UP, OX_ROUND_DOWN, OX_ROUND_NEAREST } ox_round;
+uint8_t ox_double_to_e8m0(double v, ox_round round, bool saturate);
 
 /* ------------------------------------------------------------------------------------------------ dimensions */
 
@@ -116,6 +120,7 @@ struct ox_type {
 };
 
 ox_type *ox_type_tensor(ox_arena *arena, ox_dtype dtype, int rank, const ox_dim *dims); /* dims copied; NULL dims: all unknown */
+const ox_type *ox_type_of_tensor(ox_arena *arena, const ox_tensor *t);
 ox_type *ox_type_of(ox_arena *arena, ox_kind kind, const ox_type *elem);                /* sequence, optional */
 bool ox_type_equal(const ox_type *a, const ox_type *b);       /* an unknown dim equals an unknown dim here */
 /* What both say together (the stronger of each fact): for declared against inferred. When they contradict each other, the
@@ -284,6 +289,8 @@ struct ox_function {
     const void *origin;
 };
 
+enum { OX_STRIP_DOCS = 1, OX_STRIP_METADATA = 2, OX_STRIP_NODE_NAMES = 4 }; /* left out when the model is written */
+
 struct ox_model {
     ox_ctx *ctx;
     ox_arena *arena;
@@ -293,29 +300,45 @@ struct ox_model {
     ox_graph *graph;
     ox_function **functions;
     size_t n_functions, cap_functions;
+    void *function_index;   /* private to op/table.c: functions by name; set to NULL where functions are renamed or replaced */
     ox_file *files;         /* every file the model was read from: the model first, then data files */
     const char *path;       /* of the model, NULL when it did not come from a file */
     const void *origin;     /* ModelProto */
+    unsigned strip;         /* of OX_STRIP_*: what export leaves out */
     bool changed;           /* set by every edit below; an unchanged model is written as the bytes it was read from */
     ox_tensor **tensors;    /* tensors owned by the model: unref at close */
     size_t n_tensors, cap_tensors;
+    void *source;           /* what the model was read from (a message, which owns `files`); not read here */
+    void (*free_source)(void *source); /* called last by ox_model_free(), when set */
+    /* set by who imports, because the operator table stands above the IR: */
+    void (*resolve)(ox_node *n);  /* finds op and callee of a node made here; NULL: left open */
+    const ox_op *(*row_at)(ox_ctx *ctx, const ox_node *n, int64_t version); /* row of the node's operator at a version; NULL: unknown */
     ox_map names;           /* every name in use in the model, of values; for ox_fresh_name() */
-    uint64_t name_counter;
+    /* Set by lib/op when it first resolves a node: the row of an operator at the opset of a graph. For nodes that the IR makes itself
+     * (Identity of ox_settle_names) and to see whether inlining keeps a meaning. NULL: such nodes stay without a row. */
+    const ox_op *(*op_row)(const ox_graph *g, ox_sym domain, ox_sym op_type);
+    ox_map stems;           /* private to names.c */
+    bool run_only;          /* a copy for running, never written: inlining may mix opsets, because nodes keep their `op` */
+    uint64_t inlined;       /* nodes made by inlining so far, against limits.inlined_nodes */
 };
 
 ox_model *ox_model_new(ox_ctx *ctx, int64_t ir_version); /* with an empty main graph */
 void ox_model_free(ox_model *m);                         /* NULL is allowed */
 ox_tensor *ox_model_own(ox_model *m, ox_tensor *t);      /* takes over the caller's reference; returns t */
+/* Gives back tensors that nothing of the model uses any more. Between passes: their scratch must hold no tensors of the model. */
+void ox_model_release_unused(ox_model *m);
 int64_t ox_model_opset(const ox_model *m, const ox_graph *g, ox_sym domain); /* 0 when not imported; functions have their own */
 void ox_model_import(ox_model *m, ox_sym domain, int64_t version);           /* adds or raises */
 
 ox_graph *ox_graph_new(ox_model *m, ox_graph *outer, ox_node *owner);
 ox_value *ox_graph_add_input(ox_graph *g, ox_sym name, const ox_type *type);
-void ox_graph_add_output(ox_graph *g, ox_value *v, ox_sym name);
+void ox_graph_add_output(ox_graph *g, ox_value *v, ox_sym name); /* name NULL (bodies): the value's name when written */
 void ox_graph_remove_input(ox_graph *g, size_t i);  /* must have no use */
 void ox_graph_remove_output(ox_graph *g, size_t i);
 /* A new initializer; the model takes over the reference to `data`. name NULL: made when written. */
 ox_value *ox_graph_add_init(ox_graph *g, ox_sym name, ox_tensor *data);
+/* Makes a value without def (an input, or one not linked anywhere yet) an initializer; takes over the reference to `data`. */
+void ox_graph_set_default(ox_value *v, ox_tensor *data, ox_sparse *sparse);
 void ox_graph_remove_init(ox_value *v);             /* must have no use and be no input, else only its data go */
 
 /* A new node before `before` (NULL: at the end), with n_in operands (entries may be NULL) and n_out new nameless values. op and
@@ -325,6 +348,7 @@ void ox_node_remove(ox_node *n);                    /* its outputs must have no 
 void ox_node_move(ox_node *n, ox_node *before);     /* within or between graphs of one model; NULL: cannot say the graph, use ox_node_append */
 void ox_node_append(ox_graph *g, ox_node *n);
 void ox_node_set_input(ox_node *n, uint32_t i, ox_value *v);
+void ox_node_add_input(ox_node *n, ox_value *v);    /* at the end */
 void ox_node_set_inputs(ox_node *n, uint32_t n_in, ox_value *const *in);
 void ox_node_set_n_out(ox_node *n, uint32_t n_out); /* new ones are nameless values; dropped ones must have no uses */
 static inline ox_value *ox_node_in(const ox_node *n, uint32_t i) { return i < n->n_in ? n->in[i].v : NULL; }

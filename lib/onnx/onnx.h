@@ -1,6 +1,6 @@
 /* ONNX files: binary and text, to and from the model in memory. Only this folder sees protobuf-c.
  *
- *   file --scan.c--> skeleton + payload views --protobuf-c--> message --import.c--> ox_model
+ *   file --wire.c--> message, payloads as views --import.c--> ox_model
  *   text --parse.c--> message                                ox_model --export.c--> message --write.c--> file
  *                                                            message --print.c--> text
  *
@@ -28,7 +28,7 @@ int ox_message_print(const ox_message *msg, const ox_print_options *o, ox_text *
 
 /* The model of a message: scopes, names, arity, attributes, types, tensors, external data are checked (OX_BAD_DATA, OX_POLICY ...).
  * Nodes out of order are sorted (with a warning). The message must live as long as the model. */
-ox_model *ox_model_import(ox_ctx *ctx, ox_message *msg);
+ox_model *ox_model_from_message(ox_ctx *ctx, ox_message *msg);
 /* Both steps; the model owns the message. */
 ox_model *ox_model_open(ox_ctx *ctx, const char *path);
 ox_model *ox_model_parse(ox_ctx *ctx, const char *text, size_t len, const char *file_name);

@@ -95,6 +95,8 @@ int ox_signature_input(const ox_signature *s, const char *name);   /* index or -
 const ox_formal_attr *ox_signature_attr(const ox_signature *s, const char *name);
 /* Checks a node against its row: arity, required inputs, attributes known, present, of the right type. -1 with OX_BAD_DATA. */
 int ox_check_node(const ox_node *n);
+/* Puts "node 'x' (Conv): " (without a name: the name of its first output) before the text of the recorded error; returns -1. */
+int ox_fail_in_node(ox_ctx *ctx, const ox_node *n);
 
 /* ---- calls: a node lifted to the newest form ---- */
 typedef struct ox_arg {
@@ -120,6 +122,7 @@ struct ox_call {
     /* When an inference driver runs: how to infer a body (types of its inputs are set by the rule first). */
     int (*infer_body)(ox_call *c, ox_graph *body);
     void *driver;
+    bool failed; /* private: a lift found no memory for a tensor */
 };
 /* Fills *c for a node; -1 after ox_fail (a lift refused). Node must have an op row. ox_call_done() releases made tensors. */
 int ox_call_init(ox_call *c, ox_ctx *ctx, ox_arena *arena, const ox_node *n);
@@ -143,6 +146,7 @@ void ox_lift_drop(ox_call *c, const char *name);
 void ox_lift_set_input(ox_call *c, int i, ox_tensor *t);                 /* takes the reference; fills absent ones between */
 /* The step most operators need: attribute `name` (ints, int or float(s)) becomes constant input i (int64[n], scalars of dtype). */
 void ox_lift_ints_to_input(ox_call *c, const char *name, int i);
+int ox_lift_consumed_inputs(ox_call *c); /* the step of many operators at 6: that attribute goes */
 
 /* ---- for shape rules ---- */
 static inline bool ox_arg_given(const ox_call *c, int i) { return i < c->n_in && (c->in[i].v || c->in[i].t); }
@@ -158,8 +162,10 @@ const int64_t *ox_in_ints(const ox_call *c, int i, int64_t *n);
 void ox_out_type(ox_call *c, int i, const ox_type *t);
 void ox_out_tensor(ox_call *c, int i, ox_dtype dtype, int rank, const ox_dim *dims); /* rank -1: unknown; dims copied */
 void ox_out_elems(ox_call *c, int i, int64_t n, const ox_dim *elems);   /* copied */
+/* Element type of output i as the signature ties it to types of inputs; OX_UNDEFINED when that says nothing. */
+ox_dtype ox_out_dtype(const ox_call *c, int i);
 int ox_infer_same(ox_call *c);       /* every output: type of input 0 */
-int ox_infer_elementwise(ox_call *c); /* output 0: dtype of input 0, shape by broadcasting all inputs */
+int ox_infer_elementwise(ox_call *c); /* output 0: dtype by ox_out_dtype(), shape by broadcasting all inputs */
 int ox_infer_compare(ox_call *c);    /* the same with dtype bool */
 /* Multidirectional broadcast of two shapes; unknown where not provable. -1 after ox_fail when they cannot broadcast. */
 int ox_broadcast_dims(ox_call *c, int ra, const ox_dim *a, int rb, const ox_dim *b, int *rank, ox_dim **dims);
@@ -191,7 +197,11 @@ struct ox_run {
     /* runs a body of the node: captures are bound by the frame */
     int (*run_body)(ox_run *r, ox_graph *body, ox_rt **in, int n_in, ox_rt **out, int n_out);
     void *frame;
+    void *scratch;       /* private to run.c: NULL at the start */
 };
+/* Calls the kernel of r->call->op. In any case scratch is released; after a failure no output is left and -1 is returned. Kernels
+ * are never called another way. */
+int ox_run_kernel(ox_run *r);
 const ox_tensor *ox_input(const ox_run *r, int i);        /* NULL when absent or no tensor */
 const ox_rt *ox_input_rt(const ox_run *r, int i);
 static inline bool ox_want(const ox_run *r, int i) { return i < r->call->n_out; } /* output asked for (a position within n_out) */

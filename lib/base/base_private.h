@@ -1,0 +1,35 @@
+/* What the files of lib/base share. Not for others. */
+#ifndef OX_BASE_PRIVATE_H
+#define OX_BASE_PRIVATE_H
+
+#include "base/base.h"
+
+/* ---- base.c */
+/* Records OX_NO_MEMORY and goes back to the innermost ox_protect(). */
+_Noreturn void ox_out_of_memory(ox_ctx *ctx, size_t size);
+
+/* ---- memory.c */
+int ox_memory_new(ox_ctx *ctx);
+void ox_memory_free(ox_ctx *ctx);
+/* Counts one allocation; false when a test wants this one to fail. */
+bool ox_may_alloc(ox_ctx *ctx);
+/* The payload owns more than memory: destroy(data) is called when it is still alive as the context goes. */
+void ox_payload_on_abandon(void *data, void (*destroy)(void *data));
+/* Chunks of an arena, zeroed; part of what ox_memory_free() frees. */
+ox_arena **ox_memory_arenas(ox_ctx *ctx);
+void ox_arena_release(ox_arena *arena);
+int *ox_memory_threads(const ox_ctx *ctx);
+
+/* ---- threads.c */
+int ox_count_cpus(void);
+/* First line of a small file of /proc or /sys; false when it cannot be read. */
+bool ox_read_line(const char *path, char *buf, size_t size);
+/* The folder of this process's control group for a controller of version 1 ("cpu", "memory") or, with NULL, of version 2. */
+bool ox_cgroup_folder(const char *controller, char *buf, size_t size);
+
+/* ---- file.c */
+/* Resolution beneath a folder without openat2: returns an O_PATH descriptor or -1 with errno (EXDEV: it leads out). The name of the
+ * last component and its folder come back for the real open. */
+int ox_walk_beneath(int dir, const char *location, int *parent, char name[256]);
+
+#endif

@@ -1,0 +1,152 @@
+/* Who owns memory: payloads and arenas are known to the context, so that nothing leaks when a longjmp passes over its owner.
+ *
+ * A payload has a header in front, in a list under a lock because parallel loops may allocate. The sum of the sizes alive is held
+ * below limits.memory; without a limit, below what the machine or the control group has, because a system that overcommits
+ * kills a process instead of refusing. OX_FAIL_ALLOC=n in the environment makes the n-th allocation fail (tests). */
+#include "base/base.h"
+#include "base/base_private.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { ALIGN = 64 };
+
+typedef struct header {
+    struct header *prev, *next;
+    ox_ctx *ctx;
+    uint64_t size;
+    void (*destroy)(void *data);
+} header;
+_Static_assert(sizeof(header) <= ALIGN, "the header fits in front of the data");
+
+struct ox_memory {
+    pthread_mutex_t lock;
+    header payloads; /* ring */
+    uint64_t alive;  /* bytes */
+    uint64_t system; /* bytes that the machine has for us */
+    uint64_t allocs, fail_at;
+    ox_arena *arenas;
+    int threads;
+};
+
+/* Seven eighths of the least of physical memory and the control groups' limits. */
+static uint64_t system_memory(void) {
+    long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
+    uint64_t all = pages > 0 && page > 0 ? (uint64_t)pages * (uint64_t)page : UINT64_MAX / 2;
+    static const char *const files[][2] = {{NULL, "memory.max"}, {"memory", "memory.limit_in_bytes"}};
+    for (int v = 0; v < 2; v++) {
+        char folder[4096], path[4200], line[64];
+        if (!ox_cgroup_folder(files[v][0], folder, sizeof folder)) continue;
+        for (char *slash; (slash = strrchr(folder, '/')); *slash = 0) {
+            snprintf(path, sizeof path, "%s/%s", folder, files[v][1]);
+            uint64_t n;
+            if (ox_read_line(path, line, sizeof line) && sscanf(line, "%" SCNu64, &n) == 1 && n < all) all = n;
+        }
+    }
+    return all / 8 * 7;
+}
+
+int ox_memory_new(ox_ctx *ctx) {
+    struct ox_memory *m = calloc(1, sizeof *m);
+    if (!m) return -1;
+    pthread_mutex_init(&m->lock, NULL);
+    m->payloads.prev = m->payloads.next = &m->payloads;
+    const char *fail = getenv("OX_FAIL_ALLOC");
+    if (fail) m->fail_at = strtoull(fail, NULL, 10);
+    ctx->memory = m;
+    return 0;
+}
+
+void ox_memory_free(ox_ctx *ctx) {
+    struct ox_memory *m = ctx->memory;
+    if (!m) return;
+    while (m->payloads.next != &m->payloads) {
+        header *h = m->payloads.next;
+        void *data = (char *)h + ALIGN;
+        if (h->destroy)
+            h->destroy(data); /* frees it */
+        else
+            ox_payload_free(data);
+    }
+    while (m->arenas) ox_arena_free(m->arenas);
+    pthread_mutex_destroy(&m->lock);
+    free(m);
+    ctx->memory = NULL;
+}
+
+bool ox_may_alloc(ox_ctx *ctx) {
+    struct ox_memory *m = ctx->memory;
+    if (!m->fail_at) return true;
+    return __atomic_add_fetch(&m->allocs, 1, __ATOMIC_RELAXED) != m->fail_at;
+}
+
+ox_arena **ox_memory_arenas(ox_ctx *ctx) { return &ctx->memory->arenas; }
+int *ox_memory_threads(const ox_ctx *ctx) { return &ctx->memory->threads; }
+
+/* Adds to what is alive; false when that would pass the limit. */
+static bool reserve(ox_ctx *ctx, uint64_t size, uint64_t *limit) {
+    struct ox_memory *m = ctx->memory;
+    if (!ctx->limits.memory && !m->system && size > 1 << 20) m->system = system_memory();
+    *limit = ctx->limits.memory ? ctx->limits.memory : m->system ? m->system : UINT64_MAX;
+    if (size > *limit || m->alive > *limit - size) return false;
+    m->alive += size;
+    return true;
+}
+
+void *ox_payload_alloc(ox_ctx *ctx, size_t size) {
+    struct ox_memory *m = ctx->memory;
+    uint64_t limit = 0;
+    if (size > SIZE_MAX - 4 * ALIGN || !ox_may_alloc(ctx)) {
+        ox_fail(ctx, OX_NO_MEMORY, "out of memory: %zu bytes wanted", size);
+        return NULL;
+    }
+    pthread_mutex_lock(&m->lock);
+    bool fits = reserve(ctx, size, &limit);
+    uint64_t alive = m->alive;
+    pthread_mutex_unlock(&m->lock);
+    if (!fits) {
+        ox_fail(ctx, OX_NO_MEMORY, "memory limit: %zu bytes wanted, %" PRIu64 " in use, %s %" PRIu64, size, alive,
+                ctx->limits.memory ? "the limit is" : "the system has", limit);
+        return NULL;
+    }
+    header *h = aligned_alloc(ALIGN, ALIGN + (size + ALIGN - 1) / ALIGN * ALIGN);
+    pthread_mutex_lock(&m->lock);
+    if (h) {
+        *h = (header){.prev = m->payloads.prev, .next = &m->payloads, .ctx = ctx, .size = size};
+        h->prev->next = h->next->prev = h;
+    } else {
+        m->alive -= size;
+    }
+    pthread_mutex_unlock(&m->lock);
+    if (!h) {
+        ox_fail(ctx, OX_NO_MEMORY, "out of memory: %zu bytes wanted", size);
+        return NULL;
+    }
+    return (char *)h + ALIGN;
+}
+
+void ox_payload_on_abandon(void *data, void (*destroy)(void *data)) { ((header *)((char *)data - ALIGN))->destroy = destroy; }
+
+void ox_payload_free(void *data) {
+    if (!data) return;
+    header *h = (header *)((char *)data - ALIGN);
+    struct ox_memory *m = h->ctx->memory;
+    pthread_mutex_lock(&m->lock);
+    h->prev->next = h->next;
+    h->next->prev = h->prev;
+    m->alive -= h->size;
+    pthread_mutex_unlock(&m->lock);
+    free(h);
+}
+
+uint64_t ox_payload_bytes(const ox_ctx *ctx) {
+    pthread_mutex_lock(&ctx->memory->lock);
+    uint64_t n = ctx->memory->alive;
+    pthread_mutex_unlock(&ctx->memory->lock);
+    return n;
+}

@@ -1,0 +1,268 @@
+/* Outputs that appear whole or not at all: a temporary beside the target, fsync, rename, fsync of the folder.
+ *
+ * Temporaries have random names and are made with O_EXCL, so nothing is ever written through a link. Their names stand in one table for
+ * the whole process, because a signal handler must find them without a context: the only global that changes in the library.
+ * A slot goes FREE -> TAKEN (atomic) -> LIVE and back; the handler looks at LIVE ones only and calls unlinkat(). */
+#include "base/base_private.h"
+#include "base/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { SLOTS = 64, NAME = 40, BUFFER = 1 << 16, COPY = 1 << 20, FREE = 0, TAKEN = 1, LIVE = 2 };
+
+static struct slot {
+    sig_atomic_t state;
+    int dir;
+    char name[NAME];
+} slots[SLOTS];
+
+struct ox_out {
+    ox_ctx *ctx;
+    const char *path;  /* as given */
+    const char *base;  /* last component, in path */
+    int fd, dir;       /* dir -1: standard output */
+    struct slot *slot; /* NULL: no temporary */
+    bool exists;       /* the target, as dev and ino */
+    dev_t dev;
+    ino_t ino;
+    bool failed, done;
+    uint64_t position; /* with what is still in the buffer */
+    size_t filled;
+    uint8_t *copy;     /* COPY bytes, made when needed */
+    uint8_t buffer[BUFFER];
+};
+
+/* ---- the table */
+
+static struct slot *take_slot(int dir) {
+    for (int i = 0; i < SLOTS; i++) {
+        sig_atomic_t expected = FREE;
+        if (__atomic_compare_exchange_n(&slots[i].state, &expected, TAKEN, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED)) {
+            slots[i].dir = dir;
+            return &slots[i];
+        }
+    }
+    return NULL;
+}
+
+static void set_slot(struct slot *s, sig_atomic_t state) { __atomic_store_n(&s->state, state, __ATOMIC_RELEASE); }
+
+void ox_out_abandon_all(void) {
+    for (int i = 0; i < SLOTS; i++)
+        if (__atomic_load_n(&slots[i].state, __ATOMIC_ACQUIRE) == LIVE) unlinkat(slots[i].dir, slots[i].name, 0);
+}
+
+/* ---- opening */
+
+static int cannot(ox_out *o, int why) { return ox_fail(o->ctx, OX_CANT_CREATE, "%s: cannot be created: %s", o->path, strerror(why)); }
+
+/* Creates the temporary; the name is in the table before the file is there. */
+static int make_temporary(ox_out *o) {
+    for (int tries = 0; tries < 100; tries++) {
+        uint64_t r;
+        if (getrandom(&r, sizeof r, 0) != (ssize_t)sizeof r) return cannot(o, errno);
+        set_slot(o->slot, TAKEN);
+        snprintf(o->slot->name, NAME, ".ox-%016" PRIx64 ".tmp", r);
+        set_slot(o->slot, LIVE);
+        o->fd = openat(o->dir, o->slot->name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0666);
+        if (o->fd >= 0) return 0;
+        if (errno != EEXIST) break;
+    }
+    return cannot(o, errno);
+}
+
+static int look_at_target(ox_out *o, mode_t *mode) {
+    struct stat st;
+    if (!o->base[0] || !strcmp(o->base, ".") || !strcmp(o->base, "..")) return cannot(o, EISDIR);
+    if (fstatat(o->dir, o->base, &st, AT_SYMLINK_NOFOLLOW)) return errno == ENOENT ? 0 : cannot(o, errno);
+    if (S_ISDIR(st.st_mode)) return cannot(o, EISDIR);
+    if (S_ISLNK(st.st_mode))
+        return ox_fail(o->ctx, OX_CANT_CREATE, "%s: is a link, and outputs are not written through links ('-' is standard output)", o->path);
+    if (!S_ISREG(st.st_mode)) return ox_fail(o->ctx, OX_CANT_CREATE, "%s: is there and not a regular file", o->path);
+    o->exists = true;
+    o->dev = st.st_dev;
+    o->ino = st.st_ino;
+    *mode = st.st_mode & 07777;
+    return 0;
+}
+
+static int open_standard(ox_out *o) {
+    struct stat st;
+    o->fd = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
+    if (o->fd < 0) return ox_fail(o->ctx, OX_IO, "standard output: %s", strerror(errno));
+    if (!fstat(o->fd, &st) && S_ISREG(st.st_mode)) {
+        o->exists = true;
+        o->dev = st.st_dev;
+        o->ino = st.st_ino;
+    }
+    return 0;
+}
+
+static int open_beside(ox_out *o) {
+    char folder[PATH_MAX];
+    size_t n = (size_t)(o->base - o->path);
+    if (n >= sizeof folder) return cannot(o, ENAMETOOLONG);
+    memcpy(folder, o->path, n);
+    strcpy(folder + n, n ? "" : ".");
+    o->dir = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (o->dir < 0 && errno == EACCES) o->dir = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC); /* may be written, not listed */
+    if (o->dir < 0) return cannot(o, errno);
+    mode_t mode = 0;
+    if (look_at_target(o, &mode)) return -1;
+    o->slot = take_slot(o->dir);
+    if (!o->slot) return ox_fail(o->ctx, OX_CANT_CREATE, "%s: more than %d outputs at once", o->path, SLOTS);
+    if (make_temporary(o)) return -1;
+    if (o->exists && fchmod(o->fd, mode)) return cannot(o, errno);
+    return 0;
+}
+
+static void abandon_out(void *data) { ox_out_close(data); }
+
+ox_out *ox_out_open(ox_ctx *ctx, const char *path) {
+    size_t len = strlen(path) + 1;
+    ox_out *o = ox_payload_alloc(ctx, sizeof *o + len);
+    if (!o) return NULL;
+    memset(o, 0, offsetof(ox_out, buffer));
+    o->ctx = ctx;
+    o->path = memcpy(o + 1, path, len);
+    o->base = strrchr(o->path, '/') ? strrchr(o->path, '/') + 1 : o->path;
+    o->fd = o->dir = -1;
+    ox_payload_on_abandon(o, abandon_out);
+    if (strcmp(path, "-") ? open_beside(o) : open_standard(o)) {
+        ox_out_close(o);
+        return NULL;
+    }
+    return o;
+}
+
+int ox_out_protect(ox_out *o, const ox_file *input) {
+    if (!o->exists || !input->ino || (uint64_t)o->dev != input->dev || (uint64_t)o->ino != input->ino) return 0;
+    return ox_fail(o->ctx, OX_CANT_CREATE, "%s: is the same file as the input %s", o->path, input->name);
+}
+
+/* ---- writing */
+
+static int cannot_write(ox_out *o, int why) {
+    o->failed = true;
+    return ox_fail(o->ctx, OX_IO, "%s: cannot be written: %s", o->dir < 0 ? "standard output" : o->path, strerror(why));
+}
+
+static int write_all(ox_out *o, const uint8_t *p, size_t size) {
+    while (size) {
+        ssize_t n = write(o->fd, p, size < 1u << 30 ? size : 1u << 30);
+        if (n < 0 && errno == EINTR) continue;
+        if (n <= 0) return cannot_write(o, n ? errno : EIO);
+        p += n;
+        size -= (size_t)n;
+    }
+    return 0;
+}
+
+static int flush(ox_out *o) {
+    size_t n = o->filled;
+    o->filled = 0;
+    return n ? write_all(o, o->buffer, n) : 0;
+}
+
+int ox_out_write(ox_out *o, const void *data, size_t size) {
+    if (o->failed) return -1;
+    o->position += size;
+    if (size > BUFFER - o->filled && flush(o)) return -1;
+    if (size >= BUFFER) return write_all(o, data, size);
+    if (size) memcpy(o->buffer + o->filled, data, size);
+    o->filled += size;
+    return 0;
+}
+
+/* By way of our memory, in pieces; not through the mapping, whose pages would count as ours. */
+static int copy_by_read(ox_out *o, const ox_file *from, uint64_t offset, uint64_t size) {
+    if (!o->copy && !(o->copy = ox_payload_alloc(o->ctx, COPY))) return o->failed = true, -1;
+    while (size) {
+        ssize_t n = pread(from->fd, o->copy, size < COPY ? (size_t)size : COPY, (off_t)offset);
+        if (n < 0 && errno == EINTR) continue;
+        if (n <= 0) {
+            o->failed = true;
+            return ox_fail(o->ctx, OX_IO, "%s: cannot be read at %" PRIu64 ": %s", from->name, offset, n ? strerror(errno) : "it was cut meanwhile");
+        }
+        if (write_all(o, o->copy, (size_t)n)) return -1;
+        offset += (uint64_t)n;
+        size -= (uint64_t)n;
+    }
+    return 0;
+}
+
+int ox_out_copy(ox_out *o, const ox_file *from, uint64_t offset, uint64_t size) {
+    if (o->failed) return -1;
+    if (offset > from->size || size > from->size - offset)
+        return ox_fail(o->ctx, OX_BAD_DATA, "%s: range %" PRIu64 "+%" PRIu64 " lies past the end", from->name, offset, size);
+    if (from->fd < 0 || size < COPY / 16) return ox_out_write(o, from->data + offset, (size_t)size);
+    if (flush(o)) return -1;
+    o->position += size;
+    while (size) {
+        off_t at = (off_t)offset;
+        ssize_t n = copy_file_range(from->fd, &at, o->fd, NULL, size < 1u << 30 ? (size_t)size : 1u << 30, 0);
+        if (n < 0 && errno == EINTR) continue;
+        if (n < 0 && (errno == ENOSPC || errno == EDQUOT || errno == EFBIG)) return cannot_write(o, errno);
+        if (n <= 0) return copy_by_read(o, from, offset, size); /* not between these two: pipes, other file systems */
+        offset += (uint64_t)n;
+        size -= (uint64_t)n;
+    }
+    return 0;
+}
+
+int ox_out_zeros(ox_out *o, uint64_t size) {
+    static const uint8_t zeros[4096];
+    for (; size > sizeof zeros; size -= sizeof zeros)
+        if (ox_out_write(o, zeros, sizeof zeros)) return -1;
+    return ox_out_write(o, zeros, (size_t)size);
+}
+
+uint64_t ox_out_position(const ox_out *o) { return o->position; }
+
+/* ---- the end */
+
+int ox_out_commit(ox_out *o) {
+    if (o->failed) return -1;
+    if (flush(o)) return -1;
+    if (fsync(o->fd) && errno != EINVAL && errno != ENOTSUP && errno != EROFS) return cannot_write(o, errno);
+    int fd = o->fd;
+    o->fd = -1;
+    if (close(fd)) return cannot_write(o, errno);
+    if (o->dir < 0) return o->done = true, 0;
+    if (renameat(o->dir, o->slot->name, o->dir, o->base)) return cannot(o, errno);
+    set_slot(o->slot, FREE);
+    o->slot = NULL;
+    o->done = true;
+    /* the name is there; a folder that cannot be synced (or only be searched) takes nothing away */
+    if (fsync(o->dir) && errno == EIO) return cannot_write(o, errno);
+    return 0;
+}
+
+void ox_out_close(ox_out *o) {
+    if (!o) return;
+    if (o->fd >= 0) close(o->fd);
+    if (o->slot) {
+        unlinkat(o->dir, o->slot->name, 0);
+        set_slot(o->slot, FREE);
+    }
+    if (o->dir >= 0) close(o->dir);
+    ox_payload_free(o->copy);
+    ox_payload_free(o);
+}
+
+int ox_write_text(ox_ctx *ctx, const char *path, const char *text, size_t len) {
+    ox_out *o = ox_out_open(ctx, path);
+    if (!o) return -1;
+    int result = ox_out_write(o, text, len) || ox_out_commit(o) ? -1 : 0;
+    ox_out_close(o);
+    return result;
+}

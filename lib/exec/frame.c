@@ -1,0 +1,283 @@
+/* The frame: makes a plan of a model, then runs it as often as wanted.
+ *
+ * A run fills cells and empties each after its last use, so that memory is given back as early as the order allows. After a failure all
+ * cells are emptied; nothing of a run stays. Kernels' scratch memory comes from one arena per nesting depth. */
+#include "exec/plan.h"
+
+#include <string.h>
+#include <time.h>
+
+static double now(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static void empty(ox_cell *cell) {
+    ox_rt_unref(*cell);
+    *cell = NULL;
+}
+
+static void empty_plan(ox_plan *p) {
+    for (size_t i = 0; i < p->n_cells; i++) empty(&p->cells[i]);
+}
+
+static void empty_list(ox_release *r) {
+    for (; r; r = r->next) empty(r->cell);
+}
+
+/* ---- running */
+
+static int run_plan(ox_frame *f, ox_plan *p, ox_rt **out, size_t n_out);
+
+/* ox_run.run_body: the kernel of a node with a body calls back. */
+static int run_body(ox_run *r, ox_graph *body, ox_rt **in, int n_in, ox_rt **out, int n_out) {
+    ox_frame *f = r->frame;
+    ox_plan *p = ox_map_get(&f->plan_of, body);
+    if (!p) return ox_fail(f->ctx, OX_BUG, "a body that was not planned");
+    for (int i = 0; i < n_out; i++) out[i] = NULL;
+    if ((size_t)n_in != body->n_inputs || (uint32_t)n_out > body->ret->n_in)
+        return ox_fail(f->ctx, OX_BAD_DATA, "the body takes %zu inputs and gives %u outputs, not %d and %d", body->n_inputs, body->ret->n_in, n_in, n_out);
+    for (int i = 0; i < n_in; i++)
+        if (p->inputs[i] && in[i]) *p->inputs[i] = ox_rt_ref(in[i]);
+    return run_plan(f, p, out, (size_t)n_out);
+}
+
+/* Brings payloads of constants into memory before the first use: that may read a file, and fail. */
+static int fetch_constants(ox_step *s, ox_rt *const *in) {
+    for (int i = 0; i < s->call.n_in; i++)
+        if (in[i] && in[i]->kind == OX_RT_TENSOR && !ox_tensor_data(in[i]->t)) return -1;
+    s->ready = true;
+    return 0;
+}
+
+static int take_outputs(ox_frame *f, ox_plan *p, ox_step *s) {
+    int rc = 0;
+    for (int i = 0; i < s->call.n_out; i++) {
+        ox_rt *v = p->out_now[i];
+        p->out_now[i] = NULL;
+        if (!s->out[i]) {
+            ox_rt_unref(v);
+            continue;
+        }
+        if (!v) rc = ox_fail(f->ctx, OX_BUG, "output %d was not made", i);
+        ox_rt_unref(*s->out[i]);
+        *s->out[i] = v;
+    }
+    return rc;
+}
+
+static int run_step(ox_frame *f, ox_plan *p, ox_step *s) {
+    ox_rt **in = p->in_now, **out = p->out_now;
+    double start = f->hook || f->until > 0 ? now() : 0;
+    if (f->until > 0 && start > f->until) return ox_fail(f->ctx, OX_UNAVAILABLE, "the time budget of %g s is used up", f->seconds);
+    for (int i = 0; i < s->call.n_in; i++) in[i] = s->in[i] ? *s->in[i] : NULL;
+    for (int i = 0; i < s->call.n_out; i++) out[i] = NULL;
+    if (!s->ready && fetch_constants(s, in)) return -1;
+    ox_run r = {.ctx = f->ctx, .call = &s->call, .in = in, .out = out, .arena = f->scratch[p->depth], .run_body = run_body, .frame = f};
+    int rc = ox_run_kernel(&r);
+    if (!rc && f->hook) f->hook(f->user, s->node, in, out, now() - start);
+    if (!rc) rc = take_outputs(f, p, s);
+    ox_arena_reset(f->scratch[p->depth]);
+    return rc;
+}
+
+static int run_plan(ox_frame *f, ox_plan *p, ox_rt **out, size_t n_out) {
+    for (size_t k = 0; k < p->n_steps; k++) {
+        if (run_step(f, p, &p->steps[k])) {
+            ox_fail_in_node(f->ctx, p->steps[k].node);
+            empty_plan(p);
+            return -1;
+        }
+        empty_list(p->steps[k].release);
+    }
+    for (size_t i = 0; i < n_out; i++) {
+        ox_rt *v = p->outputs[i] ? *p->outputs[i] : NULL;
+        if (v) {
+            out[i] = ox_rt_ref(v);
+            continue;
+        }
+        while (i--) empty(&out[i]);
+        empty_plan(p);
+        return ox_fail(f->ctx, OX_BAD_DATA, "an output has no value");
+    }
+    empty_list(p->release);
+    return 0;
+}
+
+/* ---- inputs of the main graph */
+
+static const char *given_text(ox_arena *a, const ox_rt *v) {
+    if (v->kind != OX_RT_TENSOR) return v->kind == OX_RT_SEQUENCE ? "a sequence" : v->kind == OX_RT_MAP ? "a map" : "nothing";
+    ox_text t = {.arena = a};
+    ox_text_add(&t, ox_dtype_name(v->t->dtype));
+    ox_text_add(&t, "[");
+    for (int i = 0; i < v->t->rank; i++) ox_text_addf(&t, "%s%lld", i ? "," : "", (long long)v->t->dims[i]);
+    ox_text_add(&t, "]");
+    return t.data;
+}
+
+static bool fits(const ox_type *want, const ox_rt *v) {
+    if (!want || want->kind == OX_K_UNKNOWN || want->kind == OX_K_OPTIONAL || want->kind == OX_K_OPAQUE) return true;
+    if (want->kind == OX_K_SEQUENCE) return v->kind == OX_RT_SEQUENCE;
+    if (want->kind == OX_K_MAP) return v->kind == OX_RT_MAP;
+    if (v->kind != OX_RT_TENSOR || (want->dtype && want->dtype != v->t->dtype)) return false;
+    if (want->kind != OX_K_TENSOR || want->rank < 0) return true;
+    if (want->rank != v->t->rank) return false;
+    for (int i = 0; i < want->rank; i++) {
+        int64_t n;
+        if (ox_dim_is_const(want->dims[i], &n) && n != v->t->dims[i]) return false;
+    }
+    return true;
+}
+
+static int set_input(ox_frame *f, size_t i, ox_rt *v) {
+    const ox_value *x = f->main->graph->inputs[i];
+    if (!f->main->inputs[i]) {
+        if (!v) return 0;
+        return ox_fail(f->ctx, OX_BAD_DATA, "input '%s' is a constant of a model before IR version 4", x->name);
+    }
+    if (!v && x->data) {
+        if (!ox_tensor_data(x->data) || !(v = ox_rt_tensor(f->ctx, ox_tensor_ref(x->data)))) return -1;
+        *f->main->inputs[i] = v;
+        return 0;
+    }
+    if (!v) return ox_fail(f->ctx, OX_BAD_DATA, "input '%s' has no value", x->name);
+    if (!fits(x->type, v)) {
+        ox_arena *a = f->scratch[0];
+        ox_fail(f->ctx, OX_BAD_DATA, "input '%s' is %s, the model takes %s", x->name, given_text(a, v), ox_type_text(a, x->type));
+        ox_arena_reset(a);
+        return -1;
+    }
+    if (v->kind == OX_RT_TENSOR && !ox_tensor_data(v->t)) return -1;
+    *f->main->inputs[i] = ox_rt_ref(v);
+    return 0;
+}
+
+typedef struct job {
+    ox_frame *f;
+    ox_rt *const *in;
+    ox_rt **out;
+} job;
+
+static int run_main(void *arg) {
+    job *j = arg;
+    ox_frame *f = j->f;
+    for (size_t i = 0; i < f->main->graph->n_inputs; i++)
+        if (set_input(f, i, j->in[i])) return -1;
+    return run_plan(f, f->main, j->out, f->main->graph->ret->n_in);
+}
+
+int ox_frame_run(ox_frame *f, ox_rt *const *in, ox_rt **out) {
+    size_t n = f->main->graph->ret->n_in;
+    for (size_t i = 0; i < n; i++) out[i] = NULL;
+    f->until = f->seconds > 0 ? now() + f->seconds : 0;
+    job j = {f, in, out};
+    if (!ox_protect(f->ctx, run_main, &j)) return 0;
+    for (ox_plan *p = f->plans; p; p = p->next) empty_plan(p); /* memory may have run out anywhere */
+    for (size_t i = 0; i < n; i++) empty(&out[i]);
+    return -1;
+}
+
+void ox_frame_set_hook(ox_frame *f, ox_frame_hook hook, void *user) {
+    f->hook = hook;
+    f->user = user;
+}
+
+void ox_frame_set_deadline(ox_frame *f, double seconds) { f->seconds = seconds; }
+
+/* ---- operators without a kernel */
+
+enum { MOST_NAMES = 10 };
+
+typedef struct missing {
+    ox_arena *arena;
+    ox_map functions;            /* those looked at */
+    const char *names[MOST_NAMES];
+    int n;
+} missing;
+
+static void add_missing(missing *m, const ox_node *n) {
+    const char *name = n->domain[0] ? ox_format(m->arena, "%s::%s", n->domain, n->op_type) : n->op_type;
+    for (int i = 0; i < m->n; i++)
+        if (!strcmp(m->names[i], name)) return;
+    if (m->n < MOST_NAMES) m->names[m->n++] = name;
+}
+
+static int look_in_graph(ox_graph *g, void *user) {
+    missing *m = user;
+    for (ox_node *n = g->first; n; n = n->next) {
+        if (n->callee) {
+            if (ox_map_has(&m->functions, n->callee)) continue;
+            ox_map_put(&m->functions, n->callee, n->callee);
+            look_in_graph(n->callee->body, m); /* depth of calls: bounded on import */
+            continue;
+        }
+        bool constant = n->n_out == 1 && n->out[0] && ox_constant(n->out[0]);
+        if (!constant && (!n->op || !n->op->kernel)) add_missing(m, n);
+        ox_each_body(n, look_in_graph, m);
+    }
+    return 0;
+}
+
+static void find_missing(missing *m, ox_graph *g, ox_arena *arena) {
+    m->arena = arena;
+    m->n = 0;
+    ox_map_init(&m->functions, arena);
+    look_in_graph(g, m);
+}
+
+const char *ox_missing_kernel(ox_model *model, ox_arena *arena) {
+    missing m;
+    find_missing(&m, model->graph, arena);
+    return m.n ? m.names[0] : NULL;
+}
+
+/* ---- making and freeing */
+
+static int has_call(ox_graph *g, void *user) {
+    for (ox_node *n = g->first; n; n = n->next)
+        if (n->callee || ox_each_body(n, has_call, user)) return 1;
+    return 0;
+}
+
+static int make_frame(void *arg) {
+    ox_frame *f = arg;
+    missing m;
+    find_missing(&m, f->model->graph, f->arena);
+    if (m.n) {
+        ox_text t = {.arena = f->arena};
+        for (int i = 0; i < m.n; i++) ox_text_addf(&t, "%s%s", i ? ", " : "", m.names[i]);
+        return ox_fail(f->ctx, OX_UNAVAILABLE, "no kernel for: %s", t.data);
+    }
+    if (has_call(f->model->graph, NULL)) {
+        f->copy = ox_model_copy(f->model);
+        if (!f->copy || ox_inline_all(f->copy) < 0) return -1;
+        f->model = f->copy;
+    }
+    return ox_plan_model(f);
+}
+
+ox_frame *ox_frame_new(ox_model *m) {
+    ox_arena *arena = ox_arena_new(m->ctx);
+    if (!arena) return NULL;
+    ox_frame *f = OX_NEW(arena, ox_frame);
+    f->ctx = m->ctx;
+    f->arena = arena;
+    f->model = m;
+    if (!ox_protect(m->ctx, make_frame, f)) return f;
+    ox_frame_free(f);
+    return NULL;
+}
+
+void ox_frame_free(ox_frame *f) {
+    if (!f) return;
+    for (ox_plan *p = f->plans; p; p = p->next) {
+        empty_plan(p);
+        for (size_t k = 0; k < p->n_steps; k++) ox_call_done(&p->steps[k].call);
+    }
+    for (ox_constant_cell *c = f->constants; c; c = c->next) ox_rt_unref(c->value);
+    for (int i = 0; i < f->n_scratch; i++) ox_arena_free(f->scratch[i]);
+    ox_model_free(f->copy);
+    ox_arena_free(f->arena);
+}

@@ -1,0 +1,126 @@
+/* Kernels of Conv and ConvTranspose for any number of spatial axes: matrix products over unfolded tiles, direct loops for depthwise
+ * convolutions, plain products for 1x1. float16 and bfloat16 are computed in float and rounded once. */
+#include "op/blas.h"
+#include "op/compute.h"
+#include "op/window.h"
+
+typedef struct conv {
+    ox_image image;
+    int64_t batch, in_channels, out_channels, groups;
+    bool pointwise; /* one kernel position, stride 1, no pads: the input is its own unfolding */
+} conv;
+
+enum { TILE_ELEMENTS = 1 << 19, TILE_LEAST = 64 };
+
+/* Output positions of one tile: so many that the unfolded tile stays near the caches. */
+static int64_t tile_columns(int64_t positions, int64_t rows) {
+    int64_t n = rows > 0 ? TILE_ELEMENTS / rows / TILE_LEAST * TILE_LEAST : positions;
+    if (n < TILE_LEAST) n = TILE_LEAST;
+    return n < positions ? n : positions;
+}
+
+#define REAL float
+#define R(name) name##_float
+#define GEMM ox_sgemm
+#include "op/conv_real.h"
+#undef REAL
+#undef R
+#undef GEMM
+#define REAL double
+#define R(name) name##_double
+#define GEMM ox_dgemm
+#include "op/conv_real.h"
+#undef REAL
+#undef R
+#undef GEMM
+
+/* Reads what Conv and ConvTranspose have in common. Weights are [out, in / group, kernel] or, transposed, [in, out / group, kernel]. */
+static int read_conv(ox_run *r, conv *v, ox_window *w, bool transposed) {
+    const ox_tensor *x = ox_need(r, 0), *k = ox_need(r, 1), *b = ox_input(r, 2);
+    if (!x || !k || !ox_ok_float(r, x)) return -1;
+    if (k->dtype != x->dtype || (b && b->dtype != x->dtype)) return ox_fail(r->ctx, OX_BAD_DATA, "inputs have different element types");
+    if (x->rank < 3 || k->rank != x->rank)
+        return ox_fail(r->ctx, OX_BAD_DATA, "an input of rank %d and weights of rank %d do not go together", x->rank, k->rank);
+    v->groups = ox_get_int(r->call, "group");
+    v->batch = x->dims[0];
+    v->in_channels = x->dims[1];
+    if (v->groups < 1 || v->in_channels % v->groups || k->dims[0] % v->groups)
+        return ox_fail(r->ctx, OX_BAD_DATA, "%" PRId64 " channels and %" PRId64 " rows of weights cannot be cut into %" PRId64 " groups",
+                       v->in_channels, k->dims[0], v->groups);
+    if (!transposed && k->dims[1] != v->in_channels / v->groups)
+        return ox_fail(r->ctx, OX_BAD_DATA, "weights are for %" PRId64 " channels in a group, the input has %" PRId64, k->dims[1],
+                       v->in_channels / v->groups);
+    if (transposed && k->dims[0] != v->in_channels)
+        return ox_fail(r->ctx, OX_BAD_DATA, "weights are for %" PRId64 " channels, the input has %" PRId64, k->dims[0], v->in_channels);
+    if (!transposed)
+        v->out_channels = k->dims[0];
+    else if (!ox_mul_ok(k->dims[1], v->groups, &v->out_channels))
+        return ox_fail(r->ctx, OX_BAD_DATA, "too many groups");
+    if (b && (b->rank != 1 || b->dims[0] != v->out_channels))
+        return ox_fail(r->ctx, OX_BAD_DATA, "the bias must have %" PRId64 " elements", v->out_channels);
+    return ox_window_init(w, r->call, r->arena, x->rank - 2, k->dims + 2);
+}
+
+static bool is_pointwise(const ox_window *w) {
+    for (int d = 0; d < w->n; d++) {
+        if (w->kernel[d] != 1 || w->stride[d] != 1 || w->begin[d] || w->end[d]) return false;
+    }
+    return true;
+}
+
+/* The part after the geometry: operands in the type of computation, then either way. */
+static int compute(ox_run *r, const conv *v, ox_tensor *y, bool transposed) {
+    const ox_tensor *x = ox_input(r, 0), *k = ox_input(r, 1), *b = ox_input(r, 2);
+    if (ox_is_double(x)) {
+        const double *xd = ox_tensor_data(x), *kd = ox_tensor_data(k), *bd = b ? ox_tensor_data(b) : NULL;
+        if (!xd || !kd || (b && !bd)) return -1;
+        return transposed ? spread_double(r, v, xd, kd, bd, ox_tensor_mut(y)) : convolve_double(r, v, xd, kd, bd, ox_tensor_mut(y));
+    }
+    const float *xf = ox_as_floats(r, x), *kf = ox_as_floats(r, k), *bf = b ? ox_as_floats(r, b) : NULL;
+    float *yf = ox_floats_of(r, y);
+    if (!xf || !kf || !yf || (b && !bf)) return -1;
+    if ((transposed ? spread_float(r, v, xf, kf, bf, yf) : convolve_float(r, v, xf, kf, bf, yf)) < 0) return -1;
+    ox_floats_done(r, y, yf);
+    return 0;
+}
+
+static ox_tensor *conv_output(ox_run *r, const conv *v, const int64_t *spatial, int n) {
+    int64_t *dims = OX_NEW_N(r->arena, int64_t, n + 2);
+    dims[0] = v->batch;
+    dims[1] = v->out_channels;
+    memcpy(dims + 2, spatial, (size_t)n * sizeof *dims);
+    return ox_output(r, 0, ox_input(r, 0)->dtype, n + 2, dims);
+}
+
+int ox_run_conv(ox_run *r) {
+    conv v;
+    ox_window w;
+    if (read_conv(r, &v, &w, false) < 0) return -1;
+    const int64_t *in = ox_input(r, 0)->dims + 2;
+    int64_t *out = OX_NEW_N(r->arena, int64_t, w.n);
+    if (ox_window_sizes(r->ctx, &w, in, out) < 0) return -1;
+    ox_tensor *y = conv_output(r, &v, out, w.n);
+    if (!y) return -1;
+    if (!y->count) return 0;
+    if (ox_image_init(r->ctx, &v.image, &w, in, out) < 0) return -1;
+    v.pointwise = is_pointwise(&w);
+    return compute(r, &v, y, false);
+}
+
+int ox_run_conv_transpose(ox_run *r) {
+    conv v;
+    ox_window w;
+    bool failed = false;
+    if (read_conv(r, &v, &w, true) < 0) return -1;
+    const int64_t *padding = ox_window_ints(r->call, "output_padding", w.n, &failed);
+    const int64_t *shape = ox_window_ints(r->call, "output_shape", w.n, &failed);
+    const int64_t *in = ox_input(r, 0)->dims + 2;
+    int64_t *out = OX_NEW_N(r->arena, int64_t, w.n);
+    if (failed || ox_window_spread_sizes(r->ctx, &w, padding, shape, in, out) < 0) return -1;
+    ox_tensor *y = conv_output(r, &v, out, w.n);
+    if (!y) return -1;
+    if (!y->count) return 0;
+    if (ox_image_init(r->ctx, &v.image, &w, out, in) < 0) return -1;
+    v.pointwise = false;
+    return compute(r, &v, y, true);
+}

@@ -1,0 +1,136 @@
+/* Convolutions in one type of real numbers: included by conv_kernels.c with REAL (float or double), R(name) and GEMM defined.
+ *
+ * Unfolding writes, for a tile of output positions, the input elements that meet every kernel position: a matrix [channels * kernel,
+ * positions]. The tile bounds the scratch memory. Folding is the way back. */
+
+/* out[i] = row[first + i * step], zeros outside of [lo, hi). */
+static void R(unfold_run)(const ox_walk *k, const REAL *x, int64_t step, REAL *out) {
+    for (int64_t i = 0; i < k->lo; i++) out[i] = 0;
+    const REAL *from = x + (k->row < 0 ? 0 : k->row + k->first);
+    if (step == 1) {
+        if (k->hi > k->lo) memcpy(out + k->lo, from, (size_t)(k->hi - k->lo) * sizeof *out);
+    } else {
+        for (int64_t i = k->lo, j = 0; i < k->hi; i++, j += step) out[i] = from[j];
+    }
+    for (int64_t i = k->hi; i < k->run; i++) out[i] = 0;
+}
+
+static void R(unfold)(ox_ctx *ctx, const ox_image *im, const REAL *x, int64_t channels, int64_t first, int64_t cols, REAL *to) {
+    int64_t rows = channels * im->kernel_size, step = im->stride[im->n - 1];
+    int threads = ox_threads_for(ctx, rows * cols);
+#pragma omp parallel for num_threads(threads) schedule(static)
+    for (int64_t row = 0; row < rows; row++) {
+        ox_walk k;
+        const REAL *plane = x + row / im->kernel_size * im->in_size;
+        REAL *out = to + row * cols;
+        ox_walk_init(&k, im, row % im->kernel_size, first, cols);
+        for (; ox_walk_next(&k); out += k.run) R(unfold_run)(&k, plane, step, out);
+    }
+}
+
+/* Adds what lies in FROM [channels * kernel, cols] to the image. */
+static void R(fold)(ox_ctx *ctx, const ox_image *im, const REAL *from, int64_t channels, int64_t first, int64_t cols, REAL *x) {
+    int64_t step = im->stride[im->n - 1];
+    int threads = ox_threads_for(ctx, channels * im->kernel_size * cols);
+#pragma omp parallel for num_threads(threads) schedule(static)
+    for (int64_t c = 0; c < channels; c++) {
+        for (int64_t p = 0; p < im->kernel_size; p++) {
+            ox_walk k;
+            const REAL *in = from + (c * im->kernel_size + p) * cols;
+            ox_walk_init(&k, im, p, first, cols);
+            for (; ox_walk_next(&k); in += k.run) {
+                if (k.row < 0) continue;
+                REAL *to = x + c * im->in_size + k.row + k.first;
+                for (int64_t i = k.lo, j = 0; i < k.hi; i++, j += step) to[j] += in[i];
+            }
+        }
+    }
+}
+
+static void R(fill_bias)(REAL *y, const REAL *bias, int64_t channels, int64_t size) {
+    for (int64_t c = 0; c < channels; c++) {
+        REAL b = bias ? bias[c] : 0;
+        for (int64_t i = 0; i < size; i++) y[c * size + i] = b;
+    }
+}
+
+/* One output plane of a convolution whose groups have one input channel. */
+static void R(depthwise_plane)(const ox_image *im, const REAL *x, const REAL *w, REAL *y) {
+    int64_t step = im->stride[im->n - 1];
+    for (int64_t p = 0; p < im->kernel_size; p++) {
+        ox_walk k;
+        REAL f = w[p], *out = y;
+        ox_walk_init(&k, im, p, 0, im->out_size);
+        for (; ox_walk_next(&k); out += k.run) {
+            if (k.row < 0) continue;
+            const REAL *in = x + k.row + k.first;
+            REAL *to = out + k.lo;
+            int64_t n = k.hi - k.lo;
+            if (step == 1) {
+                for (int64_t i = 0; i < n; i++) to[i] += f * in[i];
+            } else if (step == 2) {
+                for (int64_t i = 0; i < n; i++) to[i] += f * in[2 * i];
+            } else {
+                for (int64_t i = 0; i < n; i++) to[i] += f * in[i * step];
+            }
+        }
+    }
+}
+
+static void R(depthwise)(ox_ctx *ctx, const conv *v, const REAL *x, const REAL *w, const REAL *bias, REAL *y) {
+    const ox_image *im = &v->image;
+    int64_t planes = v->batch * v->out_channels, per_group = v->out_channels / v->groups;
+    int threads = ox_threads_for(ctx, planes * im->out_size * im->kernel_size);
+#pragma omp parallel for num_threads(threads) schedule(static)
+    for (int64_t i = 0; i < planes; i++) {
+        int64_t n = i / v->out_channels, m = i % v->out_channels;
+        REAL *out = y + i * im->out_size;
+        R(fill_bias)(out, bias ? bias + m : NULL, 1, im->out_size);
+        R(depthwise_plane)(im, x + (n * v->groups + m / per_group) * im->in_size, w + m * im->kernel_size, out);
+    }
+}
+
+static int R(convolve)(ox_run *r, const conv *v, const REAL *x, const REAL *w, const REAL *bias, REAL *y) {
+    const ox_image *im = &v->image;
+    if (v->in_channels == v->groups) {
+        R(depthwise)(r->ctx, v, x, w, bias, y);
+        return 0;
+    }
+    int64_t c = v->in_channels / v->groups, m = v->out_channels / v->groups, depth = c * im->kernel_size;
+    int64_t tile = v->pointwise || !depth ? im->out_size : tile_columns(im->out_size, depth);
+    REAL *cols = v->pointwise ? NULL : ox_scratch(r, (uint64_t)(depth * tile) * sizeof *cols);
+    if (!v->pointwise && !cols) return -1;
+    for (int64_t i = 0; i < v->batch * v->groups; i++) {
+        int64_t g = i % v->groups;
+        const REAL *in = x + i * c * im->in_size;
+        REAL *out = y + i * m * im->out_size;
+        if (bias) R(fill_bias)(out, bias + g * m, m, im->out_size);
+        for (int64_t at = 0; at < im->out_size; at += tile) {
+            int64_t n = im->out_size - at < tile ? im->out_size - at : tile;
+            if (!v->pointwise) R(unfold)(r->ctx, im, in, c, at, n, cols);
+            GEMM(r->ctx, false, false, m, n, depth, 1, w + g * m * depth, depth, v->pointwise ? in : cols, n, bias ? 1 : 0, out + at,
+                 im->out_size);
+        }
+    }
+    return 0;
+}
+
+/* The image is the output here: every input position is spread over a window of it. */
+static int R(spread)(ox_run *r, const conv *v, const REAL *x, const REAL *w, const REAL *bias, REAL *y) {
+    const ox_image *im = &v->image;
+    int64_t c = v->in_channels / v->groups, m = v->out_channels / v->groups, rows = m * im->kernel_size;
+    int64_t tile = tile_columns(im->out_size, rows);
+    REAL *cols = ox_scratch(r, (uint64_t)(rows * tile) * sizeof *cols);
+    if (!cols) return -1;
+    for (int64_t i = 0; i < v->batch * v->groups; i++) {
+        int64_t g = i % v->groups;
+        REAL *out = y + i * m * im->in_size;
+        R(fill_bias)(out, bias ? bias + g * m : NULL, m, im->in_size);
+        for (int64_t at = 0; at < im->out_size; at += tile) {
+            int64_t n = im->out_size - at < tile ? im->out_size - at : tile;
+            GEMM(r->ctx, true, false, rows, n, c, 1, w + g * c * rows, rows, x + i * c * im->out_size + at, im->out_size, 0, cols, n);
+            R(fold)(r->ctx, im, cols, m, at, n, out);
+        }
+    }
+    return 0;
+}

@@ -1,0 +1,145 @@
+/* cse: of nodes that compute the same from the same, one stays; a body may use what a graph around it already computed.
+ *
+ *   before  { a = Exp(x)  b = Exp(x)  y = Add(a, b) }
+ *   after   { a = Exp(x)  y = Add(a, a) }
+ *
+ * Equal means: domain, operator, overload, operands in order (either order of commutative ones), attributes with those that hold
+ * their default left out, number and presence of outputs. Random, stateful, unknown operators and nodes with bodies are left alone.
+ */
+#include "passes/pass.h"
+
+typedef struct entry { ox_node *n; uint64_t hash; struct entry *chain; } entry;
+
+typedef struct { /* hash table of nodes seen so far; entries of a body are taken out when it ends */
+    ox_pass_run *r;
+    entry **slots;
+    size_t n_slots;
+    int changes;
+} table;
+
+static bool attr_is_default(ox_ctx *ctx, const ox_node *n, const ox_attr *a);
+
+static bool attr_value_equal(const ox_attr *a, const ox_attr *b) {
+    if (a->type != b->type || a->n != b->n || a->ref != b->ref) return false;
+    if (a->ref) return true;
+    switch (a->type) {
+    case OX_A_FLOAT: return !memcmp(&a->f, &b->f, sizeof a->f);
+    case OX_A_INT: return a->i == b->i;
+    case OX_A_STRING: return a->s.len == b->s.len && (!a->s.len || !memcmp(a->s.data, b->s.data, a->s.len));
+    case OX_A_TENSOR: return a->t == b->t || (a->t && b->t && ox_tensor_equal(a->t, b->t));
+    case OX_A_FLOATS: return !a->n || !memcmp(a->fs, b->fs, a->n * sizeof *a->fs);
+    case OX_A_INTS: return !a->n || !memcmp(a->is, b->is, a->n * sizeof *a->is);
+    case OX_A_STRINGS:
+        for (size_t i = 0; i < a->n; i++)
+            if (a->ss[i].len != b->ss[i].len || (a->ss[i].len && memcmp(a->ss[i].data, b->ss[i].data, a->ss[i].len))) return false;
+        return true;
+    case OX_A_TYPE: return ox_type_equal(a->tp, b->tp);
+    default: return false;
+    }
+}
+
+static bool attr_is_default(ox_ctx *ctx, const ox_node *n, const ox_attr *a) {
+    const ox_formal_attr *f = ox_signature_attr(ox_op_signature(ctx, n->op), a->name);
+    return f && f->dflt && attr_value_equal(a, f->dflt);
+}
+
+static const ox_attr *find_attr(const ox_node *n, ox_sym name) {
+    for (uint32_t i = 0; i < n->n_attrs; i++)
+        if (n->attrs[i]->name == name) return n->attrs[i];
+    return NULL;
+}
+
+/* Every attribute of a that does not hold its default is on b with the same value. */
+static bool attrs_within(ox_ctx *ctx, const ox_node *a, const ox_node *b) {
+    for (uint32_t i = 0; i < a->n_attrs; i++) {
+        const ox_attr *x = a->attrs[i], *y = find_attr(b, x->name);
+        if (y ? !attr_value_equal(x, y) : !attr_is_default(ctx, a, x)) return false;
+    }
+    return true;
+}
+
+static bool same(ox_ctx *ctx, const ox_node *a, const ox_node *b) {
+    if (a->op_type != b->op_type || a->domain != b->domain || a->overload != b->overload || a->n_in != b->n_in || a->n_out != b->n_out)
+        return false;
+    if (a->op != b->op) return false; /* a function may have another opset */
+    bool straight = true, crossed = (a->op->flags & OX_COMMUTATIVE) && a->n_in == 2;
+    for (uint32_t i = 0; i < a->n_in; i++) {
+        straight &= a->in[i].v == b->in[i].v;
+        crossed = crossed && a->in[i].v == b->in[1 - i].v;
+    }
+    if (!straight && !crossed) return false;
+    for (uint32_t i = 0; i < a->n_out; i++)
+        if (!a->out[i] != !b->out[i]) return false;
+    return attrs_within(ctx, a, b) && attrs_within(ctx, b, a);
+}
+
+static uint64_t hash_node(const ox_node *n) {
+    uint64_t h = ox_hash_mix((uintptr_t)n->op_type, n->n_in), sum = 0;
+    bool commutes = (n->op->flags & OX_COMMUTATIVE) && n->n_in == 2;
+    for (uint32_t i = 0; i < n->n_in; i++) {
+        uint64_t v = ox_hash_mix(0, (uintptr_t)n->in[i].v);
+        if (commutes) sum += v;
+        else h = ox_hash_mix(h, v);
+    }
+    return ox_hash_mix(h, sum); /* attributes are few: left to the comparison */
+}
+
+static bool candidate(const ox_node *n) {
+    return n->op && !n->callee && n->n_out && !(n->op->flags & (OX_CONTROL | OX_RANDOM | OX_STATEFUL)) && ox_node_pure(n) && !ox_is(n, "Constant");
+}
+
+static int scan_graph(ox_graph *g, void *user);
+
+static void merge(table *t, ox_node *n, ox_node *kept) {
+    for (uint32_t i = 0; i < n->n_out; i++)
+        if (n->out[i]) ox_replace_uses(n->out[i], kept->out[i]);
+    ox_node_remove(n);
+    t->changes++;
+}
+
+static int scan_graph(ox_graph *g, void *user) {
+    table *t = user;
+    struct added { entry e; struct added *next; } *mine = NULL; /* entries of this graph, newest first */
+    for (ox_node *n = g->first, *next; n; n = next) {
+        next = n->next;
+        ox_each_body(n, scan_graph, t);
+        if (!candidate(n)) continue;
+        uint64_t h = hash_node(n);
+        entry **slot = &t->slots[h & (t->n_slots - 1)], *e = *slot;
+        while (e && !(e->hash == h && same(t->r->ctx, e->n, n))) e = e->chain;
+        if (e) {
+            merge(t, n, e->n);
+            continue;
+        }
+        struct added *a = OX_NEW(t->r->arena, struct added);
+        a->e = (entry){n, h, *slot};
+        *slot = &a->e;
+        a->next = mine;
+        mine = a;
+    }
+    for (; mine; mine = mine->next) /* newest first, so each stands at the head of its chain */
+        t->slots[mine->e.hash & (t->n_slots - 1)] = mine->e.chain;
+    return 0;
+}
+
+static int count_nodes(ox_graph *g, void *user) {
+    *(size_t *)user += g->n_nodes;
+    return 0;
+}
+
+static int run(ox_pass_run *r) {
+    size_t nodes = 0;
+    ox_each_graph(r->m, count_nodes, &nodes);
+    table t = {.r = r, .n_slots = 64};
+    while (t.n_slots < nodes) t.n_slots *= 2;
+    t.slots = OX_NEW_N(r->arena, entry *, t.n_slots);
+    scan_graph(r->m->graph, &t);
+    for (size_t i = 0; i < r->m->n_functions; i++) scan_graph(r->m->functions[i]->body, &t);
+    return t.changes;
+}
+
+const ox_pass ox_pass_cse = {
+    .name = "cse",
+    .doc = "merge nodes that compute the same from the same, across bodies too",
+    .run = run,
+};

@@ -1,0 +1,217 @@
+/* onnx-run: looks at models: run, compare, inspect, print and parse text, the backend test suite, latency. */
+#include "tools/run.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+
+enum { R_OUT, R_JSON, R_INPUT, R_RANDOM, R_SEED, R_SAMPLES, R_DIM, R_RTOL, R_ATOL, R_FULL, R_MAX, R_REPEAT, R_WARMUP, R_SECONDS };
+
+static const cli_option options[] = {
+    {"-o", "FILE", "run: outputs as .npz; parse: the model", R_OUT, false},
+    {"--json", "FILE", "inspect, compare, test, bench: figures as JSON ('-': standard output)", R_JSON, false},
+    {"--input", "NAME=FILE", "run: value of an input (.npy or .pb)", R_INPUT, false},
+    {"--random", "SEED", "run: seed of the inputs that are not given", R_RANDOM, false},
+    {"--dim", "NAME=N", "size of a symbolic dimension", R_DIM, false},
+    {"--samples", "N", "compare: how many inputs (default 3)", R_SAMPLES, false},
+    {"--seed", "N", "compare: seed of the inputs", R_SEED, false},
+    {"--rtol", "X", "compare: relative tolerance (default 1e-3)", R_RTOL, false},
+    {"--atol", "X", "compare: absolute tolerance, as part of an output's magnitude (default 1e-4)", R_ATOL, false},
+    {"--seconds", "S", "compare: time budget (default: none)", R_SECONDS, true},
+    {"--full", NULL, "print: every byte, so that parse gives the same model back", R_FULL, false},
+    {"--max-elements", "N", "print: tensors with more elements are elided (default 16)", R_MAX, true},
+    {"--repeat", "N", "bench: runs that count (default 20)", R_REPEAT, true},
+    {"--warmup", "N", "bench: runs before (default 2)", R_WARMUP, true},
+    {0},
+};
+
+static int on_option(cli *c, int id, const char *value) {
+    run_args *a = c->user;
+    switch (id) {
+    case R_OUT: a->out = value; return 0;
+    case R_JSON: a->json = value; return 0;
+    case R_FULL: a->full = true; return 0;
+    case R_INPUT: {
+        const char *eq = strchr(value, '=');
+        if (!eq || eq == value) return ox_fail(c->ctx, OX_USAGE, "--input takes NAME=FILE, not '%.200s'", value);
+        const char **grown = OX_NEW_N(c->ctx->arena, const char *, a->n_inputs + 1);
+        if (a->n_inputs) memcpy(grown, a->inputs, a->n_inputs * sizeof *grown);
+        grown[a->n_inputs++] = value;
+        a->inputs = grown;
+        return 0;
+    }
+    case R_RANDOM: return cli_int(c, "--random", value, 0, INT64_MAX, &a->seed);
+    case R_SEED: return cli_int(c, "--seed", value, 0, INT64_MAX, &a->seed);
+    case R_SAMPLES: return cli_int(c, "--samples", value, 1, 100000, &a->samples);
+    case R_REPEAT: return cli_int(c, "--repeat", value, 1, 1000000, &a->repeat);
+    case R_WARMUP: return cli_int(c, "--warmup", value, 0, 1000000, &a->warmup);
+    case R_MAX: return cli_int(c, "--max-elements", value, 0, INT32_MAX, &a->max_elements);
+    case R_DIM: return cli_dim(c, value, &a->dims, &a->n_dims);
+    case R_RTOL: return cli_double(c, "--rtol", value, &a->rtol);
+    case R_ATOL: return cli_double(c, "--atol", value, &a->atol);
+    case R_SECONDS: return cli_double(c, "--seconds", value, &a->seconds);
+    }
+    return 0;
+}
+
+int run_operands(run_args *a, int n, bool more, const char *what) {
+    int given = a->c.n_operands - 1;
+    if (given < n) return ox_fail(a->c.ctx, OX_USAGE, "%s needs %s; try --help", a->command, what);
+    if (given > n && !more) return ox_fail(a->c.ctx, OX_USAGE, "%s takes %s: '%.200s' is too much", a->command, what, a->c.operands[n + 1]);
+    return 0;
+}
+
+/* ---- print, parse ---- */
+
+int run_print(run_args *a) {
+    if (run_operands(a, 1, false, "one MODEL") < 0) return -1;
+    ox_message *msg = ox_message_open(a->c.ctx, a->c.operands[1]);
+    if (!msg) return -1;
+    ox_text text = {.arena = ox_arena_new(a->c.ctx)};
+    int result = ox_message_print(msg, &(ox_print_options){.full = a->full, .max_elements = (int)a->max_elements}, &text);
+    if (result == 0) result = ox_write_text(a->c.ctx, a->out ? a->out : "-", text.data ? text.data : "", text.len);
+    ox_arena_free(text.arena);
+    ox_message_free(msg);
+    return result;
+}
+
+int run_parse(run_args *a) {
+    char *text;
+    size_t len;
+    if (run_operands(a, 1, false, "one TEXT file") < 0) return -1;
+    if (!a->out) return ox_fail(a->c.ctx, OX_USAGE, "where to? -o OUT.onnx is missing");
+    ox_arena *arena = ox_arena_new(a->c.ctx);
+    int result = ox_read_text(a->c.ctx, arena, a->c.operands[1], SIZE_MAX, OX_BAD_DATA, &text, &len);
+    ox_message *msg = result == 0 ? ox_message_parse(a->c.ctx, text, len, a->c.operands[1]) : NULL;
+    result = msg ? ox_message_write(msg, a->out) : -1;
+    ox_message_free(msg);
+    ox_arena_free(arena);
+    return result;
+}
+
+/* ---- inspect ---- */
+
+static void inspect_values(ox_arena *arena, const char *what, ox_graph *g, bool outputs) {
+    size_t n = outputs ? g->ret->n_in : g->n_inputs;
+    for (size_t i = 0; i < n; i++) {
+        const ox_value *v = outputs ? g->ret->in[i].v : g->inputs[i];
+        if (!outputs && v->is_init) continue;
+        const ox_type *t = outputs && g->out_types[i] ? g->out_types[i] : v->type;
+        printf("%-12s %s %s\n", what, outputs ? g->out_names[i] : v->name, ox_type_text(arena, t));
+    }
+}
+
+static json_t *values_json(ox_arena *arena, ox_graph *g, bool outputs) {
+    json_t *list = json_array();
+    size_t n = outputs ? g->ret->n_in : g->n_inputs;
+    for (size_t i = 0; i < n; i++) {
+        const ox_value *v = outputs ? g->ret->in[i].v : g->inputs[i];
+        if (!outputs && v->is_init) continue;
+        const ox_type *t = outputs && g->out_types[i] ? g->out_types[i] : v->type;
+        json_array_append_new(list, json_pack("{s:s, s:s}", "name", outputs ? g->out_names[i] : v->name, "type", ox_type_text(arena, t)));
+    }
+    return list;
+}
+
+static int inspect_json(run_args *a, ox_model *m, const cli_census *n) {
+    json_t *ops = json_object(), *opsets = json_object();
+    for (size_t i = 0; i < n->n_ops; i++) json_object_set_new(ops, n->ops[i].op, json_integer(n->ops[i].n));
+    for (size_t i = 0; i < m->n_opsets; i++) json_object_set_new(opsets, m->opsets[i].domain, json_integer(m->opsets[i].version));
+    json_t *tree = json_pack("{s:s, s:i, s:I, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o}", "schema", "onnx-run/inspect", "version", 1, "ir_version",
+                             (json_int_t)m->ir_version, "opsets", opsets, "nodes", (json_int_t)n->nodes, "constants", (json_int_t)n->constants,
+                             "functions", (json_int_t)n->functions, "initializers", (json_int_t)n->initializers, "parameters", (json_int_t)n->parameters,
+                             "weight_bytes", (json_int_t)n->weight_bytes, "ops", ops, "inputs", values_json(m->arena, m->graph, false), "outputs",
+                             values_json(m->arena, m->graph, true));
+    return cli_write_json(&a->c, a->json, tree);
+}
+
+int run_inspect(run_args *a) {
+    if (run_operands(a, 1, false, "one MODEL") < 0) return -1;
+    ox_model *m = ox_model_open(a->c.ctx, a->c.operands[1]);
+    if (!m) return -1;
+    cli_census n;
+    cli_count(m->arena, m, &n);
+    int result = 0;
+    if (a->json) {
+        result = inspect_json(a, m, &n);
+    } else {
+        printf("%-12s %lld\n", "ir_version", (long long)m->ir_version);
+        for (size_t i = 0; i < m->n_opsets; i++)
+            printf("%-12s %s %lld\n", "opset", m->opsets[i].domain[0] ? m->opsets[i].domain : "ai.onnx", (long long)m->opsets[i].version);
+        inspect_values(m->arena, "input", m->graph, false);
+        inspect_values(m->arena, "output", m->graph, true);
+        printf("%-12s %lld (and %lld Constant)\n", "nodes", (long long)n.nodes, (long long)n.constants);
+        for (size_t i = 0; i < n.n_ops; i++) printf("  %-30s %lld\n", n.ops[i].op, (long long)n.ops[i].n);
+        if (n.functions) printf("%-12s %lld\n", "functions", (long long)n.functions);
+        printf("%-12s %lld, %lld parameters, %llu bytes\n", "initializers", (long long)n.initializers, (long long)n.parameters,
+               (unsigned long long)n.weight_bytes);
+    }
+    ox_model_free(m);
+    return result;
+}
+
+/* ---- compare ---- */
+
+int run_compare(run_args *a) {
+    if (run_operands(a, 2, false, "two models, A.onnx B.onnx") < 0) return -1;
+    ox_model *want = ox_model_open(a->c.ctx, a->c.operands[1]);
+    ox_model *got = want ? ox_model_open(a->c.ctx, a->c.operands[2]) : NULL;
+    ox_verify_options o = {.samples = (int)a->samples, .seed = (uint64_t)a->seed, .tol = {a->rtol, a->atol, true}, .seconds = a->seconds, .dims = a->dims, .n_dims = a->n_dims};
+    ox_verify_result r = {0};
+    int result = got ? ox_verify_models(want, got, &o, &r) : -1;
+    static const char *const verdicts[] = {"same", "different", "unknown"};
+    if (result == 0 && a->json)
+        result = cli_write_json(&a->c, a->json, json_pack("{s:s, s:i, s:s, s:i, s:f, s:f, s:s}", "schema", "onnx-run/compare", "version", 1, "verdict",
+                                                          verdicts[r.verdict], "samples", r.samples_run, "max_abs", r.worst.max_abs, "max_rel",
+                                                          r.worst.max_rel, "why", r.why));
+    if (result == 0 && r.verdict == OX_V_DIFFERENT) result = ox_fail(a->c.ctx, OX_NEGATIVE, "%s and %s differ: %s", a->c.operands[1], a->c.operands[2], r.why);
+    if (result == 0 && r.verdict == OX_V_UNKNOWN) result = ox_fail(a->c.ctx, OX_UNAVAILABLE, "cannot compare: %s", r.why);
+    if (result == 0 && a->c.verbose)
+        fprintf(stderr, "same on %d samples, greatest difference %g (%g of the magnitude)\n", r.samples_run, r.worst.max_abs, r.worst.max_rel);
+    ox_model_free(got);
+    ox_model_free(want);
+    return result;
+}
+
+/* ---- dispatch ---- */
+
+static const struct { const char *name; int (*run)(run_args *a); } commands[] = {
+    {"inspect", run_inspect}, {"print", run_print}, {"parse", run_parse}, {"compare", run_compare}, {"run", run_run}, {"test", run_test}, {"bench", run_bench},
+};
+
+static int work(void *arg) {
+    run_args *a = arg;
+    const char *known[16];
+    size_t n = sizeof commands / sizeof commands[0];
+    if (a->c.n_operands == 0) return ox_fail(a->c.ctx, OX_USAGE, "no command given: inspect, print, parse, compare, run, test or bench; try --help");
+    a->command = a->c.operands[0];
+    for (size_t i = 0; i < n; i++) {
+        if (!strcmp(commands[i].name, a->command)) return commands[i].run(a);
+        known[i] = commands[i].name;
+    }
+    const char *near = ox_nearest(a->command, known, n);
+    return ox_fail(a->c.ctx, OX_USAGE, "unknown command '%.200s'%s%s%s; try --help", a->command, near ? " (did you mean '" : "", near ? near : "", near ? "'?)" : "");
+}
+
+int main(int argc, char **argv) {
+    run_args a = {.samples = 3, .seed = 1, .rtol = 1e-3, .atol = 1e-4, .max_elements = 16, .repeat = 20, .warmup = 2};
+    a.c = (cli){
+        .program = "onnx-run",
+        .usage = "COMMAND MODEL... [options]",
+        .about = "Looks at ONNX models.\n\n"
+                 "  inspect MODEL              what is in it\n"
+                 "  print MODEL                ONNX text form\n"
+                 "  parse TEXT -o MODEL        and back\n"
+                 "  run MODEL -o OUT.npz       run once on given or generated inputs\n"
+                 "  compare A B                same results on the same inputs? (exit 0 same, 1 different)\n"
+                 "  test DIR...                directories of the ONNX backend test suite\n"
+                 "  bench MODEL                latency",
+        .examples = "  onnx-run inspect model.onnx\n  onnx-run compare model.onnx model.opt.onnx --samples=5 -v\n",
+        .options = options,
+        .on_option = on_option,
+        .user = &a,
+    };
+    if (!cli_start(&a.c)) return OX_NO_MEMORY;
+    int result = cli_parse(&a.c, argc, argv);
+    if (result == 0 && !a.c.done) result = ox_protect(a.c.ctx, work, &a);
+    return cli_finish(&a.c, result == 0 ? 0 : ox_error_code(a.c.ctx) ? ox_error_code(a.c.ctx) : OX_BUG);
+}

@@ -1,0 +1,121 @@
+/* onnx-run run: once on given or generated inputs; onnx-run bench: latency over many runs. */
+#include "tools/run.h"
+
+#include "exec/npz.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+#include <time.h>
+
+typedef struct { ox_model *m; ox_frame *f; ox_rt **in, **out; } session;
+
+static double now_ms(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec * 1e3 + (double)t.tv_nsec * 1e-6;
+}
+
+static void drop_outputs(session *s) {
+    for (uint32_t i = 0; i < s->m->graph->ret->n_in; i++) {
+        ox_rt_unref(s->out[i]);
+        s->out[i] = NULL;
+    }
+}
+
+static void session_close(session *s) {
+    if (s->m && s->in)
+        for (size_t i = 0; i < s->m->graph->n_inputs; i++) ox_rt_unref(s->in[i]);
+    if (s->m && s->out) drop_outputs(s);
+    ox_frame_free(s->f);
+    ox_model_free(s->m);
+}
+
+/* One --input NAME=FILE. */
+static int given_input(run_args *a, session *s, const char *spec) {
+    const char *eq = strchr(spec, '='), *path = eq + 1;
+    size_t len = strlen(path), name_len = (size_t)(eq - spec);
+    ox_graph *g = s->m->graph;
+    const char *known[64];
+    size_t n = 0;
+    for (size_t i = 0; i < g->n_inputs; i++) {
+        if (n < 64) known[n++] = g->inputs[i]->name;
+        if (strlen(g->inputs[i]->name) != name_len || memcmp(g->inputs[i]->name, spec, name_len)) continue;
+        ox_rt_unref(s->in[i]);
+        if (len > 4 && !strcmp(path + len - 4, ".npy")) {
+            ox_tensor *t = ox_npy_read(a->c.ctx, path);
+            s->in[i] = t ? ox_rt_tensor(a->c.ctx, t) : NULL;
+        } else {
+            s->in[i] = run_read_value(a->c.ctx, path, g->inputs[i]->type);
+        }
+        return s->in[i] ? 0 : ox_fail_in(a->c.ctx, "input %s", g->inputs[i]->name);
+    }
+    const char *name = ox_format(a->c.ctx->arena, "%.*s", (int)(name_len > 200 ? 200 : name_len), spec), *near = ox_nearest(name, known, n);
+    return ox_fail(a->c.ctx, OX_USAGE, "%s has no input '%s'%s%s%s", a->c.operands[1], name, near ? " (did you mean '" : "", near ? near : "", near ? "'?)" : "");
+}
+
+static int session_open(run_args *a, session *s) {
+    ox_ctx *ctx = a->c.ctx;
+    if (!(s->m = ox_model_open(ctx, a->c.operands[1]))) return -1;
+    s->in = OX_NEW_N(ctx->arena, ox_rt *, s->m->graph->n_inputs + 1);
+    s->out = OX_NEW_N(ctx->arena, ox_rt *, s->m->graph->ret->n_in + 1);
+    if (!(s->f = ox_frame_new(s->m))) return -1;
+    ox_inputs_options o = {.seed = (uint64_t)a->seed, .dims = a->dims, .n_dims = a->n_dims};
+    if (ox_make_inputs(s->m, &o, s->in) < 0) return -1;
+    for (size_t i = 0; i < a->n_inputs; i++)
+        if (given_input(a, s, a->inputs[i]) < 0) return -1;
+    return 0;
+}
+
+int run_run(run_args *a) {
+    session s = {0};
+    if (run_operands(a, 1, false, "one MODEL") < 0) return -1;
+    if (!a->out) return ox_fail(a->c.ctx, OX_USAGE, "where to? -o OUT.npz is missing");
+    int result = session_open(a, &s);
+    if (result == 0) result = ox_frame_run(s.f, s.in, s.out);
+    if (result == 0) {
+        uint32_t n = s.m->graph->ret->n_in;
+        const char **names = OX_NEW_N(a->c.ctx->arena, const char *, n + 1);
+        const ox_tensor **tensors = OX_NEW_N(a->c.ctx->arena, const ox_tensor *, n + 1);
+        for (uint32_t i = 0; i < n && result == 0; i++) {
+            names[i] = s.m->graph->out_names[i];
+            tensors[i] = s.out[i] && s.out[i]->kind == OX_RT_TENSOR ? s.out[i]->t : NULL;
+            if (!tensors[i]) result = ox_fail(a->c.ctx, OX_UNAVAILABLE, "output %s is no tensor: .npz cannot hold it", names[i]);
+        }
+        if (result == 0) result = ox_npz_write(a->c.ctx, a->out, names, tensors, n);
+    }
+    session_close(&s);
+    return result;
+}
+
+static int by_number(const void *a, const void *b) {
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+int run_bench(run_args *a) {
+    session s = {0};
+    if (run_operands(a, 1, false, "one MODEL") < 0) return -1;
+    double start = now_ms();
+    int result = session_open(a, &s);
+    double loaded = now_ms(), first = 0, sum = 0;
+    double *ms = OX_NEW_N(a->c.ctx->arena, double, a->repeat);
+    for (int64_t i = -1 - a->warmup; i < a->repeat && result == 0; i++) {
+        double t = now_ms();
+        result = ox_frame_run(s.f, s.in, s.out);
+        t = now_ms() - t;
+        if (i == -1 - a->warmup) first = t;
+        if (i >= 0) sum += ms[i] = t;
+        if (result == 0) drop_outputs(&s);
+    }
+    session_close(&s);
+    if (result < 0) return -1;
+    size_t n = (size_t)a->repeat;
+    qsort(ms, n, sizeof *ms, by_number);
+    double p50 = ms[n / 2], p90 = ms[n * 9 / 10], p99 = ms[n * 99 / 100];
+    if (a->json)
+        return cli_write_json(&a->c, a->json, json_pack("{s:s, s:i, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:I}", "schema", "onnx-run/bench", "version", 1, "min_ms",
+                                                        ms[0], "mean_ms", sum / (double)n, "p50_ms", p50, "p90_ms", p90, "p99_ms", p99, "first_ms", first,
+                                                        "load_ms", loaded - start, "runs", (json_int_t)n));
+    printf("min %.3f ms, mean %.3f, p50 %.3f, p90 %.3f, p99 %.3f; first run %.3f, load %.3f\n", ms[0], sum / (double)n, p50, p90, p99, first, loaded - start);
+    return 0;
+}

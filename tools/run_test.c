@@ -1,0 +1,153 @@
+/* onnx-run test: directories in the layout of the ONNX backend test suite (model.onnx, test_data_set_N/{input,output}_K.pb). */
+#include "tools/run.h"
+
+#include <dirent.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+typedef struct { int64_t passed, failed, skipped; json_t *cases; } tally;
+
+/* ---- value files ---- */
+
+static ox_rt *from_pb(ox_ctx *ctx, ox_pb_value *v) {
+    if (v->kind == 0) return ox_rt_none(ctx);
+    if (v->kind == 1) {
+        ox_tensor *t = v->t;
+        v->t = NULL;
+        return ox_rt_tensor(ctx, t);
+    }
+    if (v->kind != 2) return ox_fail(ctx, OX_UNAVAILABLE, "maps in value files are not read"), NULL;
+    ox_rt **items = calloc(v->n + 1, sizeof *items), *made = NULL;
+    if (!items) return ox_fail(ctx, OX_NO_MEMORY, "out of memory"), NULL;
+    size_t n = 0;
+    while (n < v->n && (items[n] = from_pb(ctx, &v->items[n]))) n++;
+    if (n == v->n) made = ox_rt_sequence(ctx, items, (int64_t)n, v->elem);
+    else while (n) ox_rt_unref(items[--n]);
+    free(items);
+    return made;
+}
+
+static void drop_pb(ox_pb_value *v) {
+    ox_tensor_unref(v->t);
+    for (size_t i = 0; i < v->n; i++) drop_pb(&v->items[i]);
+}
+
+ox_rt *run_read_value(ox_ctx *ctx, const char *path, const ox_type *declared) {
+    ox_arena *arena = ox_arena_new(ctx);
+    ox_pb_value v = {0};
+    ox_rt *rt = ox_pb_read(ctx, arena, path, declared, &v) == 0 ? from_pb(ctx, &v) : NULL;
+    drop_pb(&v);
+    ox_arena_free(arena);
+    return rt;
+}
+
+/* ---- one case ---- */
+
+static bool exists(const char *path) {
+    struct stat st;
+    return stat(path, &st) == 0;
+}
+
+/* The suite's rule, exact for what is no float; the output's position names it. */
+static int check_outputs(ox_ctx *ctx, ox_graph *g, const char *set, ox_rt **out) {
+    ox_tolerance tol = {1e-3, 1e-7, false};
+    for (uint32_t i = 0; i < g->ret->n_in; i++) {
+        const char *path = ox_format(ctx->arena, "%s/output_%u.pb", set, i);
+        if (!exists(path)) continue;
+        ox_rt *want = run_read_value(ctx, path, g->out_types[i] ? g->out_types[i] : g->ret->in[i].v->type);
+        if (!want) return -1;
+        ox_difference d;
+        ox_compare(want, out[i], &tol, &d);
+        ox_rt_unref(want);
+        if (!d.same) return ox_fail(ctx, OX_NEGATIVE, "output %s: %s", g->out_names[i], d.text);
+    }
+    return 0;
+}
+
+static int run_set(ox_ctx *ctx, ox_model *m, ox_frame *f, const char *set) {
+    ox_graph *g = m->graph;
+    ox_rt **in = OX_NEW_N(ctx->arena, ox_rt *, g->n_inputs + 1), **out = OX_NEW_N(ctx->arena, ox_rt *, g->ret->n_in + 1);
+    int result = 0;
+    for (size_t i = 0; i < g->n_inputs && result == 0; i++) {
+        const char *path = ox_format(ctx->arena, "%s/input_%zu.pb", set, i);
+        if (exists(path) && !(in[i] = run_read_value(ctx, path, g->inputs[i]->type))) result = -1;
+    }
+    if (result == 0) result = ox_frame_run(f, in, out);
+    if (result == 0) result = check_outputs(ctx, g, set, out);
+    for (size_t i = 0; i < g->n_inputs; i++) ox_rt_unref(in[i]);
+    for (uint32_t i = 0; i < g->ret->n_in; i++) ox_rt_unref(out[i]);
+    return result;
+}
+
+typedef struct { ox_ctx *ctx; const char *dir; int sets; } test_case;
+
+static int run_case(void *arg) {
+    test_case *t = arg;
+    ox_model *m = ox_model_open(t->ctx, ox_format(t->ctx->arena, "%s/model.onnx", t->dir));
+    ox_frame *f = m ? ox_frame_new(m) : NULL;
+    int result = f ? 0 : -1;
+    for (; result == 0; t->sets++) {
+        const char *set = ox_format(t->ctx->arena, "%s/test_data_set_%d", t->dir, t->sets);
+        if (!exists(set)) break;
+        result = run_set(t->ctx, m, f, set);
+    }
+    if (result == 0 && t->sets == 0) result = ox_fail(t->ctx, OX_BAD_DATA, "no test_data_set_0");
+    ox_frame_free(f);
+    ox_model_free(m);
+    return result;
+}
+
+static void one(run_args *a, const char *dir, tally *sum) {
+    test_case t = {.ctx = ox_ctx_new(), .dir = dir};
+    if (!t.ctx) return;
+    t.ctx->threads = a->c.ctx->threads;
+    int result = ox_protect(t.ctx, run_case, &t);
+    const char *status = result == 0 ? "passed" : ox_error_code(t.ctx) == OX_UNAVAILABLE ? "skipped" : "failed";
+    *(result == 0 ? &sum->passed : status[0] == 's' ? &sum->skipped : &sum->failed) += 1;
+    if (result == 0 && a->c.verbose) printf("passed %s\n", dir);
+    if (result != 0) printf("%s %s: %s\n", status, dir, ox_error_text(t.ctx));
+    json_array_append_new(sum->cases, json_pack("{s:s, s:s, s:s}", "dir", dir, "status", status, "reason", result == 0 ? "" : ox_error_text(t.ctx)));
+    ox_ctx_free(t.ctx);
+}
+
+/* ---- directories ---- */
+
+static int by_text(const void *a, const void *b) { return strcmp(*(char *const *)a, *(char *const *)b); }
+
+/* DIR is a case, or holds cases at any depth (at most 8). */
+static int walk(run_args *a, const char *dir, int depth, tally *sum) {
+    ox_arena *arena = a->c.ctx->arena;
+    if (exists(ox_format(arena, "%s/model.onnx", dir))) return one(a, dir, sum), 0;
+    DIR *d = depth < 8 ? opendir(dir) : NULL;
+    if (!d) return depth ? 0 : ox_fail(a->c.ctx, OX_NO_INPUT, "%s: no directory of test cases", dir);
+    const char **names = NULL;
+    size_t n = 0, cap = 0;
+    for (struct dirent *e; (e = readdir(d));)
+        if (e->d_name[0] != '.') OX_PUSH(arena, names, n, cap, ox_strdup(arena, e->d_name));
+    closedir(d);
+    if (n) qsort(names, n, sizeof *names, by_text);
+    bool broken_case = n && depth && !strncmp(names[0], "test_data_set_", 14);
+    if (broken_case) return one(a, dir, sum), 0; /* data without a model: said, not passed over */
+    for (size_t i = 0; i < n; i++) {
+        const char *path = ox_format(arena, "%s/%s", dir, names[i]);
+        struct stat st;
+        if (stat(path, &st) == 0 && S_ISDIR(st.st_mode) && walk(a, path, depth + 1, sum) < 0) return -1;
+    }
+    return 0;
+}
+
+int run_test(run_args *a) {
+    if (run_operands(a, 1, true, "at least one DIR") < 0) return -1;
+    tally sum = {.cases = json_array()};
+    int result = 0;
+    for (int i = 1; i < a->c.n_operands && result == 0; i++) result = walk(a, a->c.operands[i], 0, &sum);
+    if (result == 0) printf("%lld passed, %lld failed, %lld skipped\n", (long long)sum.passed, (long long)sum.failed, (long long)sum.skipped);
+    if (result == 0 && a->json)
+        result = cli_write_json(&a->c, a->json, json_pack("{s:s, s:i, s:I, s:I, s:I, s:O}", "schema", "onnx-run/test", "version", 1, "passed",
+                                                          (json_int_t)sum.passed, "failed", (json_int_t)sum.failed, "skipped", (json_int_t)sum.skipped,
+                                                          "cases", sum.cases));
+    json_decref(sum.cases);
+    if (result == 0 && sum.failed) result = ox_fail(a->c.ctx, OX_NEGATIVE, "%lld cases failed", (long long)sum.failed);
+    return result;
+}
