@@ -38,6 +38,7 @@ struct ox_pass_run {
     const struct ox_option_value *values;
     struct ox_driver *driver;
     const char *without;          /* comma-separated names of rules to leave out; NULL: none */
+    const char *profile;          /* target that rules "for PROFILE" are applied for; NULL: such rules stay out */
 };
 int64_t ox_option_int(const ox_pass_run *r, const char *name);
 double ox_option_double(const ox_pass_run *r, const char *name);

@@ -132,7 +132,7 @@ struct ox_ruleset {
     size_t n;
 };
 
-enum { OX_RULE_DEPTH = 64, OX_RULE_TREES = 20000, OX_RULE_NAMES = 256, OX_RULE_CHAIN = 6 };
+enum { OX_RULE_DEPTH = 64, OX_RULE_TREES = 4000, OX_RULE_NAMES = 256, OX_RULE_CHAIN = 6 };
 
 /* Parses TEXT without looking at operators. NULL after ox_fail(). */
 ox_ruleset *ox_rules_read(ox_ctx *ctx, const char *text, size_t len, const char *file);
@@ -233,7 +233,7 @@ typedef struct ox_rfun {
     void (*run)(ox_rmatch *mt, const ox_rx *x, ox_rv *out);
 } ox_rfun;
 const ox_rfun *ox_rfun_find(const char *name);
-const char *const *ox_rfun_names(size_t *n);
+const ox_rfun *ox_rfun_at(size_t i); /* NULL after the last */
 /* The value of an expression over the bindings. */
 void ox_rule_eval(ox_rmatch *mt, const ox_rx *x, ox_rv *out);
 typedef enum ox_truth { OX_NO, OX_YES, OX_MAYBE, OX_HOLDS /* speaks of something absent */ } ox_truth;

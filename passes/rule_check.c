@@ -188,8 +188,9 @@ static int check_name(checker *c, ox_rx *x, bool build) {
 static int check_call(checker *c, ox_rx *x) {
     x->fun = ox_rfun_find(x->name);
     if (!x->fun) {
-        size_t n;
-        const char *const *names = ox_rfun_names(&n);
+        const char *names[64];
+        size_t n = 0;
+        for (const ox_rfun *f; n < 64 && (f = ox_rfun_at(n)); n++) names[n] = f->name;
         const char *near = ox_nearest(x->name, names, n);
         return FAIL(c, x, "unknown function '%s'%s%s%s", x->name, near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
     }
@@ -259,7 +260,12 @@ static int check_pattern_op(checker *c, ox_rx *x, int n_out) {
 
 static int check_pattern(checker *c, ox_rx *x) {
     switch (x->kind) {
-    case OX_RX_NAME: return name_slot(c, x, x->list ? OX_RS_LIST : OX_RS_VALUE);
+    case OX_RX_NAME:
+        if (!x->list && !x->optional && (!strcmp(x->name, "true") || !strcmp(x->name, "false") || !strcmp(x->name, "inf"))) {
+            word(x);
+            return 0;
+        }
+        return name_slot(c, x, x->list ? OX_RS_LIST : OX_RS_VALUE);
     case OX_RX_ATTR: {
         int i = find_kind(c, x->name, OX_RS_ATTR);
         x->slot = i < 0 ? add_slot(c, x, OX_RS_ATTR, x->name) : i;

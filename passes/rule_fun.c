@@ -492,13 +492,7 @@ const ox_rfun *ox_rfun_find(const char *name) {
     return NULL;
 }
 
-const char *const *ox_rfun_names(size_t *n) {
-    static const char *const names[] = {"const",  "scalar",  "float",      "int", "shape",  "rank",     "dtype", "size",   "prod",
-                                        "sum",    "len",     "elems",      "present", "absent", "broadcasts", "has",  "finite", "lossless",
-                                        "same",   "sorted",  "reverse",    "fill", "spread", "pads",     "addsat", "target"};
-    *n = sizeof names / sizeof names[0];
-    return names;
-}
+const ox_rfun *ox_rfun_at(size_t i) { return i < N_FUNCTIONS ? &functions[i] : NULL; }
 
 /* ---- parameters of operators ---- */
 

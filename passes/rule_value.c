@@ -600,15 +600,12 @@ static ox_truth type_truth(ox_rmatch *mt, const ox_rx *x) {
     for (int i = 0; i < t->rank; i++) {
         const ox_rx *d = x->args[i + 1];
         if (d->kind == OX_RX_ANY) continue;
-        if (!t->dims[i]) {
-            all = both(all, OX_MAYBE);
-        } else if (d->kind == OX_RX_INT) {
-            all = both(all, compare_dims(mt->ctx, t->dims[i], ox_dim_const(mt->ctx, d->i), OX_RC_EQ));
-        } else if (!mt->bind[d->slot].bound) {
+        if (d->kind == OX_RX_NAME && !mt->bind[d->slot].bound) { /* maybe an unknown size: equal to nothing from here on */
             dim_value(mt, t->dims[i], &ox_rmatch_bind(mt, d->slot)->rv);
-        } else {
-            all = both(all, compare_dims(mt->ctx, t->dims[i], mt->bind[d->slot].rv.d[0], OX_RC_EQ));
+            continue;
         }
+        ox_dim want = d->kind == OX_RX_INT ? ox_dim_const(mt->ctx, d->i) : mt->bind[d->slot].rv.d[0];
+        all = both(all, compare_dims(mt->ctx, t->dims[i], want, OX_RC_EQ));
     }
     return all;
 }

@@ -15,7 +15,7 @@ allowed() {
     lib/op) echo 'base ir op' ;;
     lib/onnx) echo 'base ir op onnx onnx.pb-c.h' ;;
     lib/exec) echo 'base ir op exec' ;;
-    passes) echo 'base ir op onnx exec yaml passes' ;;
+    passes) echo "base ir op onnx exec yaml passes ox.h" ;;
     quant) echo 'base ir op onnx exec yaml passes quant' ;;
     tools) echo 'base ir op onnx exec yaml passes quant tools ox.h' ;;
     esac

@@ -1,8 +1,6 @@
 /* onnx-run run: once on given or generated inputs; onnx-run bench: latency over many runs. */
 #include "tools/run.h"
 
-#include "exec/npz.h"
-
 #include <jansson.h>
 #include <stdlib.h>
 #include <time.h>
@@ -74,14 +72,13 @@ int run_run(run_args *a) {
     if (result == 0) result = ox_frame_run(s.f, s.in, s.out);
     if (result == 0) {
         uint32_t n = s.m->graph->ret->n_in;
-        const char **names = OX_NEW_N(a->c.ctx->arena, const char *, n + 1);
-        const ox_tensor **tensors = OX_NEW_N(a->c.ctx->arena, const ox_tensor *, n + 1);
+        ox_array *arrays = OX_NEW_N(a->c.ctx->arena, ox_array, n + 1);
         for (uint32_t i = 0; i < n && result == 0; i++) {
-            names[i] = s.m->graph->out_names[i];
-            tensors[i] = s.out[i] && s.out[i]->kind == OX_RT_TENSOR ? s.out[i]->t : NULL;
-            if (!tensors[i]) result = ox_fail(a->c.ctx, OX_UNAVAILABLE, "output %s is no tensor: .npz cannot hold it", names[i]);
+            arrays[i].name = s.m->graph->out_names[i];
+            arrays[i].t = s.out[i] && s.out[i]->kind == OX_RT_TENSOR ? s.out[i]->t : NULL;
+            if (!arrays[i].t) result = ox_fail(a->c.ctx, OX_UNAVAILABLE, "output %s is no tensor: .npz cannot hold it", arrays[i].name);
         }
-        if (result == 0) result = ox_npz_write(a->c.ctx, a->out, names, tensors, n);
+        if (result == 0) result = ox_npz_write(a->c.ctx, a->out, arrays, n);
     }
     session_close(&s);
     return result;

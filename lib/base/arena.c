@@ -1,7 +1,8 @@
 /* Arenas: memory that is given back as a whole.
  *
- * Chunks come zeroed from the system. After a reset a kept chunk is dirty up to the old mark, and what is handed out below the mark is
- * zeroed then. Large pieces get chunks of their own behind the current one, so that its rest stays in use. */
+ * Chunks come zeroed from the system. After a reset a kept chunk is dirty up to the old mark, and what is handed out
+ * below the mark is zeroed then. Large pieces get chunks of their own behind the current one, so that its rest stays
+ * in use. */
 #include "base/base.h"
 #include "base/base_private.h"
 

@@ -1,7 +1,7 @@
 /* The context: limits, the recorded error, warnings, and the way back when memory is used up.
  *
- * Error text is made printable here and nowhere else, and is bounded: a part that is too long loses its middle, so that both the
- * place (at the front) and the reason (at the end) stay. */
+ * Error text is made printable here and nowhere else, and is bounded: a part that is too long loses its middle, so
+ * that both the place (at the front) and the reason (at the end) stay. */
 #include "base/base.h"
 #include "base/base_private.h"
 
@@ -50,8 +50,9 @@ void ox_ctx_free(ox_ctx *ctx) {
 
 static bool is_plain(const unsigned char *p, size_t n) {
     if (n == 1) return p[0] >= 0x20 && p[0] != 0x7f;
-    if (n == 2 && p[0] == 0xc2 && p[1] < 0xa0) return false;                                 /* C1 control characters */
-    if (n == 3 && p[0] == 0xe2 && p[1] == 0x80 && (p[2] >= 0xa8 && p[2] <= 0xae)) return false; /* line ends, direction */
+    if (n == 2 && p[0] == 0xc2 && p[1] < 0xa0) return false; /* C1 control characters */
+    if (n == 3 && p[0] == 0xe2 && p[1] == 0x80 && (p[2] >= 0xa8 && p[2] <= 0xae))
+        return false; /* line ends, direction */
     if (n == 3 && p[0] == 0xe2 && p[1] == 0x81 && (p[2] >= 0xa6 && p[2] <= 0xa9)) return false; /* direction isolates */
     return true;
 }
@@ -106,6 +107,8 @@ static size_t escape_text(const char *text, size_t len, char *out, size_t limit)
     out[n] = 0;
     return n;
 }
+
+size_t ox_printable(char *out, size_t size, const char *text) { return escape_text(text, strlen(text), out, size); }
 
 /* Formats and escapes into part[PART_MAX]. */
 static OX_PRINTF(2, 0) size_t make_part(char *part, const char *format, va_list args) {
@@ -189,6 +192,6 @@ int ox_protect(ox_ctx *ctx, int (*fn)(void *arg), void *arg) {
 _Noreturn void ox_out_of_memory(ox_ctx *ctx, size_t size) {
     guard *g = ctx->guard;
     ox_fail(ctx, OX_NO_MEMORY, "out of memory: %zu bytes wanted", size);
-    if (!g) abort(); /* called without ox_protect(): nobody could go on */
+    if (!g) __builtin_trap(); /* called without ox_protect(): there is nobody to tell */
     longjmp(g->jump, 1);
 }

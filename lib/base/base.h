@@ -85,6 +85,9 @@ int ox_fail_in(ox_ctx *ctx, const char *format, ...) OX_PRINTF(2, 3);
 void ox_clear_error(ox_ctx *ctx);
 int ox_error_code(const ox_ctx *ctx);
 const char *ox_error_text(const ox_ctx *ctx);
+/* Copies TEXT as errors show it: control characters and invalid UTF-8 escaped, without its middle when it is too long
+ * for SIZE (>= 64) bytes. Returns the length. For names of the model that a program prints itself. */
+size_t ox_printable(char *out, size_t size, const char *text);
 void ox_warn(ox_ctx *ctx, const char *format, ...) OX_PRINTF(2, 3);
 
 /* Calls fn(arg) so that an arena that finds no memory makes this return -1 (OX_NO_MEMORY). Else returns fn's result. */

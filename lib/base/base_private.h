@@ -24,12 +24,13 @@ int *ox_memory_threads(const ox_ctx *ctx);
 int ox_count_cpus(void);
 /* First line of a small file of /proc or /sys; false when it cannot be read. */
 bool ox_read_line(const char *path, char *buf, size_t size);
-/* The folder of this process's control group for a controller of version 1 ("cpu", "memory") or, with NULL, of version 2. */
+/* The folder of this process's control group for a controller of version 1 ("cpu", "memory") or, with NULL, of
+ * version 2. */
 bool ox_cgroup_folder(const char *controller, char *buf, size_t size);
 
 /* ---- file.c */
-/* Resolution beneath a folder without openat2: returns an O_PATH descriptor or -1 with errno (EXDEV: it leads out). The name of the
- * last component and its folder come back for the real open. */
+/* Resolution beneath a folder without openat2: returns an O_PATH descriptor or -1 with errno (EXDEV: it leads out).
+ * The name of the last component and its folder come back for the real open. */
 int ox_walk_beneath(int dir, const char *location, int *parent, char name[256]);
 
 #endif

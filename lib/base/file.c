@@ -1,9 +1,9 @@
 /* Inputs: whole files mapped read-only, pipes read into memory, and external data found beneath the model's folder.
  *
- * A location is resolved by the kernel (openat2 with RESOLVE_BENEATH), or by our own walk where that call is missing or forbidden. First
- * only a handle on the path is taken, which touches nothing; the real open follows when the thing is a regular file, so that FIFOs
- * never block and devices are never started. A location that leads out is still allowed when the model itself is a link and
- * both real files lie in one folder: the layout of model caches. */
+ * A location is resolved by the kernel (openat2 with RESOLVE_BENEATH), or by our own walk where that call is missing
+ * or forbidden. First only a handle on the path is taken, which touches nothing; the real open follows when the
+ * thing is a regular file, so that FIFOs never block and devices are never started. A location that leads out is
+ * still allowed when the model itself is a link and both real files lie in one folder: the layout of model caches. */
 #include "base/file.h"
 #include "base/base_private.h"
 
@@ -96,7 +96,8 @@ static int map_file(ox_ctx *ctx, ox_file *f, int fd, const struct stat *st) {
     if (st->st_size <= 0) return 0;
     void *p = ox_may_alloc(ctx) ? mmap(NULL, (size_t)st->st_size, PROT_READ, MAP_PRIVATE, fd, 0) : MAP_FAILED;
     if (p == MAP_FAILED)
-        return ox_fail(ctx, errno == ENODEV ? OX_IO : OX_NO_MEMORY, "%s: cannot be mapped: %" PRIu64 " bytes", f->name, (uint64_t)st->st_size);
+        return ox_fail(ctx, errno == ENODEV ? OX_IO : OX_NO_MEMORY, "%s: cannot be mapped: %" PRIu64 " bytes", f->name,
+                       (uint64_t)st->st_size);
     f->data = p;
     f->size = (uint64_t)st->st_size;
     f->mapped = true;
@@ -105,11 +106,16 @@ static int map_file(ox_ctx *ctx, ox_file *f, int fd, const struct stat *st) {
 
 static const char *kind_name(mode_t mode) {
     switch (mode & S_IFMT) {
-    case S_IFDIR: return "a folder";
-    case S_IFIFO: return "a pipe";
-    case S_IFSOCK: return "a socket";
-    case S_IFLNK: return "a link";
-    default: return "a device";
+    case S_IFDIR:
+        return "a folder";
+    case S_IFIFO:
+        return "a pipe";
+    case S_IFSOCK:
+        return "a socket";
+    case S_IFLNK:
+        return "a link";
+    default:
+        return "a device";
     }
 }
 
@@ -257,7 +263,7 @@ static int openat2_beneath(int dir, const char *location, uint64_t flags, uint64
 }
 
 typedef struct found {
-    int fd;          /* readable, a regular file; -1: errno, or mode when it is something else */
+    int fd; /* readable, a regular file; -1: errno, or mode when it is something else */
     mode_t mode;
     struct stat st;
 } found;
@@ -278,7 +284,8 @@ static found open_beneath(int dir, const char *location, uint64_t resolve) {
     r.mode = first.st_mode;
     if (S_ISREG(first.st_mode)) {
         int flags = O_RDONLY | O_NONBLOCK | O_NOCTTY;
-        r.fd = own ? openat(parent, name, flags | O_NOFOLLOW | O_CLOEXEC) : openat2_beneath(dir, location, (uint64_t)flags, resolve);
+        r.fd = own ? openat(parent, name, flags | O_NOFOLLOW | O_CLOEXEC)
+                   : openat2_beneath(dir, location, (uint64_t)flags, resolve);
         if (r.fd < 0) r.mode = 0;
         if (r.fd >= 0 && (fstat(r.fd, &r.st) || r.st.st_dev != first.st_dev || r.st.st_ino != first.st_ino)) {
             close(r.fd);
@@ -312,9 +319,9 @@ static found open_in_cache(const char *model_path, const char *folder, const cha
     char linked[2 * PATH_MAX + 2], model[PATH_MAX], data[PATH_MAX], home[PATH_MAX], data_home[PATH_MAX];
     struct stat st;
     int n = snprintf(linked, sizeof linked, "%s/%s", folder, location);
-    if (n < 0 || (size_t)n >= sizeof linked || lstat(model_path, &st) || !S_ISLNK(st.st_mode) || lstat(linked, &st) || !S_ISLNK(st.st_mode) ||
-        !realpath(model_path, model) || !realpath(linked, data) || !folder_of(model, home) || !folder_of(data, data_home) ||
-        strcmp(home, data_home)) {
+    if (n < 0 || (size_t)n >= sizeof linked || lstat(model_path, &st) || !S_ISLNK(st.st_mode) || lstat(linked, &st) ||
+        !S_ISLNK(st.st_mode) || !realpath(model_path, model) || !realpath(linked, data) || !folder_of(model, home) ||
+        !folder_of(data, data_home) || strcmp(home, data_home)) {
         errno = EXDEV;
         return none;
     }
@@ -329,12 +336,17 @@ static found open_in_cache(const char *model_path, const char *folder, const cha
 
 static int location_error(ox_ctx *ctx, const char *location, const found *r) {
     int why = errno;
-    if (r->mode) return ox_fail(ctx, OX_POLICY, "location \"%s\" is %s, not a regular file", location, kind_name(r->mode));
+    if (r->mode)
+        return ox_fail(ctx, OX_POLICY, "location \"%s\" is %s, not a regular file", location, kind_name(r->mode));
     switch (why) {
-    case EXDEV: return ox_fail(ctx, OX_POLICY, "location \"%s\" leads out of the model's folder", location);
-    case ELOOP: return ox_fail(ctx, OX_POLICY, "location \"%s\" leads through links that may not be followed", location);
-    case EISDIR: return ox_fail(ctx, OX_POLICY, "location \"%s\" is a folder, not a regular file", location);
-    default: return ox_fail(ctx, OX_NO_INPUT, "location \"%s\": %s", location, strerror(why));
+    case EXDEV:
+        return ox_fail(ctx, OX_POLICY, "location \"%s\" leads out of the model's folder", location);
+    case ELOOP:
+        return ox_fail(ctx, OX_POLICY, "location \"%s\" leads through links that may not be followed", location);
+    case EISDIR:
+        return ox_fail(ctx, OX_POLICY, "location \"%s\" is a folder, not a regular file", location);
+    default:
+        return ox_fail(ctx, OX_NO_INPUT, "location \"%s\": %s", location, strerror(why));
     }
 }
 
@@ -357,10 +369,14 @@ ox_file *ox_file_open_beneath(ox_ctx *ctx, const char *model_path, const char *l
     char folder[PATH_MAX];
     if (!location[0]) return ox_fail(ctx, OX_BAD_DATA, "location is empty"), NULL;
     if (location[0] == '/') return ox_fail(ctx, OX_POLICY, "location \"%s\" is absolute", location), NULL;
-    if (climbs_out(location)) return ox_fail(ctx, OX_POLICY, "location \"%s\" leads out of the model's folder", location), NULL;
+    if (climbs_out(location))
+        return ox_fail(ctx, OX_POLICY, "location \"%s\" leads out of the model's folder", location), NULL;
     if (!strcmp(model_path, "-"))
-        return ox_fail(ctx, OX_POLICY, "location \"%s\": a model from standard input has no folder for external data", location), NULL;
-    if (!folder_of(model_path, folder)) return ox_fail(ctx, OX_NO_INPUT, "%s: %s", model_path, strerror(ENAMETOOLONG)), NULL;
+        return ox_fail(ctx, OX_POLICY, "location \"%s\": a model from standard input has no folder for external data",
+                       location),
+               NULL;
+    if (!folder_of(model_path, folder))
+        return ox_fail(ctx, OX_NO_INPUT, "%s: %s", model_path, strerror(ENAMETOOLONG)), NULL;
     int dir = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (dir < 0) return ox_fail(ctx, OX_NO_INPUT, "%s: %s", folder, strerror(errno)), NULL;
 
@@ -373,7 +389,9 @@ ox_file *ox_file_open_beneath(ox_ctx *ctx, const char *model_path, const char *l
 
     char name[2 * PATH_MAX + 2];
     const char *shown = location;
-    if (strchr(model_path, '/') && snprintf(name, sizeof name, "%s/%s", strcmp(folder, "/") ? folder : "", location) > 0) shown = name;
+    if (strchr(model_path, '/') &&
+        snprintf(name, sizeof name, "%s/%s", strcmp(folder, "/") ? folder : "", location) > 0)
+        shown = name;
     ox_file *f = new_file(ctx, shown);
     if (!f) {
         close(r.fd);
@@ -386,7 +404,8 @@ ox_file *ox_file_open_beneath(ox_ctx *ctx, const char *model_path, const char *l
     return f;
 }
 
-int ox_read_text(ox_ctx *ctx, ox_arena *arena, const char *path, size_t max, int too_big_code, char **text, size_t *len) {
+int ox_read_text(ox_ctx *ctx, ox_arena *arena, const char *path, size_t max, int too_big_code, char **text,
+                 size_t *len) {
     ox_file *f = open_limited(ctx, path, max);
     if (!f && ox_error_code(ctx) == OX_BAD_DATA && too_big_code != OX_BAD_DATA) ctx->error_code = too_big_code;
     if (!f) return -1;

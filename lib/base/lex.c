@@ -86,7 +86,9 @@ static int skip_blanks(ox_lexer *lx) {
     return 0;
 }
 
-static int hex_value(int c) { return is_digit(c) ? c - '0' : (c | 32) >= 'a' && (c | 32) <= 'f' ? (c | 32) - 'a' + 10 : -1; }
+static int hex_value(int c) {
+    return is_digit(c) ? c - '0' : (c | 32) >= 'a' && (c | 32) <= 'f' ? (c | 32) - 'a' + 10 : -1;
+}
 
 /* One escape at lx->at, which is at the backslash; returns the byte or -1. */
 static int read_escape(ox_lexer *lx) {
@@ -149,7 +151,8 @@ static int read_number(ox_lexer *lx) {
     const char *p = lx->at, *end = lx->end;
     bool is_float = false;
     while (p < end && is_digit((unsigned char)*p)) p++;
-    if (p < end && *p == '.' && !(p + 1 < end && (p[1] == '.' || (is_letter((unsigned char)p[1]) && (p[1] | 32) != 'e')))) {
+    if (p < end && *p == '.' &&
+        !(p + 1 < end && (p[1] == '.' || (is_letter((unsigned char)p[1]) && (p[1] | 32) != 'e')))) {
         is_float = true;
         p++;
         while (p < end && is_digit((unsigned char)*p)) p++;
@@ -165,13 +168,16 @@ static int read_number(ox_lexer *lx) {
     }
     lx->text = lx->at;
     lx->len = (size_t)(p - lx->at);
-    if (p < end && in_ident(lx, *p) && *p != '.') return bad_token(lx, "a number runs into a name: '%.*s'", (int)(lx->len < 40 ? lx->len + 1 : 40), lx->text);
+    if (p < end && in_ident(lx, *p) && *p != '.')
+        return bad_token(lx, "a number runs into a name: '%.*s'", (int)(lx->len < 40 ? lx->len + 1 : 40), lx->text);
     lx->tok = is_float ? OX_T_FLOAT : OX_T_INT;
-    if (!ox_parse_double(lx->text, lx->len, &lx->float_value) || isinf(lx->float_value)) return bad_token(lx, "the number is too large");
+    if (!ox_parse_double(lx->text, lx->len, &lx->float_value) || isinf(lx->float_value))
+        return bad_token(lx, "the number is too large");
     lx->int_value = 0;
     for (size_t i = 0; !is_float && i < lx->len; i++) {
         uint64_t d = (uint64_t)(lx->text[i] - '0');
-        if (__builtin_mul_overflow(lx->int_value, 10, &lx->int_value) || __builtin_add_overflow(lx->int_value, d, &lx->int_value))
+        if (__builtin_mul_overflow(lx->int_value, 10, &lx->int_value) ||
+            __builtin_add_overflow(lx->int_value, d, &lx->int_value))
             return bad_token(lx, "the number is larger than 18446744073709551615");
     }
     lx->at = p;
@@ -214,7 +220,8 @@ int ox_lex_next(ox_lexer *lx) {
         lx->at = p;
         return 0;
     }
-    if (is_digit((unsigned char)c) || (c == '.' && lx->end - lx->at > 1 && is_digit((unsigned char)lx->at[1]))) return read_number(lx);
+    if (is_digit((unsigned char)c) || (c == '.' && lx->end - lx->at > 1 && is_digit((unsigned char)lx->at[1])))
+        return read_number(lx);
     if (c == '"') return read_string(lx);
     int n = char_len(lx);
     if (n < 0) return -1;
@@ -224,8 +231,8 @@ int ox_lex_next(ox_lexer *lx) {
     return 0;
 }
 
-int ox_lex_init(ox_lexer *lx, ox_ctx *ctx, ox_arena *arena, const char *text, size_t len, const char *file, int code, const char *puncts,
-                const char *ident_extra) {
+int ox_lex_init(ox_lexer *lx, ox_ctx *ctx, ox_arena *arena, const char *text, size_t len, const char *file, int code,
+                const char *puncts, const char *ident_extra) {
     *lx = (ox_lexer){
         .ctx = ctx,
         .arena = arena,
@@ -244,7 +251,8 @@ int ox_lex_init(ox_lexer *lx, ox_ctx *ctx, ox_arena *arena, const char *text, si
 }
 
 bool ox_lex_is(const ox_lexer *lx, const char *text) {
-    return (lx->tok == OX_T_PUNCT || lx->tok == OX_T_IDENT) && strlen(text) == lx->len && !memcmp(lx->text, text, lx->len);
+    return (lx->tok == OX_T_PUNCT || lx->tok == OX_T_IDENT) && strlen(text) == lx->len &&
+           !memcmp(lx->text, text, lx->len);
 }
 
 bool ox_lex_accept(ox_lexer *lx, const char *text) {
@@ -257,7 +265,8 @@ int ox_lex_expect(ox_lexer *lx, const char *text) {
     if (ox_lex_is(lx, text)) return ox_lex_next(lx);
     if (lx->tok == OX_T_END) return ox_lex_fail(lx, "expected '%s', found the end of the text", text);
     const char *quote = lx->tok == OX_T_STRING ? "\"" : "";
-    return ox_lex_fail(lx, "expected '%s', found '%s%.*s%s'", text, quote, (int)(lx->len < 100 ? lx->len : 100), lx->text, quote);
+    return ox_lex_fail(lx, "expected '%s', found '%s%.*s%s'", text, quote, (int)(lx->len < 100 ? lx->len : 100),
+                       lx->text, quote);
 }
 
 void ox_text_quoted(ox_text *out, const char *data, size_t len) {
@@ -273,7 +282,12 @@ void ox_text_quoted(ox_text *out, const char *data, size_t len) {
             continue;
         }
         ox_text_add_n(out, data + plain, i - plain);
-        const char *name = c == '"' ? "\\\"" : c == '\\' ? "\\\\" : c == '\n' ? "\\n" : c == '\t' ? "\\t" : c == '\r' ? "\\r" : NULL;
+        const char *name = c == '"'    ? "\\\""
+                           : c == '\\' ? "\\\\"
+                           : c == '\n' ? "\\n"
+                           : c == '\t' ? "\\t"
+                           : c == '\r' ? "\\r"
+                                       : NULL;
         if (name)
             ox_text_add_n(out, name, 2);
         else

@@ -1,7 +1,7 @@
 /* Interned strings, and hash tables with open addressing (linear probing, at most three quarters full).
  *
- * A table is looked up and never walked, so no order of hashes or pointers can reach an output. NULL is no key: it is never there
- * and putting it does nothing. */
+ * A table is looked up and never walked, so no order of hashes or pointers can reach an output. NULL is no key: it
+ * is never there and putting it does nothing. */
 #include "base/base.h"
 
 #include <string.h>
@@ -143,7 +143,8 @@ static void set_insert(ox_set *set, uint64_t hash, void *item) {
     set->slots[k] = (struct ox_set_slot){hash, item};
 }
 
-void *ox_set_add(ox_set *set, uint64_t hash, void *item, bool (*equal)(const void *a, const void *b, void *user), void *user) {
+void *ox_set_add(ox_set *set, uint64_t hash, void *item, bool (*equal)(const void *a, const void *b, void *user),
+                 void *user) {
     if (set->count >= set->capacity / 4 * 3) {
         ox_set old = *set;
         set->capacity = old.capacity ? old.capacity * 2 : 16;

@@ -1,8 +1,10 @@
-/* Who owns memory: payloads and arenas are known to the context, so that nothing leaks when a longjmp passes over its owner.
+/* Who owns memory: payloads and arenas are known to the context, so that nothing leaks when a longjmp passes over
+ * its owner.
  *
- * A payload has a header in front, in a list under a lock because parallel loops may allocate. The sum of the sizes alive is held
- * below limits.memory; without a limit, below what the machine or the control group has, because a system that overcommits
- * kills a process instead of refusing. OX_FAIL_ALLOC=n in the environment makes the n-th allocation fail (tests). */
+ * A payload has a header in front, in a list under a lock because parallel loops may allocate. The sum of the sizes
+ * alive is held below limits.memory; without a limit, below what the machine or the control group has, because a
+ * system that overcommits kills a process instead of refusing. OX_FAIL_ALLOC=n in the environment makes the n-th
+ * allocation fail (tests). */
 #include "base/base.h"
 #include "base/base_private.h"
 
@@ -130,7 +132,9 @@ void *ox_payload_alloc(ox_ctx *ctx, size_t size) {
     return (char *)h + ALIGN;
 }
 
-void ox_payload_on_abandon(void *data, void (*destroy)(void *data)) { ((header *)((char *)data - ALIGN))->destroy = destroy; }
+void ox_payload_on_abandon(void *data, void (*destroy)(void *data)) {
+    ((header *)((char *)data - ALIGN))->destroy = destroy;
+}
 
 void ox_payload_free(void *data) {
     if (!data) return;

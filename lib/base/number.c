@@ -108,7 +108,12 @@ size_t ox_utf8_prefix(const char *text, size_t len) {
         }
         size_t n = c >= 0xc2 && c <= 0xdf ? 2 : c >= 0xe0 && c <= 0xef ? 3 : c >= 0xf0 && c <= 0xf4 ? 4 : 0;
         if (!n || len - i < n) return i;
-        unsigned char low = c == 0xe0 ? 0xa0 : c == 0xf0 ? 0x90 : 0x80, high = c == 0xed ? 0x9f : c == 0xf4 ? 0x8f : 0xbf;
+        unsigned char low = c == 0xe0   ? 0xa0
+                            : c == 0xf0 ? 0x90
+                                        : 0x80,
+                      high = c == 0xed   ? 0x9f
+                             : c == 0xf4 ? 0x8f
+                                         : 0xbf;
         if (p[i + 1] < low || p[i + 1] > high) return i;
         for (size_t k = 2; k < n; k++)
             if ((p[i + k] & 0xc0) != 0x80) return i;

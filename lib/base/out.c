@@ -1,8 +1,9 @@
 /* Outputs that appear whole or not at all: a temporary beside the target, fsync, rename, fsync of the folder.
  *
- * Temporaries have random names and are made with O_EXCL, so nothing is ever written through a link. Their names stand in one table for
- * the whole process, because a signal handler must find them without a context: the only global that changes in the library.
- * A slot goes FREE -> TAKEN (atomic) -> LIVE and back; the handler looks at LIVE ones only and calls unlinkat(). */
+ * Temporaries have random names and are made with O_EXCL, so nothing is ever written through a link. Their names
+ * stand in one table for the whole process, because a signal handler must find them without a context: the only
+ * global that changes in the library. A slot goes FREE -> TAKEN (atomic) -> LIVE and back; the handler looks at LIVE
+ * ones only and calls unlinkat(). */
 #include "base/base_private.h"
 #include "base/file.h"
 
@@ -17,7 +18,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { SLOTS = 64, NAME = 40, BUFFER = 1 << 16, COPY = 1 << 20, FREE = 0, TAKEN = 1, LIVE = 2 };
+enum { SLOTS = 64, NAME = 40, BUFFER = 1 << 16, COPY = 1 << 20, SLICE = 32 << 20, FREE = 0, TAKEN = 1, LIVE = 2 };
 
 static struct slot {
     sig_atomic_t state;
@@ -36,8 +37,9 @@ struct ox_out {
     ino_t ino;
     bool failed, done;
     uint64_t position; /* with what is still in the buffer */
+    uint64_t started;  /* the disk was told to write up to here */
     size_t filled;
-    uint8_t *copy;     /* COPY bytes, made when needed */
+    uint8_t *copy; /* COPY bytes, made when needed */
     uint8_t buffer[BUFFER];
 };
 
@@ -63,7 +65,9 @@ void ox_out_abandon_all(void) {
 
 /* ---- opening */
 
-static int cannot(ox_out *o, int why) { return ox_fail(o->ctx, OX_CANT_CREATE, "%s: cannot be created: %s", o->path, strerror(why)); }
+static int cannot(ox_out *o, int why) {
+    return ox_fail(o->ctx, OX_CANT_CREATE, "%s: cannot be created: %s", o->path, strerror(why));
+}
 
 /* Creates the temporary; the name is in the table before the file is there. */
 static int make_temporary(ox_out *o) {
@@ -86,7 +90,8 @@ static int look_at_target(ox_out *o, mode_t *mode) {
     if (fstatat(o->dir, o->base, &st, AT_SYMLINK_NOFOLLOW)) return errno == ENOENT ? 0 : cannot(o, errno);
     if (S_ISDIR(st.st_mode)) return cannot(o, EISDIR);
     if (S_ISLNK(st.st_mode))
-        return ox_fail(o->ctx, OX_CANT_CREATE, "%s: is a link, and outputs are not written through links ('-' is standard output)", o->path);
+        return ox_fail(o->ctx, OX_CANT_CREATE,
+                       "%s: is a link, and outputs are not written through links ('-' is standard output)", o->path);
     if (!S_ISREG(st.st_mode)) return ox_fail(o->ctx, OX_CANT_CREATE, "%s: is there and not a regular file", o->path);
     o->exists = true;
     o->dev = st.st_dev;
@@ -114,7 +119,8 @@ static int open_beside(ox_out *o) {
     memcpy(folder, o->path, n);
     strcpy(folder + n, n ? "" : ".");
     o->dir = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (o->dir < 0 && errno == EACCES) o->dir = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC); /* may be written, not listed */
+    if (o->dir < 0 && errno == EACCES)
+        o->dir = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC); /* may be written, not listed */
     if (o->dir < 0) return cannot(o, errno);
     mode_t mode = 0;
     if (look_at_target(o, &mode)) return -1;
@@ -191,7 +197,8 @@ static int copy_by_read(ox_out *o, const ox_file *from, uint64_t offset, uint64_
         if (n < 0 && errno == EINTR) continue;
         if (n <= 0) {
             o->failed = true;
-            return ox_fail(o->ctx, OX_IO, "%s: cannot be read at %" PRIu64 ": %s", from->name, offset, n ? strerror(errno) : "it was cut meanwhile");
+            return ox_fail(o->ctx, OX_IO, "%s: cannot be read at %" PRIu64 ": %s", from->name, offset,
+                           n ? strerror(errno) : "it was cut meanwhile");
         }
         if (write_all(o, o->copy, (size_t)n)) return -1;
         offset += (uint64_t)n;
@@ -200,21 +207,37 @@ static int copy_by_read(ox_out *o, const ox_file *from, uint64_t offset, uint64_
     return 0;
 }
 
+/* Room for a large range in one piece: the file system has less to do, and a full disk may show early. Only a hint. */
+static void reserve(ox_out *o, uint64_t size) {
+    if (size >= SLICE && o->dir >= 0) (void)!fallocate(o->fd, FALLOC_FL_KEEP_SIZE, (off_t)o->position, (off_t)size);
+}
+
+/* The disk begins with what was written while the rest is written, so that the fsync at the end finds little to do: 1.5 GB take then about
+ * as long as a copy without fsync. `end` bytes are in the file. */
+static void start_writing(ox_out *o, uint64_t end) {
+    if (o->dir < 0 || end - o->started < SLICE) return;
+    sync_file_range(o->fd, (off_t)o->started, (off_t)(end - o->started), SYNC_FILE_RANGE_WRITE);
+    o->started = end;
+}
+
 int ox_out_copy(ox_out *o, const ox_file *from, uint64_t offset, uint64_t size) {
     if (o->failed) return -1;
     if (offset > from->size || size > from->size - offset)
-        return ox_fail(o->ctx, OX_BAD_DATA, "%s: range %" PRIu64 "+%" PRIu64 " lies past the end", from->name, offset, size);
+        return ox_fail(o->ctx, OX_BAD_DATA, "%s: range %" PRIu64 "+%" PRIu64 " lies past the end", from->name, offset,
+                       size);
     if (from->fd < 0 || size < COPY / 16) return ox_out_write(o, from->data + offset, (size_t)size);
     if (flush(o)) return -1;
+    reserve(o, size);
     o->position += size;
     while (size) {
         off_t at = (off_t)offset;
-        ssize_t n = copy_file_range(from->fd, &at, o->fd, NULL, size < 1u << 30 ? (size_t)size : 1u << 30, 0);
+        ssize_t n = copy_file_range(from->fd, &at, o->fd, NULL, size < SLICE ? (size_t)size : SLICE, 0);
         if (n < 0 && errno == EINTR) continue;
         if (n < 0 && (errno == ENOSPC || errno == EDQUOT || errno == EFBIG)) return cannot_write(o, errno);
         if (n <= 0) return copy_by_read(o, from, offset, size); /* not between these two: pipes, other file systems */
         offset += (uint64_t)n;
         size -= (uint64_t)n;
+        start_writing(o, o->position - size);
     }
     return 0;
 }

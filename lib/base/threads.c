@@ -1,4 +1,5 @@
-/* How many processors this process may use: the affinity mask, then the quotas of its control groups (versions 2 and 1). */
+/* How many processors this process may use: the affinity mask, then the quotas of its control groups (versions 2 and
+ * 1). */
 #include "base/base.h"
 #include "base/base_private.h"
 
@@ -25,7 +26,8 @@ bool ox_read_line(const char *path, char *buf, size_t size) {
 static bool has_word(const char *list, size_t len, const char *word) {
     size_t n = strlen(word);
     for (size_t i = 0; i + n <= len; i++)
-        if (!memcmp(list + i, word, n) && (!i || list[i - 1] == ',') && (i + n == len || list[i + n] == ',')) return true;
+        if (!memcmp(list + i, word, n) && (!i || list[i - 1] == ',') && (i + n == len || list[i + n] == ','))
+            return true;
     return false;
 }
 
@@ -38,12 +40,14 @@ bool ox_cgroup_folder(const char *controller, char *buf, size_t size) {
     if (n <= 0) return false;
     text[n] = 0;
     char *rest = NULL;
-    for (char *line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) { /* "id:controllers:/path" */
+    for (char *line = strtok_r(text, "\n", &rest); line;
+         line = strtok_r(NULL, "\n", &rest)) { /* "id:controllers:/path" */
         char *names = strchr(line, ':'), *path = names ? strchr(names + 1, ':') : NULL;
         if (!path) continue;
         size_t len = (size_t)(path - names - 1);
         if (controller ? !has_word(names + 1, len, controller) : len != 0) continue;
-        int w = snprintf(buf, size, "/sys/fs/cgroup%s%s%s", controller ? "/" : "", controller ? controller : "", path + 1);
+        int w =
+            snprintf(buf, size, "/sys/fs/cgroup%s%s%s", controller ? "/" : "", controller ? controller : "", path + 1);
         return w > 0 && (size_t)w < size;
     }
     return false;
@@ -54,7 +58,8 @@ static double quota_of(const char *folder, int version) {
     int64_t quota = 0, period = 0;
     if (version == 2) {
         snprintf(path, sizeof path, "%s/cpu.max", folder);
-        if (!ox_read_line(path, line, sizeof line) || sscanf(line, "%" SCNd64 " %" SCNd64, &quota, &period) != 2) return 0;
+        if (!ox_read_line(path, line, sizeof line) || sscanf(line, "%" SCNd64 " %" SCNd64, &quota, &period) != 2)
+            return 0;
     } else {
         snprintf(path, sizeof path, "%s/cpu.cfs_quota_us", folder);
         if (!ox_read_line(path, line, sizeof line) || sscanf(line, "%" SCNd64, &quota) != 1) return 0;

@@ -17,11 +17,13 @@ typedef struct walk {
 static OX_PRINTF(3, 4) void differs(walk *w, const char *at, const char *format, ...) {
     w->d->same = false;
     if (w->d->text[0]) return; /* the first difference is told */
-    int n = snprintf(w->d->text, sizeof w->d->text, "%s%s", at, at[0] ? ": " : "");
+    char text[1024];
+    int n = snprintf(text, sizeof text, "%s%s", at, at[0] ? ": " : "");
     va_list args;
     va_start(args, format);
-    vsnprintf(w->d->text + n, sizeof w->d->text - (size_t)n, format, args);
+    vsnprintf(text + n, sizeof text - (size_t)n, format, args);
     va_end(args);
+    ox_printable(w->d->text, sizeof w->d->text, text);
 }
 
 /* "[1,0,3]" of a flat index. */
@@ -34,14 +36,16 @@ static const char *index_text(const ox_tensor *t, int64_t i, char buf[128]) {
     }
     size_t n = 0;
     buf[n++] = '[';
-    for (int k = 0; k < rank && n < 100; k++) n += (size_t)snprintf(buf + n, 128 - n, "%s%" PRId64, k ? "," : "", place[k]);
+    for (int k = 0; k < rank && n < 100; k++)
+        n += (size_t)snprintf(buf + n, 128 - n, "%s%" PRId64, k ? "," : "", place[k]);
     strcpy(buf + n, "]");
     return buf;
 }
 
 static void shape_text(const ox_tensor *t, char buf[256]) {
     size_t n = (size_t)snprintf(buf, 256, "%s[", ox_dtype_name(t->dtype));
-    for (int k = 0; k < t->rank && n < 220; k++) n += (size_t)snprintf(buf + n, 256 - n, "%s%" PRId64, k ? "," : "", t->dims[k]);
+    for (int k = 0; k < t->rank && n < 220; k++)
+        n += (size_t)snprintf(buf + n, 256 - n, "%s%" PRId64, k ? "," : "", t->dims[k]);
     strcpy(buf + n, "]");
 }
 
@@ -50,7 +54,8 @@ static void compare_strings(walk *w, const char *at, const ox_tensor *want, cons
     for (int64_t i = 0; i < want->count; i++) {
         if (a[i].len == b[i].len && !memcmp(a[i].data, b[i].data, a[i].len)) continue;
         int la = a[i].len < 60 ? (int)a[i].len : 60, lb = b[i].len < 60 ? (int)b[i].len : 60;
-        differs(w, at, "at %s: \"%.*s\" instead of \"%.*s\"", index_text(want, i, place), lb, b[i].data ? b[i].data : "", la, a[i].data ? a[i].data : "");
+        differs(w, at, "at %s: \"%.*s\" instead of \"%.*s\"", index_text(want, i, place), lb,
+                b[i].data ? b[i].data : "", la, a[i].data ? a[i].data : "");
         return;
     }
 }
@@ -70,7 +75,8 @@ static void compare_ints(walk *w, const char *at, const ox_tensor *want, const v
 }
 
 /* Real numbers, and complex ones as pairs of them: `t` is the type of a part, `parts` 1 or 2. */
-static void compare_floats(walk *w, const char *at, const ox_tensor *want, ox_dtype t, int parts, const void *a, const void *b) {
+static void compare_floats(walk *w, const char *at, const ox_tensor *want, ox_dtype t, int parts, const void *a,
+                           const void *b) {
     int64_t n = want->count * parts;
     double x[CHUNK], y[CHUNK], magnitude = 0;
     unsigned bits = ox_dtype_bits(t);
@@ -96,7 +102,7 @@ static void compare_floats(walk *w, const char *at, const ox_tensor *want, ox_dt
                 w->signal += isfinite(x[k]) ? x[k] * x[k] : 0;
                 w->noise += off * off;
                 if (off > worst) worst = off;
-                if (!(off <= atol + w->tol->rtol * fabs(x[k])))
+                if (isinf(off) || !(off <= atol + w->tol->rtol * fabs(x[k])))
                     differs(w, at, "at %s: %.9g instead of %.9g", index_text(want, (i + k) / parts, place), y[k], x[k]);
             }
         }
@@ -123,9 +129,15 @@ static void compare_tensors(walk *w, const char *at, const ox_tensor *want, cons
         return;
     }
     switch (want->dtype) {
-    case OX_STRING: compare_strings(w, at, want, a, b); break;
-    case OX_COMPLEX64: compare_floats(w, at, want, OX_FLOAT, 2, a, b); break;
-    case OX_COMPLEX128: compare_floats(w, at, want, OX_DOUBLE, 2, a, b); break;
+    case OX_STRING:
+        compare_strings(w, at, want, a, b);
+        break;
+    case OX_COMPLEX64:
+        compare_floats(w, at, want, OX_FLOAT, 2, a, b);
+        break;
+    case OX_COMPLEX128:
+        compare_floats(w, at, want, OX_DOUBLE, 2, a, b);
+        break;
     default:
         if (ox_dtype_is_float(want->dtype))
             compare_floats(w, at, want, want->dtype, 1, a, b);

@@ -69,8 +69,9 @@ typedef struct ox_verify_result {
 int ox_verify_models(ox_model *want, ox_model *got, const ox_verify_options *o, ox_verify_result *r);
 
 /* ---- arrays in .npy and .npz files ----
- * Errors are OX_BAD_DATA and name the archive and the array. Objects (pickles) are refused. Strings become string tensors; bfloat16 is
- * numpy's V2; types that numpy lacks are written as the integers that hold them, 4 and 2 bits as int8 or uint8. */
+ * Errors are OX_BAD_DATA and name the archive and the array. Objects (pickles) are refused. Strings become string
+ * tensors; bfloat16 is numpy's V2; types that numpy lacks are written as the integers that hold them, 4 and 2 bits as
+ * int8 or uint8. */
 ox_tensor *ox_npy_read(ox_ctx *ctx, const char *path);
 int ox_npy_write(ox_ctx *ctx, const char *path, const ox_tensor *t);
 typedef struct ox_npz ox_npz;

@@ -1,7 +1,8 @@
 /* The frame: makes a plan of a model, then runs it as often as wanted.
  *
- * A run fills cells and empties each after its last use, so that memory is given back as early as the order allows. After a failure all
- * cells are emptied; nothing of a run stays. Kernels' scratch memory comes from one arena per nesting depth. */
+ * A run fills cells and empties each after its last use, so that memory is given back as early as the order allows.
+ * After a failure all cells are emptied; nothing of a run stays. Kernels' scratch memory comes from one arena per
+ * nesting depth. */
 #include "exec/plan.h"
 
 #include <string.h>
@@ -37,7 +38,8 @@ static int run_body(ox_run *r, ox_graph *body, ox_rt **in, int n_in, ox_rt **out
     if (!p) return ox_fail(f->ctx, OX_BUG, "a body that was not planned");
     for (int i = 0; i < n_out; i++) out[i] = NULL;
     if ((size_t)n_in != body->n_inputs || (uint32_t)n_out > body->ret->n_in)
-        return ox_fail(f->ctx, OX_BAD_DATA, "the body takes %zu inputs and gives %u outputs, not %d and %d", body->n_inputs, body->ret->n_in, n_in, n_out);
+        return ox_fail(f->ctx, OX_BAD_DATA, "the body takes %zu inputs and gives %u outputs, not %d and %d",
+                       body->n_inputs, body->ret->n_in, n_in, n_out);
     for (int i = 0; i < n_in; i++)
         if (p->inputs[i] && in[i]) *p->inputs[i] = ox_rt_ref(in[i]);
     return run_plan(f, p, out, (size_t)n_out);
@@ -70,11 +72,18 @@ static int take_outputs(ox_frame *f, ox_plan *p, ox_step *s) {
 static int run_step(ox_frame *f, ox_plan *p, ox_step *s) {
     ox_rt **in = p->in_now, **out = p->out_now;
     double start = f->hook || f->until > 0 ? now() : 0;
-    if (f->until > 0 && start > f->until) return ox_fail(f->ctx, OX_UNAVAILABLE, "the time budget of %g s is used up", f->seconds);
+    if (f->until > 0 && start > f->until)
+        return ox_fail(f->ctx, OX_UNAVAILABLE, "the time budget of %g s is used up", f->seconds);
     for (int i = 0; i < s->call.n_in; i++) in[i] = s->in[i] ? *s->in[i] : NULL;
     for (int i = 0; i < s->call.n_out; i++) out[i] = NULL;
     if (!s->ready && fetch_constants(s, in)) return -1;
-    ox_run r = {.ctx = f->ctx, .call = &s->call, .in = in, .out = out, .arena = f->scratch[p->depth], .run_body = run_body, .frame = f};
+    ox_run r = {.ctx = f->ctx,
+                .call = &s->call,
+                .in = in,
+                .out = out,
+                .arena = f->scratch[p->depth],
+                .run_body = run_body,
+                .frame = f};
     int rc = ox_run_kernel(&r);
     if (!rc && f->hook) f->hook(f->user, s->node, in, out, now() - start);
     if (!rc) rc = take_outputs(f, p, s);
@@ -108,7 +117,8 @@ static int run_plan(ox_frame *f, ox_plan *p, ox_rt **out, size_t n_out) {
 /* ---- inputs of the main graph */
 
 static const char *given_text(ox_arena *a, const ox_rt *v) {
-    if (v->kind != OX_RT_TENSOR) return v->kind == OX_RT_SEQUENCE ? "a sequence" : v->kind == OX_RT_MAP ? "a map" : "nothing";
+    if (v->kind != OX_RT_TENSOR)
+        return v->kind == OX_RT_SEQUENCE ? "a sequence" : v->kind == OX_RT_MAP ? "a map" : "nothing";
     ox_text t = {.arena = a};
     ox_text_add(&t, ox_dtype_name(v->t->dtype));
     ox_text_add(&t, "[");
@@ -145,7 +155,8 @@ static int set_input(ox_frame *f, size_t i, ox_rt *v) {
     if (!v) return ox_fail(f->ctx, OX_BAD_DATA, "input '%s' has no value", x->name);
     if (!fits(x->type, v)) {
         ox_arena *a = f->scratch[0];
-        ox_fail(f->ctx, OX_BAD_DATA, "input '%s' is %s, the model takes %s", x->name, given_text(a, v), ox_type_text(a, x->type));
+        ox_fail(f->ctx, OX_BAD_DATA, "input '%s' is %s, the model takes %s", x->name, given_text(a, v),
+                ox_type_text(a, x->type));
         ox_arena_reset(a);
         return -1;
     }
@@ -192,7 +203,7 @@ enum { MOST_NAMES = 10 };
 
 typedef struct missing {
     ox_arena *arena;
-    ox_map functions;            /* those looked at */
+    ox_map functions; /* those looked at */
     const char *names[MOST_NAMES];
     int n;
 } missing;

@@ -1,11 +1,11 @@
 /* Inputs made from a seed: the same model, seed and sample give the same values on every machine.
  *
- * Numbers come from a generator of our own (splitmix64) with a stream per input, named by the input, so that a change of one input
- * leaves the others as they are; bell curves are sums of uniform numbers, exact in double. Sizes of open dimensions are taken by name from a
- * table of kinds; each sample has other sizes, and samples after the first ones try stranger sizes, for models that take few. */
+ * Numbers come from a generator of our own (splitmix64) with a stream per input, named by the input, so that a
+ * change of one input leaves the others as they are; bell curves are sums of uniform numbers, exact in double. Sizes
+ * of open dimensions are taken by name from a table of kinds; each sample has other sizes, and samples after the
+ * first ones try stranger sizes, for models that take few. */
 #include "exec/inputs.h"
 
-#include <ctype.h>
 #include <string.h>
 
 typedef enum kind { BATCH, SEQ, PAST, IMAGE, AUDIO, TOTAL } kind;
@@ -16,10 +16,11 @@ typedef struct sizes {
 } sizes;
 
 static const sizes table[] = {
-    {{1, 16, 8, 64, 16000}, 100}, {{2, 24, 5, 96, 12000}, 100}, {{2, 16, 8, 64, 512}, 100},
-    {{1, 16, 8, 224, 512}, 100},  {{1, 64, 16, 256, 576}, 8},   {{1, 8, 0, 32, 1024}, 8},
-    {{1, 1, 1, 128, 256}, 2},     {{2, 32, 4, 320, 8000}, 2},   {{1, 512, 8, 640, 4096}, 1},
+    {{1, 16, 8, 64, 16000}, 100}, {{2, 8, 5, 96, 12000}, 100}, {{2, 24, 8, 64, 512}, 100},
+    {{1, 16, 8, 224, 512}, 100},  {{1, 64, 16, 256, 576}, 8},  {{1, 8, 0, 32, 1024}, 8},
+    {{1, 1, 1, 128, 256}, 2},     {{2, 32, 4, 320, 8000}, 2},  {{1, 512, 8, 640, 4096}, 1},
 };
+_Static_assert(sizeof table / sizeof table[0] == OX_INPUT_SIZES, "as many as inputs.h says");
 
 typedef struct maker {
     ox_ctx *ctx;
@@ -57,7 +58,7 @@ static int64_t below(uint64_t *state, int64_t n) {
 /* The name in lower case, cut at 127 bytes. */
 static void lower(const char *name, char out[128]) {
     size_t i = 0;
-    for (; name[i] && i < 127; i++) out[i] = (char)tolower((unsigned char)name[i]);
+    for (; name[i] && i < 127; i++) out[i] = (char)(name[i] >= 'A' && name[i] <= 'Z' ? name[i] + 32 : name[i]);
     out[i] = 0;
 }
 
@@ -114,22 +115,32 @@ static bool symbol_value(void *user, ox_dim symbol, int64_t *n) {
 
 static bool size_of(void *user, ox_dim d, int64_t *n) { return d && ox_dim_eval(d, symbol_value, user, n) && *n >= 0; }
 
+/* A recurrent state stands as [layers, batch, width]. */
+static bool is_state(const char *input, const ox_type *t) {
+    char name[128];
+    int64_t layers;
+    lower(input, name);
+    return t->rank == 3 && ox_dim_is_const(t->dims[2], NULL) &&
+           (HAS(name, "state", "hidden", "cell") || (ox_dim_is_const(t->dims[0], &layers) && layers > 1));
+}
+
 /* By place, when the name says nothing. */
-static int64_t size_by_place(const maker *m, const ox_type *t, int axis) {
+static int64_t size_by_place(const maker *m, const char *input, const ox_type *t, int axis) {
     bool floats = ox_dtype_is_float(t->dtype);
+    if (axis == 1 && is_state(input, t)) return size_of_kind(m->sizes, BATCH);
     kind k = axis == 0 ? BATCH : t->rank == 4 && axis >= 2 ? IMAGE : t->rank >= 3 || !floats ? SEQ : AUDIO;
     return size_of_kind(m->sizes, k);
 }
 
 /* Symbols whose name says nothing get the size of the place where they are met first, everywhere. */
-static int64_t dim_size(maker *m, ox_map *met, const ox_type *t, int axis) {
+static int64_t dim_size(maker *m, ox_map *met, const char *input, const ox_type *t, int axis) {
     int64_t n;
     ox_dim d = t->dims[axis];
     if (size_of(m, d, &n)) return n;
     ox_sym name = d ? ox_dim_is_symbol(d) : NULL;
     uintptr_t known = (uintptr_t)ox_map_get(met, name);
     if (known) return (int64_t)(known - 1);
-    n = size_by_place(m, t, axis);
+    n = size_by_place(m, input, t, axis);
     ox_map_put(met, name, (void *)((uintptr_t)n + 1)); /* does nothing without a name */
     return n;
 }
@@ -138,7 +149,8 @@ static int64_t dim_size(maker *m, ox_map *met, const ox_type *t, int axis) {
 
 static void fill_floats(ox_tensor *t, const char *name, const maker *m, uint64_t *state) {
     void *data = ox_tensor_mut(t);
-    bool ones = HAS(name, "mask"), half = HAS(name, "threshold"), rate = !strcmp(name, "sr") || HAS(name, "sample_rate");
+    bool ones = HAS(name, "mask"), half = HAS(name, "threshold"),
+         rate = !strcmp(name, "sr") || HAS(name, "sample_rate");
     bool curve = m->o->sample % 2 == 0;
     for (int64_t i = 0; i < t->count; i++) {
         double v = curve ? bell(state) : uniform(state);
@@ -149,10 +161,13 @@ static void fill_floats(ox_tensor *t, const char *name, const maker *m, uint64_t
 /* Complex numbers are pairs. */
 static void fill_complex(ox_tensor *t, uint64_t *state) {
     void *data = ox_tensor_mut(t);
-    for (int64_t i = 0; i < 2 * t->count; i++) ox_store_double(t->dtype == OX_COMPLEX64 ? OX_FLOAT : OX_DOUBLE, data, i, bell(state));
+    for (int64_t i = 0; i < 2 * t->count; i++)
+        ox_store_double(t->dtype == OX_COMPLEX64 ? OX_FLOAT : OX_DOUBLE, data, i, bell(state));
 }
 
-static int64_t clamp(int64_t v, ox_int_limit l) { return !l.known ? v : v < l.low ? l.low : v >= l.high ? l.high - 1 : v; }
+static int64_t clamp(int64_t v, ox_int_limit l) {
+    return !l.known ? v : v < l.low ? l.low : v >= l.high ? l.high - 1 : v;
+}
 
 /* The one value an input of this name takes everywhere; false when its elements differ. */
 static bool single_value(const char *name, const maker *m, int64_t *v) {
@@ -233,7 +248,8 @@ typedef struct job {
 static ox_rt *make_tensor(job *j, const ox_value *x, const ox_type *type, uint64_t *state) {
     int rank = type->rank < 0 ? 1 : type->rank;
     int64_t *dims = OX_NEW_N(j->scratch, int64_t, rank + 1);
-    for (int i = 0; i < rank; i++) dims[i] = type->rank < 0 ? j->m.sizes->of[SEQ] : dim_size(&j->m, &j->met, type, i);
+    for (int i = 0; i < rank; i++)
+        dims[i] = type->rank < 0 ? j->m.sizes->of[SEQ] : dim_size(&j->m, &j->met, x->name, type, i);
     ox_tensor *t = ox_tensor_new(j->m.ctx, type->dtype ? type->dtype : OX_FLOAT, rank, dims);
     if (!t) return NULL;
     ox_int_limit limit = {0, 0, false};
@@ -276,8 +292,8 @@ static int make_all(void *arg) {
 }
 
 int ox_make_inputs(ox_model *m, const ox_inputs_options *o, ox_rt **in) {
-    size_t n = m->graph->n_inputs, kinds = sizeof table / sizeof table[0];
-    job j = {.m = {m->ctx, o, &table[(size_t)(o->sample < 0 ? 0 : o->sample) % kinds]}, .model = m, .in = in};
+    size_t n = m->graph->n_inputs;
+    job j = {.m = {m->ctx, o, &table[(size_t)(o->sample < 0 ? 0 : o->sample) % OX_INPUT_SIZES]}, .model = m, .in = in};
     for (size_t i = 0; i < n; i++) in[i] = NULL;
     int rc = ox_protect(m->ctx, make_all, &j);
     for (size_t i = 0; rc && i < n; i++) {

@@ -74,7 +74,9 @@ static bool restrict_by(search *s, const place *p, const ox_node *n, uint32_t sl
     const char *op = n->op_type;
     int64_t k;
     const ox_value *first = ox_node_in(n, 0);
-    if ((!strcmp(op, "Gather") || !strcmp(op, "GatherElements") || !strcmp(op, "ScatterElements") || !strcmp(op, "Scatter")) && slot == 1)
+    if ((!strcmp(op, "Gather") || !strcmp(op, "GatherElements") || !strcmp(op, "ScatterElements") ||
+         !strcmp(op, "Scatter")) &&
+        slot == 1)
         return restrict_to_axis(s, p, first, int_attr(n, "axis", 0)), true;
     if ((!strcmp(op, "GatherND") || !strcmp(op, "ScatterND")) && slot == 1) return restrict_to_leading(s, p, n), true;
     if (!strcmp(op, "ArrayFeatureExtractor") && slot == 1) return restrict_to_axis(s, p, first, -1), true;
@@ -90,23 +92,35 @@ static bool restrict_by(search *s, const place *p, const ox_node *n, uint32_t sl
     }
     if (!strcmp(op, "TensorScatter") && slot == 2) { /* where to write: the update must fit behind it */
         int64_t there, update, axis = int_attr(n, "axis", -2);
-        if (size_along(s, first, axis, &there) && size_along(s, ox_node_in(n, 1), axis, &update)) restrict_to(s, p, 0, there - update + 1);
+        if (size_along(s, first, axis, &there) && size_along(s, ox_node_in(n, 1), axis, &update))
+            restrict_to(s, p, 0, there - update + 1);
         return true;
     }
     if (!strcmp(op, "Attention") && slot == 6) { /* lengths of the keys */
         if (size_along(s, ox_node_in(n, 1), -2, &k)) restrict_to(s, p, 1, k + 1);
         return true;
     }
-    if (!strcmp(op, "EmbedLayerNormalization") && slot < 2) return restrict_to_axis(s, p, ox_node_in(n, slot ? 4 : 2), 0), true;
-    if (!strcmp(op, "GatherBlockQuantized") && slot == 1) return restrict_to_axis(s, p, first, int_attr(n, "gather_axis", 0)), true;
+    if (!strcmp(op, "EmbedLayerNormalization") && slot < 2)
+        return restrict_to_axis(s, p, ox_node_in(n, slot ? 4 : 2), 0), true;
+    if (!strcmp(op, "GatherBlockQuantized") && slot == 1)
+        return restrict_to_axis(s, p, first, int_attr(n, "gather_axis", 0)), true;
     return false;
 }
 
 /* Operators whose outputs are elements of this operand. */
 static bool moves(const ox_node *n, uint32_t slot) {
-    static const char *const first_only[] = {"Cast",    "CastLike", "Identity", "Reshape",  "Squeeze",   "Unsqueeze", "Flatten", "Transpose", "Slice",
-                                             "Gather",  "GatherND", "Expand",   "Tile",     "Split",     "Dropout",   "Pad",     "Clip",      "GatherElements",
-                                             "Compress", "DepthToSpace", "Trilu", "SequenceConstruct", "SplitToSequence"};
+    static const char *const first_only[] = {"Cast",           "CastLike",
+                                             "Identity",       "Reshape",
+                                             "Squeeze",        "Unsqueeze",
+                                             "Flatten",        "Transpose",
+                                             "Slice",          "Gather",
+                                             "GatherND",       "Expand",
+                                             "Tile",           "Split",
+                                             "Dropout",        "Pad",
+                                             "Clip",           "GatherElements",
+                                             "Compress",       "DepthToSpace",
+                                             "Trilu",          "SequenceConstruct",
+                                             "SplitToSequence"};
     if (!strcmp(n->op_type, "Concat") || !strcmp(n->op_type, "Max") || !strcmp(n->op_type, "Min")) return true;
     if (!strcmp(n->op_type, "Where")) return slot > 0;
     for (size_t i = 0; slot == 0 && i < sizeof first_only / sizeof first_only[0]; i++)
@@ -138,14 +152,16 @@ static void look_at_use(search *s, const place *p, const ox_node *n, uint32_t sl
         follow_outputs(s, n, p->shift);
         return;
     }
-    if ((ox_is(n, "Add") || (ox_is(n, "Sub") && slot == 0)) && ox_constant_int(ox_node_in(n, 1 - slot), &k) && k > -1000000 && k < 1000000) {
+    if ((ox_is(n, "Add") || (ox_is(n, "Sub") && slot == 0)) && ox_constant_int(ox_node_in(n, 1 - slot), &k) &&
+        k > -1000000 && k < 1000000) {
         follow_outputs(s, n, ox_is(n, "Add") ? p->shift + k : p->shift - k);
         return;
     }
     if (ox_is(n, "Loop") || ox_is(n, "Scan")) ox_each_body((ox_node *)(uintptr_t)n, enter_body, &e);
 }
 
-ox_int_limit ox_find_limit(ox_ctx *ctx, const ox_value *input, bool (*size_of)(void *user, ox_dim d, int64_t *n), void *user) {
+ox_int_limit ox_find_limit(ox_ctx *ctx, const ox_value *input, bool (*size_of)(void *user, ox_dim d, int64_t *n),
+                           void *user) {
     search s = {.arena = ox_arena_new(ctx), .limit = {0, 0, false}, .size_of = size_of, .user = user};
     ox_map_init(&s.seen, s.arena);
     follow(&s, input, 0);

@@ -1,8 +1,9 @@
-/* Planning: which nodes run in which order, where their values live, and after which step a value is no longer needed.
+/* Planning: which nodes run in which order, where their values live, and after which step a value is no longer
+ * needed.
  *
- * Nodes stand in topological order already. What no output depends on is left out. Constants get cells that are filled once. The last use
- * of a value is looked up in its use list; a use in a body counts for the node of the value's own graph that holds the body. The
- * cost is linear in the model (times the nesting depth). */
+ * Nodes stand in topological order already. What no output depends on is left out. Constants get cells that are
+ * filled once. The last use of a value is looked up in its use list; a use in a body counts for the node of the
+ * value's own graph that holds the body. The cost is linear in the model (times the nesting depth). */
 #include "exec/plan.h"
 
 #include <string.h>
@@ -60,7 +61,8 @@ static ox_cell *constant_cell(ox_frame *f, const ox_value *v, ox_tensor *t) {
     return &c->value;
 }
 
-/* The tensor a value has when nothing makes it at run time: constant, or sparse initializer made dense. *t NULL: it has none. */
+/* The tensor a value has when nothing makes it at run time: constant, or sparse initializer made dense. *t NULL: it
+ * has none. */
 static int constant_of(ox_frame *f, const ox_value *v, ox_tensor **t) {
     *t = ox_constant(v);
     if (*t)
@@ -81,7 +83,9 @@ static int cell_of(ox_frame *f, const ox_value *v, ox_cell **cell) {
     return *cell ? 0 : -1;
 }
 
-static bool holds_constant(const ox_node *n) { return n->n_out == 1 && n->out[0] && ox_is(n, "Constant") && ox_constant(n->out[0]); }
+static bool holds_constant(const ox_node *n) {
+    return n->n_out == 1 && n->out[0] && ox_is(n, "Constant") && ox_constant(n->out[0]);
+}
 
 /* ---- nodes */
 
@@ -181,7 +185,8 @@ static void plan_lifetimes(ox_frame *f, ox_plan *p) {
         if (p->inputs[i]) release_after(f, p, last_use(f, p, p->graph->inputs[i], 0), p->inputs[i]);
     for (size_t k = 0; k < p->n_steps; k++)
         for (int i = 0; i < p->steps[k].call.n_out; i++)
-            if (p->steps[k].out[i]) release_after(f, p, last_use(f, p, p->steps[k].node->out[i], k), p->steps[k].out[i]);
+            if (p->steps[k].out[i])
+                release_after(f, p, last_use(f, p, p->steps[k].node->out[i], k), p->steps[k].out[i]);
 }
 
 /* ---- graphs */

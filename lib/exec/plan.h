@@ -4,8 +4,9 @@
 
 #include "exec/exec.h"
 
-/* A cell holds the value that a name of the model has at this moment of a run. Every value of a graph has one cell: a body is
- * never active twice at the same time (functions are inlined), so captures are plain pointers to cells of graphs around. */
+/* A cell holds the value that a name of the model has at this moment of a run. Every value of a graph has one cell:
+ * a body is never active twice at the same time (functions are inlined), so captures are plain pointers to cells of
+ * graphs around. */
 typedef ox_rt *ox_cell;
 
 typedef struct ox_release {
@@ -24,14 +25,14 @@ typedef struct ox_step {
 
 typedef struct ox_plan {
     const ox_graph *graph;
-    int depth;           /* 0: main graph */
+    int depth; /* 0: main graph */
     ox_step *steps;
     size_t n_steps;
-    ox_cell *cells;      /* inputs, then outputs of nodes that are run */
+    ox_cell *cells; /* inputs, then outputs of nodes that are run */
     size_t n_cells;
-    ox_cell **inputs;    /* per graph input: its cell, or NULL for a constant */
+    ox_cell **inputs; /* per graph input: its cell, or NULL for a constant */
     ox_cell **outputs;
-    ox_release *release; /* after the outputs were taken */
+    ox_release *release;       /* after the outputs were taken */
     ox_rt **in_now, **out_now; /* of the step that runs */
     struct ox_plan *next;      /* all plans of the frame */
 } ox_plan;
@@ -44,14 +45,14 @@ typedef struct ox_constant_cell {
 struct ox_frame {
     ox_ctx *ctx;
     ox_arena *arena;
-    ox_model *model;     /* the one that is run */
-    ox_model *copy;      /* the same, when it is ours */
+    ox_model *model; /* the one that is run */
+    ox_model *copy;  /* the same, when it is ours */
     ox_plan *main, *plans;
-    ox_map plan_of;      /* graph -> plan */
-    ox_map cell_of;      /* value -> cell */
-    ox_map step_of;      /* node -> index of its step + 1 */
+    ox_map plan_of; /* graph -> plan */
+    ox_map cell_of; /* value -> cell */
+    ox_map step_of; /* node -> index of its step + 1 */
     ox_constant_cell *constants;
-    ox_arena **scratch;  /* by depth */
+    ox_arena **scratch; /* by depth */
     int n_scratch;
     ox_frame_hook hook;
     void *user;

@@ -1,15 +1,14 @@
 /* Two models on the same inputs.
  *
- * The reference is run first. Where it fails (sizes that it does not take), the sample is replaced by another, a bounded number of
- * times. What the reference computes the other model must compute too; what neither can say is UNKNOWN, never SAME. */
-#include "exec/exec.h"
+ * The reference is run first. Where it fails (sizes that it does not take), the sample is replaced by another, a
+ * bounded number of times. What the reference computes the other model must compute too; what neither can say is
+ * UNKNOWN, never SAME. */
+#include "exec/inputs.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
-
-enum { SPARE_SAMPLES = 9 }; /* one round of the sizes that inputs are made of */
 
 typedef struct side {
     ox_model *m;
@@ -24,10 +23,11 @@ typedef struct job {
     side want, got;
     const ox_verify_options *o;
     ox_verify_result *r;
-    size_t *input_of;    /* per input of got: the input of want; SIZE_MAX: none */
-    size_t *output_of;   /* per output of want: the output of got */
+    size_t *input_of;  /* per input of got: the input of want; SIZE_MAX: none */
+    size_t *output_of; /* per output of want: the output of got */
     double until;
     int replaced;
+    bool refused[OX_INPUT_SIZES]; /* sizes on which the reference did not run */
     char first_failure[256];
 } job;
 
@@ -38,11 +38,13 @@ static double now(void) {
 }
 
 static OX_PRINTF(3, 4) void decide(job *j, ox_verdict verdict, const char *format, ...) {
-    j->r->verdict = verdict;
+    char text[1024];
     va_list args;
     va_start(args, format);
-    vsnprintf(j->r->why, sizeof j->r->why, format, args);
+    vsnprintf(text, sizeof text, format, args);
     va_end(args);
+    j->r->verdict = verdict;
+    ox_printable(j->r->why, sizeof j->r->why, text);
 }
 
 static const char *error_of(job *j, const side *s) {
@@ -56,11 +58,14 @@ static void map_names(ox_map *map, ox_ctx *ctx, const ox_graph *g, bool outputs)
     size_t n = outputs ? g->ret->n_in : g->n_inputs;
     for (size_t i = 0; i < n; i++) {
         const char *name = outputs ? g->out_names[i] : g->inputs[i]->name;
-        ox_map_put(map, ox_intern(ctx, name), (void *)(uintptr_t)(i + 1)); /* the models may have contexts of their own */
+        ox_map_put(map, ox_intern(ctx, name),
+                   (void *)(uintptr_t)(i + 1)); /* the models may have contexts of their own */
     }
 }
 
-static size_t index_of(const ox_map *map, ox_ctx *ctx, const char *name) { return (size_t)(uintptr_t)ox_map_get(map, ox_intern(ctx, name)) - 1; }
+static size_t index_of(const ox_map *map, ox_ctx *ctx, const char *name) {
+    return (size_t)(uintptr_t)ox_map_get(map, ox_intern(ctx, name)) - 1;
+}
 
 /* 0: they match; 1: decided. */
 static int match_interfaces(job *j) {
@@ -75,7 +80,8 @@ static int match_interfaces(job *j) {
     for (size_t i = 0; i < b->n_inputs; i++) {
         const ox_value *x = b->inputs[i];
         j->input_of[i] = index_of(&inputs, j->ctx, x->name);
-        if (j->input_of[i] == SIZE_MAX && !x->data && !x->sparse) return decide(j, OX_V_DIFFERENT, "input '%s' is new", x->name), 1;
+        if (j->input_of[i] == SIZE_MAX && !x->data && !x->sparse)
+            return decide(j, OX_V_DIFFERENT, "input '%s' is new", x->name), 1;
     }
     for (size_t i = 0; i < a->ret->n_in; i++) {
         j->output_of[i] = index_of(&outputs, j->ctx, a->out_names[i]);
@@ -88,13 +94,13 @@ static int match_interfaces(job *j) {
 
 /* ---- running */
 
-static int open_side(job *j, side *s, ox_model *m) {
-    s->m = m;
+static int open_side(job *j, side *s) {
+    const ox_model *m = s->m;
+    s->in = OX_NEW_N(j->arena, ox_rt *, m->graph->n_inputs + 1);
+    s->out = OX_NEW_N(j->arena, ox_rt *, m->graph->ret->n_in + 1);
     s->n_in = m->graph->n_inputs;
     s->n_out = m->graph->ret->n_in;
-    s->in = OX_NEW_N(j->arena, ox_rt *, s->n_in + 1);
-    s->out = OX_NEW_N(j->arena, ox_rt *, s->n_out + 1);
-    s->f = ox_frame_new(m);
+    s->f = ox_frame_new(s->m);
     return s->f ? 0 : -1;
 }
 
@@ -114,7 +120,8 @@ static void drop_sample(job *j) {
 
 static int run_side(job *j, side *s) {
     double left = j->until > 0 ? j->until - now() : 0;
-    if (j->until > 0 && left <= 0) return ox_fail(s->m->ctx, OX_UNAVAILABLE, "the time budget of %g s is used up", j->o->seconds);
+    if (j->until > 0 && left <= 0)
+        return ox_fail(s->m->ctx, OX_UNAVAILABLE, "the time budget of %g s is used up", j->o->seconds);
     ox_frame_set_deadline(s->f, left);
     return ox_frame_run(s->f, s->in, s->out);
 }
@@ -152,13 +159,15 @@ static void compare_sample(job *j) {
         decide(j, OX_V_DIFFERENT, "output '%.100s' differs: %.300s", j->r->output, j->r->worst.text);
 }
 
-/* What to do after the reference failed. True: try another sample. */
-static bool reference_failed(job *j) {
+/* What to do after the reference failed. True: try another sample, of other sizes. */
+static bool reference_failed(job *j, int sample) {
     int code = ox_error_code(j->want.m->ctx);
     bool hopeless = code == OX_UNAVAILABLE || code == OX_NO_MEMORY || code == OX_BUG || code == OX_IO;
     if (!j->first_failure[0]) snprintf(j->first_failure, sizeof j->first_failure, "%s", error_of(j, &j->want));
-    if (!hopeless && j->replaced++ < SPARE_SAMPLES) return true;
-    if (!j->r->samples_run) decide(j, OX_V_UNKNOWN, "the original does not run: %s", hopeless ? error_of(j, &j->want) : j->first_failure);
+    j->refused[sample % OX_INPUT_SIZES] = true;
+    if (!hopeless && ++j->replaced < OX_INPUT_SIZES) return true;
+    if (!j->r->samples_run)
+        decide(j, OX_V_UNKNOWN, "the original does not run: %s", hopeless ? error_of(j, &j->want) : j->first_failure);
     return false;
 }
 
@@ -166,15 +175,16 @@ static void other_failed(job *j) {
     int code = ox_error_code(j->got.m->ctx);
     bool unknown = code == OX_UNAVAILABLE || code == OX_NO_MEMORY || code == OX_BUG || code == OX_IO;
     if (unknown && j->r->samples_run) return; /* a budget ended it; what was run was the same */
-    decide(j, unknown ? OX_V_UNKNOWN : OX_V_DIFFERENT, "%s: %s", unknown ? "the result cannot be run" : "the result fails where the original runs",
-           error_of(j, &j->got));
+    decide(j, unknown ? OX_V_UNKNOWN : OX_V_DIFFERENT, "%s: %s",
+           unknown ? "the result cannot be run" : "the result fails where the original runs", error_of(j, &j->got));
 }
 
 /* One sample; true: go on with the next. */
 static bool run_sample(job *j, int sample) {
     ox_inputs_options io = {.seed = j->o->seed, .sample = sample, .dims = j->o->dims, .n_dims = j->o->n_dims};
-    if (ox_make_inputs(j->want.m, &io, j->want.in) || run_side(j, &j->want)) return reference_failed(j);
-    for (size_t i = 0; i < j->got.n_in; i++) j->got.in[i] = j->input_of[i] == SIZE_MAX ? NULL : j->want.in[j->input_of[i]];
+    if (ox_make_inputs(j->want.m, &io, j->want.in) || run_side(j, &j->want)) return reference_failed(j, sample);
+    for (size_t i = 0; i < j->got.n_in; i++)
+        j->got.in[i] = j->input_of[i] == SIZE_MAX ? NULL : j->want.in[j->input_of[i]];
     if (run_side(j, &j->got)) {
         other_failed(j);
         return false;
@@ -187,24 +197,28 @@ static void run_samples(job *j) {
     int wanted = j->o->samples > 0 ? j->o->samples : 1;
     bool more = true;
     for (int s = 0; more && j->r->samples_run < wanted; s++) {
+        if (j->refused[s % OX_INPUT_SIZES]) continue;
         more = run_sample(j, s);
         drop_sample(j);
     }
     if (j->r->why[0]) return;
-    if (!j->r->samples_run) return decide(j, OX_V_UNKNOWN, "no sample was run");
+    if (!j->r->samples_run) {
+        decide(j, OX_V_UNKNOWN, "no sample was run");
+        return;
+    }
     j->r->verdict = OX_V_SAME;
     if (j->replaced)
-        snprintf(j->r->why, sizeof j->r->why, "%d samples were replaced: the original did not run on them (%s)", j->replaced, j->first_failure);
+        snprintf(j->r->why, sizeof j->r->why, "samples replaced: %d; the original did not run on their sizes (%s)",
+                 j->replaced, j->first_failure);
     else if (j->r->samples_run < wanted)
         snprintf(j->r->why, sizeof j->r->why, "%d of %d samples within the budget", j->r->samples_run, wanted);
 }
 
 static int verify(void *arg) {
     job *j = arg;
-    ox_model *want = j->want.m, *got = j->got.m;
     if (match_interfaces(j)) return 0;
-    if (open_side(j, &j->want, want)) return decide(j, OX_V_UNKNOWN, "the original: %s", error_of(j, &j->want)), 0;
-    if (open_side(j, &j->got, got)) return decide(j, OX_V_UNKNOWN, "the result: %s", error_of(j, &j->got)), 0;
+    if (open_side(j, &j->want)) return decide(j, OX_V_UNKNOWN, "the original: %s", error_of(j, &j->want)), 0;
+    if (open_side(j, &j->got)) return decide(j, OX_V_UNKNOWN, "the result: %s", error_of(j, &j->got)), 0;
     run_samples(j);
     return 0;
 }

@@ -47,6 +47,7 @@ typedef struct poly {
 
 struct ox_exprs {
     ox_set set;
+    struct ox_expr *spare;   /* the next one; looked up before it is used up, so finding costs no memory */
     uint64_t fresh;
 };
 
@@ -76,7 +77,11 @@ static int compare_products(const term *a, const term *b) {
 
 static int compare_symbols(ox_dim a, ox_dim b) {
     if (!a->name != !b->name) return a->name ? -1 : 1;
-    if (a->name) return strcmp(a->name, b->name);
+    if (a->name) {
+        size_t m = ox_sym_len(a->name), n = ox_sym_len(b->name);
+        int d = memcmp(a->name, b->name, m < n ? m : n);
+        return d ? d : (m > n) - (m < n);
+    }
     return a->number < b->number ? -1 : a->number > b->number;
 }
 
@@ -150,6 +155,11 @@ static int64_t floor_div(int64_t a, int64_t b) { /* b > 0 */
     return a / b - (a % b < 0);
 }
 
+static int64_t floor_rest(int64_t a, int64_t b) { /* b > 0 */
+    int64_t r = a % b;
+    return r < 0 ? r + b : r;
+}
+
 static int64_t bound_div(int64_t a, int64_t b) { /* b > 0, each maybe infinite */
     if (infinite(a)) return a;
     return b == INT64_MAX ? (a < 0 ? -1 : 0) : floor_div(a, b);
@@ -188,6 +198,8 @@ static void range_atom(struct ox_expr *e) {
         break;
     case K_SUM: break;
     }
+    if (e->lo == INT64_MAX) e->lo--; /* a bound on this side is a number */
+    if (e->hi == INT64_MIN) e->hi++;
 }
 
 /* ---- hash-consing */
@@ -216,9 +228,12 @@ static bool same_expr(const void *x, const void *y, void *user) {
 /* The one expression equal to *key, whose terms may be in temporary memory. */
 static ox_dim cons(ox_ctx *ctx, const struct ox_expr *key) {
     struct ox_exprs *x = exprs_of(ctx);
-    struct ox_expr *e = ox_dup(ctx->arena, key, sizeof *key);
+    if (!x->spare) x->spare = OX_NEW(ctx->arena, struct ox_expr);
+    struct ox_expr *e = x->spare;
+    *e = *key;
     struct ox_expr *found = ox_set_add(&x->set, e->hash, e, same_expr, NULL);
     if (found != e) return found;
+    x->spare = NULL;
     if (e->kind == K_SUM) {
         e->terms = e->n ? ox_dup(ctx->arena, key->terms, e->n * sizeof *e->terms) : NULL;
     } else {
@@ -374,7 +389,6 @@ static ox_dim poly_finish(ox_ctx *ctx, poly *p) {
     e.depth = (uint16_t)depth;
     e.hash = hash_terms(p->t, p->n, p->c);
     range_terms(p->t, p->n, p->c, &e.lo, &e.hi);
-    if (infinite(p->c)) return NULL; /* these two numbers mean "no bound" */
     return cons(ctx, &e);
 }
 
@@ -489,8 +503,7 @@ ox_dim ox_dim_mul(ox_ctx *ctx, ox_dim a, ox_dim b) {
     if (!a || !b) return NULL;
     poly_zero(&p);
     for (uint32_t i = 0; i < b->n; i++) poly_add(&p, a, b->terms[i].weight, &b->terms[i]);
-    poly_add(&p, a, b->c, NULL);
-    if (!b->c) poly_merge(&p); /* terms of weight zero */
+    if (b->c) poly_add(&p, a, b->c, NULL);
     return poly_finish(ctx, &p);
 }
 
@@ -572,15 +585,15 @@ static void reduce(const poly *a, int64_t *k, poly *quotient, poly *rest, int64_
     *g = *k;
     for (uint32_t i = 0; i < a->n; i++) {
         term t = a->t[i];
-        int64_t w = floor_div(t.weight, *k), r = t.weight - w * *k;
-        t.weight = w;
-        if (w) poly_push(quotient, &t);
+        int64_t r = floor_rest(t.weight, *k);
+        t.weight = floor_div(t.weight, *k);
+        if (t.weight) poly_push(quotient, &t);
         t.weight = r;
         if (r) poly_push(rest, &t);
         if (r) *g = gcd(r, *g);
     }
     quotient->c = floor_div(a->c, *k);
-    rest->c = a->c - quotient->c * *k;
+    rest->c = floor_rest(a->c, *k);
     *low = rest->c % *g;
     for (uint32_t i = 0; i < rest->n; i++) rest->t[i].weight /= *g;
     rest->c /= *g;
@@ -677,7 +690,18 @@ static ox_dim mod_number(ox_ctx *ctx, ox_dim a, int64_t k) {
     return ox_add_ok(p.c, low, &p.c) ? poly_finish(ctx, &p) : NULL;
 }
 
-/* Takes factors out of both that all terms of both have: whole numbers and atoms that are never negative. */
+/* Keeps of *common what divides the term as well, atoms that are never negative only. */
+static void keep_common(term *common, const term *t) {
+    term kept = {.n = 0}, left, more;
+    for (uint32_t i = 0; i < common->n; i++) {
+        more = kept;
+        more.f[more.n++] = common->f[i];
+        if (common->f[i]->lo >= 0 && divide_product(t, &more, &left)) kept = more;
+    }
+    *common = kept;
+}
+
+/* Takes factors out of both that all terms of both have. */
 static void cancel(ox_ctx *ctx, ox_dim *a, ox_dim *b) {
     if ((*a)->c || (*b)->c || !(*a)->n || !(*b)->n) return;
     term common = (*b)->terms[0];
@@ -685,31 +709,20 @@ static void cancel(ox_ctx *ctx, ox_dim *a, ox_dim *b) {
     for (int side = 0; side < 2; side++) {
         ox_dim e = side ? *a : *b;
         for (uint32_t i = 0; i < e->n; i++) {
-            term left, rest;
             int64_t w = e->terms[i].weight;
             if (w == INT64_MIN) return;
             g = g ? gcd(w, g) : w < 0 ? -w : w;
-            for (uint32_t k = 0; k < common.n;) { /* factors that this term lacks go */
-                term one = {.n = 1, .f = {common.f[k]}};
-                uint32_t before = k;
-                for (uint32_t j = 0; j < k; j++)
-                    if (common.f[j] == common.f[k]) one.f[one.n++] = common.f[k];
-                if (common.f[k]->lo >= 0 && divide_product(&e->terms[i], &one, &left)) {
-                    k = before + 1;
-                    continue;
-                }
-                memmove(common.f + k, common.f + k + 1, (common.n - k - 1) * sizeof *common.f);
-                common.n--;
-            }
-            (void)rest;
+            keep_common(&common, &e->terms[i]);
         }
     }
     poly p;
     common.weight = g;
     poly_zero(&p);
-    poly_push(&p, &common);
-    ox_dim f = common.n ? poly_finish(ctx, &p) : ox_dim_const(ctx, g);
-    ox_dim x = f ? ox_dim_exact_div(ctx, *a, f) : NULL, y = f ? ox_dim_exact_div(ctx, *b, f) : NULL;
+    if (common.n)
+        poly_push(&p, &common);
+    else
+        p.c = g;
+    ox_dim f = poly_finish(ctx, &p), x = ox_dim_exact_div(ctx, *a, f), y = ox_dim_exact_div(ctx, *b, f);
     if (!x || !y) return;
     *a = x;
     *b = y;
@@ -718,6 +731,7 @@ static void cancel(ox_ctx *ctx, ox_dim *a, ox_dim *b) {
 /* a = b * (result) + *rest; NULL when no part is divisible. */
 static ox_dim split_multiple(ox_ctx *ctx, ox_dim a, ox_dim b, ox_dim *rest) {
     poly p, q;
+    if (b->n != 1 || b->c) return NULL; /* by N+1 that would make N something with a minus in it */
     poly_set(&p, a);
     if (!divide_poly(&p, b, &q)) return NULL;
     ox_dim whole = poly_finish(ctx, &q);
@@ -780,7 +794,10 @@ static bool flatten(kind k, ox_dim d, ox_dim *list, int *n) {
 }
 
 /* The first is superfluous beside the second. */
-static bool beaten(kind k, ox_dim a, ox_dim by) { return k == K_MIN ? at_least(a, by, 0) : at_least(by, a, 0); }
+static bool beaten(kind k, ox_dim a, ox_dim by) {
+    if (ox_dim_is(a, k == K_MIN ? INT64_MAX : INT64_MIN)) return true; /* "to the end" of a slice */
+    return k == K_MIN ? at_least(a, by, 0) : at_least(by, a, 0);
+}
 
 static ox_dim extreme(ox_ctx *ctx, kind k, ox_dim a, ox_dim b) {
     ox_dim list[MAX_CHAIN];

@@ -232,6 +232,13 @@ ox_value *ox_graph_add_init(ox_graph *g, ox_sym name, ox_tensor *data) {
     return v;
 }
 
+void ox_graph_set_default(ox_value *v, ox_tensor *data, ox_sparse *sparse) {
+    v->data = ox_model_own(v->graph->model, data);
+    v->sparse = sparse;
+    if (!v->is_init) ox_init_link(v);
+    v->graph->model->changed = true;
+}
+
 void ox_graph_remove_init(ox_value *v) {
     if (!v->is_init || (v->nuses && !v->is_input)) return;
     ox_graph *g = v->graph;

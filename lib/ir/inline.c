@@ -1,112 +1,159 @@
-/* Calls of local functions become the nodes of their bodies.
+/* Calls of local functions replaced by their bodies.
  *
- * A function has opset imports of its own. Its body may stand in the model when every domain its nodes use has the same version in
- * both, or is not imported by the model (then it is imported now). Where versions differ, a node may move when the operator's row is the
- * same at both versions (`op` pointers are compared: the table has one row per form). Else the call stays. */
-#include "ir/ir.h"
+ * A function imports operator sets of its own. Its body may move into the calling graph when every operator there still means the same:
+ * the versions are equal, or the caller does not import that domain (then it is imported), or the operator's row is the same at
+ * both versions. Else the call stays: raising the caller's version would change the caller's other nodes. In a model that is only run,
+ * nodes keep the rows they have, so that nothing has to agree. */
+#include "ir/ir_private.h"
 
-typedef struct { ox_function *f; ox_model *m; bool fits; } fitting;
+static const char *name_of(const ox_function *f) { return f->name ? f->name : ""; }
 
-static int fits_graph(ox_graph *g, void *user);
+/* ---- imports */
 
-static int64_t version_in(const ox_opset *opsets, size_t n, ox_sym domain) {
-    for (size_t i = 0; i < n; i++)
-        if (opsets[i].domain == domain) return opsets[i].version;
-    return 0;
+typedef struct imports {
+    ox_graph *into;
+    const ox_graph *body;
+    bool add;   /* import what is missing; else only look */
+} imports;
+
+static bool means_the_same(const imports *im, const ox_node *n, int64_t theirs, int64_t ours) {
+    ox_model *m = im->into->model;
+    if (!ours || ours == theirs || n->callee || m->run_only) return true;
+    if (!n->op || !m->resolve) return false;
+    ox_node probe = {.graph = im->into, .op_type = n->op_type, .domain = n->domain, .overload = n->overload};
+    m->resolve(&probe);
+    return probe.op == n->op;
 }
 
-static int fits_graph(ox_graph *g, void *user) {
-    fitting *t = user;
-    for (ox_node *n = g->first; n && t->fits; n = n->next) {
-        int64_t inner = version_in(t->f->opsets, t->f->n_opsets, n->domain), outer = version_in(t->m->opsets, t->m->n_opsets, n->domain);
-        if (!n->callee && inner && outer && inner != outer)
-            t->fits = n->op && t->m->row_at && t->m->row_at(t->m->ctx, n, outer) == n->op;
-        ox_each_body(n, fits_graph, t);
-    }
-    return !t->fits;
-}
-
-static bool fits(ox_model *m, ox_function *f) {
-    fitting t = {f, m, true};
-    fits_graph(f->body, &t);
-    return t.fits;
-}
-
-static int resolve_graph(ox_graph *g, void *user) {
-    (void)user;
-    for (ox_node *n = g->first; n; n = n->next) {
-        if (g->model->resolve) g->model->resolve(n);
-        ox_each_body(n, resolve_graph, NULL);
-    }
-    return 0;
-}
-
-/* 1 replaced, 0 left alone, -1 error. */
-static int inline_one(ox_node *call) {
-    ox_function *f = call->callee;
-    ox_graph *g = call->graph;
+static int look_at_graph(ox_graph *g, void *user) {
+    imports *im = user;
     ox_model *m = g->model;
-    if (!f || !fits(m, f)) return 0;
-    ox_map map;
-    ox_map_init(&map, m->arena);
-    /* Inputs the call leaves out are absent in the body: a null value stands for them. */
-    for (size_t i = 0; i < f->body->n_inputs; i++) {
-        ox_value *given = ox_node_in(call, (uint32_t)i);
-        if (given) ox_map_put(&map, f->body->inputs[i], given);
+    for (ox_node *n = g->first; n; n = n->next) {
+        int64_t theirs = ox_model_opset(m, im->body, n->domain), ours = ox_model_opset(m, im->into, n->domain);
+        if (!means_the_same(im, n, theirs, ours)) return 1;
+        if (im->add && !ours && theirs) ox_graph_import(im->into, n->domain, theirs);
+        if (ox_each_body(n, look_at_graph, im)) return 1;
     }
-    ox_binding bind = {call->attrs, call->n_attrs, f};
-    ox_node *before = call->prev;
-    if (ox_graph_copy_into(f->body, g, call, &map, &bind) < 0) return -1;
-    for (ox_node *n = before ? before->next : g->first; n != call; n = n->next) {
-        for (uint32_t i = 0; i < n->n_in; i++)
-            if (n->in[i].v && n->in[i].v->graph == f->body) ox_node_set_input(n, i, NULL); /* an input left out */
-        if (m->resolve) m->resolve(n);
-        ox_each_body(n, resolve_graph, NULL);
-        n->from = "inline-functions";
+    return 0;
+}
+
+/* ---- one call */
+
+static int check_arity(const ox_node *call) {
+    const ox_function *f = call->callee;
+    const ox_graph *body = f->body;
+    if (call->n_in > body->n_inputs || call->n_out > body->ret->n_in)
+        return ox_fail(body->model->ctx, OX_BAD_DATA, "a call of function '%s' has %u inputs and %u outputs, the function %zu and %u", name_of(f),
+                       call->n_in, call->n_out, body->n_inputs, body->ret->n_in);
+    for (uint32_t i = 0; i < call->n_out; i++) {
+        const ox_value *v = body->ret->in[i].v;
+        if (!call->out[i] || !call->out[i]->nuses) continue;
+        for (size_t k = 0; k < body->n_inputs; k++)
+            if (body->inputs[k] == v && !ox_node_in(call, (uint32_t)k))
+                return ox_fail(body->model->ctx, OX_BAD_DATA, "output %u of a call of function '%s' is an input that is not given", i, name_of(f));
     }
-    for (uint32_t i = 0; i < call->n_out && i < f->body->ret->n_in; i++) {
-        ox_value *inner = f->body->ret->in[i].v, *v = inner ? ox_map_get(&map, inner) : NULL;
-        if (call->out[i] && v) ox_replace_uses(call->out[i], v);
+    return 0;
+}
+
+/* The uses of the call's output go to what the body computes, which takes over its name. */
+static void take_over(ox_value *out, ox_value *made, ox_map *named) {
+    ox_replace_uses(out, made);
+    if (!made->def || made->graph != out->graph || !out->name || ox_map_has(named, made)) return;
+    ox_map_put(named, made, out);
+    made->name = out->name;
+    made->listed = out->listed;
+    made->origin = out->origin;
+    out->name = NULL;
+}
+
+static int inline_body(ox_node *call, ox_arena *scratch) {
+    ox_function *f = call->callee;
+    ox_graph *body = f->body;
+    ox_model *m = body->model;
+    ox_map map, made_here, named;
+    ox_map_init(&map, scratch);
+    ox_map_init(&named, scratch);
+    ox_map_init(&made_here, scratch);
+    for (size_t i = 0; i < body->n_inputs; i++) ox_map_put(&map, body->inputs[i], ox_node_in(call, (uint32_t)i));
+    ox_binding bind = {.attrs = call->attrs, .n = call->n_attrs, .f = f};
+    uint64_t limit = m->ctx->limits.inlined_nodes;
+    if (limit && m->inlined >= limit)
+        return ox_fail(m->ctx, OX_BAD_DATA, "inlining makes more than %llu nodes (limit inlined_nodes)", (unsigned long long)limit);
+    ox_copy c = {.to = m, .map = &map, .bind = &bind, .root = body, .prefix = call->name, .from = call->from,
+                 .limit = limit ? limit - m->inlined : 0};
+    ox_node *first = call->prev;
+    int failed = ox_copy_nodes(&c, body, call->graph, call);
+    m->inlined += c.nodes;
+    if (failed) return -1;
+    for (ox_node *n = first ? first->next : call->graph->first; n != call; n = n->next)
+        for (uint32_t i = 0; i < n->n_out; i++) ox_map_put(&made_here, n->out[i], n);
+    for (uint32_t i = 0; i < call->n_out; i++) {
+        ox_value *v = ox_map_get(&map, body->ret->in[i].v);
+        if (!call->out[i] || !v) continue;
+        if (!ox_map_has(&made_here, v)) ox_map_put(&named, v, v); /* an argument keeps its name */
+        take_over(call->out[i], v, &named);
     }
-    for (size_t i = 0; i < f->n_opsets; i++)
-        if (!version_in(m->opsets, m->n_opsets, f->opsets[i].domain)) ox_model_import(m, f->opsets[i].domain, f->opsets[i].version);
     ox_node_remove(call);
     return 1;
 }
 
 int ox_inline_call(ox_node *call) {
-    if (inline_one(call) < 0) return ox_fail_in(call->graph->model->ctx, "inlining %s", call->op_type);
-    return 0;
+    if (!call->graph || !call->callee || !call->callee->body) return 0;
+    imports im = {.into = call->graph, .body = call->callee->body};
+    if (look_at_graph(call->callee->body, &im)) return 0;
+    if (check_arity(call)) return -1;
+    im.add = true;
+    look_at_graph(call->callee->body, &im);
+    ox_arena *scratch = ox_arena_new(call->graph->model->ctx);
+    const ox_function *f = call->callee;
+    int r = inline_body(call, scratch);
+    ox_arena_free(scratch);
+    return r < 0 ? ox_fail_in(f->body->model->ctx, "inlining function '%s'", name_of(f)) : r;
 }
 
-typedef struct { ox_model *m; uint64_t nodes; int replaced; } inlining;
+/* ---- all calls */
 
-/* Nodes that stand in for a call are visited in their turn, so nested calls are replaced as well; import refused recursion, and
- * limits.inlined_nodes bounds exponential nesting. */
-static int inline_graph(ox_graph *g, void *user) {
-    inlining *s = user;
-    for (ox_node *n = g->first, *next; n; n = next) {
-        next = n->next;
-        if (!n->callee) continue;
-        ox_node *before = n->prev;
-        size_t had = g->n_nodes;
-        int done = inline_one(n);
-        if (done < 0) return -1;
-        if (!done) continue;
-        s->replaced++;
-        s->nodes += g->n_nodes + 1 - had;
-        if (s->nodes > s->m->ctx->limits.inlined_nodes)
-            return ox_fail(s->m->ctx, OX_BAD_DATA, "inlining local functions makes more than %llu nodes, the limit",
-                           (unsigned long long)s->m->ctx->limits.inlined_nodes);
-        next = before ? before->next : g->first;
+typedef struct inlining {
+    int count;
+    uint32_t depth;  /* of calls around the graph at work */
+} inlining;
+
+static int inline_graph(ox_graph *g, void *user);
+
+/* Inlines calls until `end` is reached; nodes made by a call are looked at next, one level deeper. */
+static int inline_range(ox_graph *g, inlining *in, ox_node **ends) {
+    uint32_t outer = in->depth, max = g->model->ctx->limits.call_depth;
+    ox_node *n = g->first;
+    for (;;) {
+        while (in->depth > outer && ends[in->depth - 1] == n) in->depth--;
+        if (!n) return 0;
+        ox_node *prev = n->prev, *next = n->next;
+        if (n->callee && in->depth >= max)
+            return ox_fail(g->model->ctx, OX_BAD_DATA, "calls of function '%s' are nested deeper than %u (limit call_depth)", name_of(n->callee), max);
+        int r = n->callee ? ox_inline_call(n) : 0;
+        if (r < 0) return -1;
+        if (r) {
+            in->count++;
+            ends[in->depth++] = next;
+            n = prev ? prev->next : g->first;
+            continue;
+        }
+        if (ox_each_body(n, inline_graph, in)) return -1;
+        n = next;
     }
-    for (ox_node *n = g->first; n; n = n->next)
-        if (n->n_attrs && ox_each_body(n, inline_graph, s)) return -1;
-    return 0;
+}
+
+static int inline_graph(ox_graph *g, void *user) {
+    inlining *in = user;
+    ox_arena *scratch = ox_arena_new(g->model->ctx);
+    ox_node **ends = OX_NEW_N(scratch, ox_node *, (size_t)g->model->ctx->limits.call_depth + 1);
+    int r = inline_range(g, in, ends);
+    ox_arena_free(scratch);
+    return r;
 }
 
 int ox_inline_all(ox_model *m) {
-    inlining s = {m, 0, 0};
-    if (inline_graph(m->graph, &s) < 0) return -1;
-    return s.replaced;
+    inlining in = {0};
+    if (!m->n_functions) return 0;
+    return inline_graph(m->graph, &in) ? -1 : in.count;
 }

@@ -82,6 +82,7 @@ ox_dim ox_dim_symbol(ox_ctx *ctx, ox_sym name);  /* a dim_param of the model */
 ox_dim ox_dim_fresh(ox_ctx *ctx);                /* a new nameless symbol, different from all others */
 bool ox_dim_is_const(ox_dim d, int64_t *v);      /* v may be NULL */
 bool ox_dim_is(ox_dim d, int64_t v);
+bool ox_dim_is_nameless(ox_dim d);               /* a single symbol made by ox_dim_fresh() */
 ox_sym ox_dim_is_symbol(ox_dim d);               /* its name when it is one named symbol, else NULL */
 /* Arithmetic; NULL when an operand is NULL or the result overflows. Division rounds to minus infinity (floordiv), or up. */
 ox_dim ox_dim_add(ox_ctx *ctx, ox_dim a, ox_dim b);
@@ -310,13 +311,10 @@ struct ox_model {
     size_t n_tensors, cap_tensors;
     void *source;           /* what the model was read from (a message, which owns `files`); not read here */
     void (*free_source)(void *source); /* called last by ox_model_free(), when set */
-    /* set by who imports, because the operator table stands above the IR: */
-    void (*resolve)(ox_node *n);  /* finds op and callee of a node made here; NULL: left open */
-    const ox_op *(*row_at)(ox_ctx *ctx, const ox_node *n, int64_t version); /* row of the node's operator at a version; NULL: unknown */
+    /* ox_node_resolve(), set by who imports, because the operator table stands above the IR: for nodes the IR makes itself (Identity of
+     * ox_settle_names) and to see whether inlining keeps a meaning. NULL: such nodes stay without a row. */
+    void (*resolve)(ox_node *n);
     ox_map names;           /* every name in use in the model, of values; for ox_fresh_name() */
-    /* Set by lib/op when it first resolves a node: the row of an operator at the opset of a graph. For nodes that the IR makes itself
-     * (Identity of ox_settle_names) and to see whether inlining keeps a meaning. NULL: such nodes stay without a row. */
-    const ox_op *(*op_row)(const ox_graph *g, ox_sym domain, ox_sym op_type);
     ox_map stems;           /* private to names.c */
     bool run_only;          /* a copy for running, never written: inlining may mix opsets, because nodes keep their `op` */
     uint64_t inlined;       /* nodes made by inlining so far, against limits.inlined_nodes */
@@ -345,7 +343,7 @@ void ox_graph_remove_init(ox_value *v);             /* must have no use and be n
  * callee are looked up by the caller: see ox_node_resolve() in op/op.h. */
 ox_node *ox_node_new(ox_graph *g, ox_node *before, ox_sym op_type, ox_sym domain, uint32_t n_in, ox_value *const *in, uint32_t n_out);
 void ox_node_remove(ox_node *n);                    /* its outputs must have no uses; operands are released, bodies too */
-void ox_node_move(ox_node *n, ox_node *before);     /* within or between graphs of one model; NULL: cannot say the graph, use ox_node_append */
+void ox_node_move(ox_node *n, ox_node *before);     /* within or between graphs of one model (then outputs get fresh names); NULL: cannot say the graph, use ox_node_append */
 void ox_node_append(ox_graph *g, ox_node *n);
 void ox_node_set_input(ox_node *n, uint32_t i, ox_value *v);
 void ox_node_add_input(ox_node *n, ox_value *v);    /* at the end */
@@ -388,9 +386,11 @@ ox_sym ox_fresh_name(ox_model *m, const char *stem);
  * `bind` gives attributes for references inside functions (NULL: references stay). */
 typedef struct ox_binding { ox_attr *const *attrs; size_t n; ox_function *f; } ox_binding;
 int ox_graph_copy_into(ox_graph *from, ox_graph *g, ox_node *before, ox_map *map, const ox_binding *bind);
-/* Replaces a call of a local function by the nodes of its body. -1 when a limit is passed. */
+/* Replaces a call of a local function by the nodes of its body: 1, or 0 when the body's operators would mean something else under the
+ * imports of the calling graph (see inline.c; never in a `run_only` model). -1 when a limit is passed. */
 int ox_inline_call(ox_node *call);
-/* Inlines all calls in the model, innermost last; the functions stay until removed. Returns the number of calls replaced or -1. */
+/* Inlines all calls in the main graph and its bodies, outer ones first; the functions stay until removed. Returns the number of calls
+ * replaced or -1. */
 int ox_inline_all(ox_model *m);
 /* A deep copy: same names and order, payloads shared. Has no origins of its own file (model.origin is shared). */
 ox_model *ox_model_copy(ox_model *m);

@@ -4,9 +4,6 @@
 
 #include "ir/ir.h"
 
-/* ---- expr.c */
-bool ox_dim_is_nameless(ox_dim d); /* a single symbol made by ox_dim_fresh() */
-
 /* ---- type.c */
 const ox_type *ox_type_copy(ox_arena *arena, const ox_type *t);
 
@@ -19,12 +16,14 @@ void ox_use_link(ox_use *u, ox_value *v);
 void ox_use_unlink(ox_use *u);
 ox_value *ox_value_new(ox_graph *g, ox_sym name);
 void ox_init_link(ox_value *v);    /* puts v in its graph's list of initializers */
-void ox_name_used(ox_model *m, ox_sym name);
 ox_function *ox_function_of(const ox_graph *g); /* the function whose body g is or lies in, NULL in the main graph */
 void ox_graph_release(ox_graph *body);          /* takes the operands from every node of a body that goes away */
 void ox_attr_released(ox_node *n, ox_attr *a);  /* before an attribute of n goes away or is replaced */
 
 void ox_graph_import(ox_graph *g, ox_sym domain, int64_t version); /* into the imports that g goes by */
+
+/* ---- names.c */
+void ox_name_used(ox_model *m, ox_sym name);
 
 /* ---- attr.c */
 ox_sparse *ox_sparse_copy(ox_model *m, const ox_sparse *s);
@@ -38,8 +37,10 @@ typedef struct ox_copy {
     const char *prefix;         /* put before the names of nodes with a slash; NULL: none */
     const char *from;           /* who makes the nodes, NULL: as in the original */
     bool keep_names, keep_types;
-    uint64_t nodes;             /* made so far */
+    uint64_t nodes, limit;      /* made so far, and allowed (0: any number) */
+    const ox_graph *root;       /* what is copied */
 } ox_copy;
+/* Copies initializers and nodes of `from` into g, before `before`. */
 int ox_copy_nodes(ox_copy *c, ox_graph *from, ox_graph *g, ox_node *before);
 
 #endif

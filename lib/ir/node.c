@@ -23,13 +23,6 @@ void ox_use_unlink(ox_use *u) {
     u->prev = u->next = NULL;
 }
 
-/* Where a cell of a use list was moved to another address. */
-static void use_moved(ox_use *u) {
-    if (!u->v) return;
-    *(u->prev ? &u->prev->next : &u->v->uses) = u;
-    if (u->next) u->next->prev = u;
-}
-
 static uint32_t round_up(uint32_t n) {
     uint32_t c = 1;
     while (c < n && c < 1u << 31) c <<= 1;
@@ -63,12 +56,14 @@ void ox_node_set_inputs(ox_node *n, uint32_t n_in, ox_value *const *in) {
 }
 
 void ox_node_add_input(ox_node *n, ox_value *v) {
-    ox_use *cells = ox_grown(model_of(n)->arena, n->in, n->n_in, sizeof *cells);
-    if (cells != n->in) {
-        n->in = cells;
-        for (uint32_t i = 0; i < n->n_in; i++) use_moved(&cells[i]);
+    ox_use *old = n->in;
+    n->in = ox_grown(model_of(n)->arena, old, n->n_in, sizeof *old);
+    for (uint32_t i = 0; n->in != old && i < n->n_in; i++) { /* cells are known by their address */
+        ox_value *kept = old[i].v;
+        ox_use_unlink(&old[i]);
+        ox_use_link(&n->in[i], kept);
     }
-    ox_use *u = &cells[n->n_in++];
+    ox_use *u = &n->in[n->n_in++];
     *u = (ox_use){.user = n};
     ox_use_link(u, v);
     model_of(n)->changed = true;
@@ -141,9 +136,13 @@ void ox_node_remove(ox_node *n) {
     n->graph = NULL;
 }
 
+/* Others may have the same names there: of two branches, say. */
 static void enter_graph(ox_node *n, ox_graph *g) {
-    for (uint32_t i = 0; i < n->n_out; i++)
-        if (n->out[i]) n->out[i]->graph = g;
+    for (uint32_t i = 0; i < n->n_out; i++) {
+        if (!n->out[i]) continue;
+        n->out[i]->graph = g;
+        if (n->out[i]->name) n->out[i]->name = ox_fresh_name(g->model, n->out[i]->name);
+    }
     for (uint32_t i = 0; i < n->n_attrs; i++) {
         ox_attr *a = n->attrs[i];
         if (a->type == OX_A_GRAPH && a->g) a->g->outer = g;

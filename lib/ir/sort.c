@@ -1,126 +1,132 @@
-/* Stable topological order: of the nodes whose operands are ready, the one that stood first. A node with bodies waits for what the bodies
- * capture. Iterative over nodes; bodies are sorted in their turn. */
-#include "ir/ir.h"
+/* Stable topological sort: nodes that stand right stay where they are, and what a node needs is put directly before it.
+ *
+ * A node depends on what it uses and on what its bodies capture. The walk is depth first with a stack of its own, because a chain of
+ * 100,000 nodes in reverse order is valid input. */
+#include "ir/ir_private.h"
 
-/* A binary heap of nodes by their old position (node->mark). */
-typedef struct { ox_node **items; size_t n; } heap;
+enum { CYCLE_SHOWN = 16 };
 
-static void heap_push(heap *h, ox_node *n) {
-    size_t i = h->n++;
-    for (; i && h->items[(i - 1) / 2]->mark > n->mark; i = (i - 1) / 2) h->items[i] = h->items[(i - 1) / 2];
-    h->items[i] = n;
-}
+typedef struct item {
+    ox_node *node;
+    uint32_t *deps;     /* positions of the nodes it needs, in operand order */
+    uint32_t n_deps, cap, next;
+    uint8_t state;      /* 0 new, 1 on the stack, 2 placed */
+} item;
 
-static ox_node *heap_pop(heap *h) {
-    ox_node *top = h->items[0], *last = h->items[--h->n];
-    size_t i = 0;
-    for (size_t child; (child = 2 * i + 1) < h->n; i = child) {
-        if (child + 1 < h->n && h->items[child + 1]->mark < h->items[child]->mark) child++;
-        if (last->mark <= h->items[child]->mark) break;
-        h->items[i] = h->items[child];
+typedef struct sorter {
+    ox_graph *g;
+    ox_arena *scratch;
+    ox_map position;    /* node to its position plus one */
+    item *items;
+    uint32_t n;
+} sorter;
+
+typedef struct collect {
+    sorter *s;
+    item *it;
+} collect;
+
+static void add_dep(sorter *s, item *it, const ox_value *v) {
+    if (!v || !v->def) return;
+    ox_node *d = v->def;
+    while (d && d->graph && d->graph != s->g) d = d->graph->owner;
+    if (!d || (d == it->node && v->def != d)) return; /* of a graph around, or inside its own body */
+    uintptr_t at = (uintptr_t)ox_map_get(&s->position, d);
+    if (!at || (it->n_deps && it->deps[it->n_deps - 1] == at - 1)) return;
+    if (it->n_deps == it->cap) {
+        size_t cap = it->cap;
+        it->deps = ox_grow(s->scratch, it->deps, it->n_deps, &cap, sizeof *it->deps);
+        it->cap = (uint32_t)cap;
     }
-    h->items[i] = last;
-    return top;
+    it->deps[it->n_deps++] = (uint32_t)(at - 1);
 }
 
-/* The node of graph g that a use stands for: its user, or the node around whose body the user is in. NULL: outside of g or a ret. */
-static ox_node *user_in(const ox_use *u, const ox_graph *g) {
-    ox_node *n = u->user;
-    while (n && n->graph != g) n = n->graph->owner;
-    return n && n != g->ret ? n : NULL;
+static int collect_body(ox_graph *body, void *user) {
+    collect *c = user;
+    for (ox_node *n = body->first; n; n = n->next) {
+        for (uint32_t i = 0; i < n->n_in; i++) add_dep(c->s, c->it, n->in[i].v);
+        ox_each_body(n, collect_body, c);
+    }
+    for (uint32_t i = 0; i < body->ret->n_in; i++) add_dep(c->s, c->it, body->ret->in[i].v);
+    return 0;
 }
 
-typedef struct { ox_graph *g; uint32_t *waiting; } counting;
-
-/* One edge per use, so a node that uses a value twice waits twice: both are counted down. */
-static void each_edge(ox_node *n, void (*fn)(ox_node *user, void *arg), void *arg) {
-    for (uint32_t i = 0; i < n->n_out; i++)
-        for (const ox_use *u = n->out[i] ? n->out[i]->uses : NULL; u; u = u->next) {
-            ox_node *user = user_in(u, n->graph);
-            if (user) fn(user, arg);
-        }
+static bool collect_all(sorter *s) {
+    bool sorted = true;
+    uint32_t k = 0;
+    s->n = (uint32_t)s->g->n_nodes;
+    s->items = OX_NEW_N(s->scratch, item, s->n + 1u);
+    for (ox_node *n = s->g->first; n; n = n->next, k++) {
+        s->items[k].node = n;
+        ox_map_put(&s->position, n, (void *)(uintptr_t)(k + 1u));
+    }
+    for (k = 0; k < s->n; k++) {
+        item *it = &s->items[k];
+        collect c = {s, it};
+        for (uint32_t i = 0; i < it->node->n_in; i++) add_dep(s, it, it->node->in[i].v);
+        ox_each_body(it->node, collect_body, &c);
+        for (uint32_t i = 0; i < it->n_deps; i++) sorted &= it->deps[i] < k;
+    }
+    return sorted;
 }
 
-static void count_edge(ox_node *user, void *arg) { ((uint32_t *)arg)[user->mark]++; }
-
-typedef struct { uint32_t *waiting; heap *ready; } releasing;
-
-static void release_edge(ox_node *user, void *arg) {
-    releasing *r = arg;
-    if (--r->waiting[user->mark] == 0) heap_push(r->ready, user);
+static const char *shown(const ox_node *n) {
+    if (n->name && n->name[0]) return n->name;
+    return n->n_out && n->out[0] && n->out[0]->name ? n->out[0]->name : n->op_type;
 }
 
-/* Names the nodes of one cycle: from any node that still waits, back through operands that still wait. */
-static int fail_cycle(ox_graph *g, const uint32_t *waiting, ox_node **nodes, size_t n_nodes) {
-    ox_arena *arena = g->model->arena;
-    ox_node **next = OX_NEW_N(arena, ox_node *, n_nodes); /* some waiting user's maker: next[user] = maker */
-    for (size_t i = 0; i < n_nodes; i++) {
-        if (!waiting[i]) continue;
-        for (uint32_t k = 0; k < nodes[i]->n_out; k++)
-            for (const ox_use *u = nodes[i]->out[k] ? nodes[i]->out[k]->uses : NULL; u; u = u->next) {
-                ox_node *user = user_in(u, g);
-                if (user && waiting[user->mark]) next[user->mark] = nodes[i];
+static int fail_cycle(sorter *s, const uint32_t *stack, uint32_t n, uint32_t start) {
+    ox_text t = {.arena = s->scratch};
+    uint32_t i = 0, shown_n = 0;
+    while (stack[i] != start) i++;
+    for (; i < n && shown_n < CYCLE_SHOWN; i++, shown_n++) ox_text_addf(&t, "%s'%.128s'", shown_n ? ", " : "", shown(s->items[stack[i]].node));
+    if (i < n) ox_text_addf(&t, " and %u more", n - i);
+    return ox_fail(s->g->model->ctx, OX_BAD_DATA, "the nodes form a cycle, each needs the next: %s", t.data);
+}
+
+/* Appends nodes to the graph in their new order. */
+static int place_all(sorter *s) {
+    uint32_t *stack = OX_NEW_N(s->scratch, uint32_t, s->n + 1u), *order = OX_NEW_N(s->scratch, uint32_t, s->n + 1u), placed = 0;
+    for (uint32_t k = 0; k < s->n; k++) {
+        uint32_t n = 0;
+        if (s->items[k].state) continue;
+        stack[n++] = k;
+        s->items[k].state = 1;
+        while (n) {
+            item *it = &s->items[stack[n - 1]];
+            if (it->next == it->n_deps) {
+                it->state = 2;
+                order[placed++] = stack[--n];
+                continue;
             }
+            uint32_t d = it->deps[it->next++];
+            if (s->items[d].state == 1) return fail_cycle(s, stack, n, d);
+            if (s->items[d].state) continue;
+            s->items[d].state = 1;
+            stack[n++] = d;
+        }
     }
-    ox_node *n = NULL;
-    for (size_t i = 0; i < n_nodes && !n; i++)
-        if (waiting[i] && next[i]) n = nodes[i];
-    for (size_t i = 0; n && i < n_nodes; i++) n = next[n->mark] ? next[n->mark] : n; /* now surely on a cycle */
-    ox_text text = {.arena = arena};
-    ox_node *at = n;
-    for (int shown = 0; at && shown < 8; shown++) {
-        ox_text_addf(&text, "%s%s '%.100s'", shown ? " <- " : "", at->op_type, at->name ? at->name : at->n_out && at->out[0] ? at->out[0]->name : "");
-        at = next[at->mark];
-        if (at == n) break;
-    }
-    return ox_fail(g->model->ctx, OX_BAD_DATA, "the graph has a cycle: %s", text.data ? text.data : "?");
+    for (uint32_t k = 0; k < placed; k++) ox_node_append(s->g, s->items[order[k]].node);
+    return 0;
 }
 
-static int sort_body(ox_graph *g, void *user) { return ox_sort(g, user) < 0 ? 1 : 0; }
+static int sort_graph(ox_graph *g, void *user) {
+    bool *moved = user;
+    sorter s = {.g = g, .scratch = ox_arena_new(g->model->ctx)};
+    ox_map_init(&s.position, s.scratch);
+    int failed = 0;
+    if (!collect_all(&s)) {
+        failed = place_all(&s);
+        *moved = true;
+    }
+    ox_arena_free(s.scratch);
+    for (ox_node *n = g->first; n && !failed; n = n->next) failed = ox_each_body(n, sort_graph, moved);
+    return failed;
+}
 
 int ox_sort(ox_graph *g, bool *moved) {
-    ox_ctx *ctx = g->model->ctx;
-    size_t n = g->n_nodes, i = 0, placed = 0;
-    ox_arena *arena = ox_arena_new(ctx);
-    ox_node **nodes = OX_NEW_N(arena, ox_node *, n + 1);
-    uint32_t *waiting = OX_NEW_N(arena, uint32_t, n + 1);
-    heap ready = {OX_NEW_N(arena, ox_node *, n + 1), 0};
-    for (ox_node *x = g->first; x; x = x->next) {
-        x->mark = (uint32_t)i;
-        nodes[i++] = x;
-    }
-    for (i = 0; i < n; i++) each_edge(nodes[i], count_edge, waiting);
-    for (i = 0; i < n; i++)
-        if (!waiting[i]) heap_push(&ready, nodes[i]);
-    ox_node *last = NULL;
-    bool out_of_order = false;
-    releasing r = {waiting, &ready};
-    while (ready.n) {
-        ox_node *x = heap_pop(&ready);
-        out_of_order |= x->mark != placed++;
-        x->prev = last;
-        x->next = NULL;
-        if (last) last->next = x;
-        else g->first = x;
-        last = x;
-        each_edge(x, release_edge, &r);
-    }
-    int result = 0;
-    if (placed < n) { /* the old order again, so that the graph stays whole */
-        for (i = 0; i < n; i++) {
-            nodes[i]->prev = i ? nodes[i - 1] : NULL;
-            nodes[i]->next = i + 1 < n ? nodes[i + 1] : NULL;
-        }
-        g->first = nodes[0];
-        g->last = nodes[n - 1];
-        result = fail_cycle(g, waiting, nodes, n);
-    } else {
-        g->last = last;
-        if (out_of_order) g->model->changed = true;
-        if (moved && out_of_order) *moved = true;
-    }
-    ox_arena_free(arena);
-    for (ox_node *x = g->first; x && result == 0; x = x->next)
-        if (x->n_attrs && ox_each_body(x, sort_body, moved)) result = -1;
-    return result;
+    bool any = false;
+    int failed = sort_graph(g, &any);
+    if (moved) *moved = any;
+    return failed;
 }

@@ -91,6 +91,15 @@ static ox_value *initializer_value(ox_import *im, ox_scope *scope, const char *n
     return ox_scope_add(im, scope, sym, v, w) ? NULL : v;
 }
 
+static void link_initializer(ox_value *v) {
+    ox_graph *g = v->graph;
+    v->is_init = true;
+    v->prev_init = g->last_init;
+    *(g->last_init ? &g->last_init->next_init : &g->first_init) = v;
+    g->last_init = v;
+    g->n_inits++;
+}
+
 /* The type that dims known as numbers give. */
 static const ox_type *type_of(ox_import *im, ox_dtype dtype, int rank, const int64_t *sizes) {
     ox_dim *dims = OX_NEW_N(im->scratch, ox_dim, rank + 1);
@@ -111,7 +120,8 @@ static int import_initializers(ox_import *im, ox_scope *scope, const Onnx__Graph
             ox_tensor_unref(t);
             return -1;
         }
-        ox_graph_set_default(v, t, NULL);
+        v->data = ox_model_own(im->m, t);
+        link_initializer(v);
         v->init_origin = tp;
         if (!v->is_input)
             v->type = type_of(im, t->dtype, t->rank, t->dims);
@@ -132,7 +142,8 @@ static int import_sparse_initializers(ox_import *im, ox_scope *scope, const Onnx
         ox_value *v = initializer_value(im, scope, name, NULL, &here);
         if (!v)
             return -1;
-        ox_graph_set_default(v, NULL, s);
+        v->sparse = s;
+        link_initializer(v);
         v->init_origin = sp;
         if (!v->is_input)
             v->type = type_of(im, s->values->dtype, s->rank, s->dims);
@@ -168,7 +179,7 @@ static int import_outputs(ox_import *im, ox_scope *scope, const Onnx__GraphProto
         if (!info->name || !info->name[0])
             return ox_message_fail(im->msg, &here, OX_BAD_DATA, "it has no name");
         ox_sym name = ox_intern(im->ctx, info->name);
-        if (ox_map_has(&seen, name))
+        if (!g->outer && ox_map_has(&seen, name)) /* a body may give one value twice: its outputs have places, no names */
             return ox_message_fail(im->msg, &here, OX_BAD_DATA, "it is listed twice");
         ox_map_put(&seen, name, g);
         ox_value *v = ox_scope_find(scope, name);
@@ -285,28 +296,49 @@ int ox_import_graph(ox_import *im, ox_graph *g, const Onnx__GraphProto *p, const
 
 /* ---- the model ---- */
 
+/* ONNX Runtime adds all domains it knows when it saves a model, those that are there as well. This one nobody else writes. */
+static bool saved_by_ort(Onnx__OperatorSetIdProto *const *p, size_t n) {
+    for (size_t i = 0; i < n; i++)
+        if (p[i]->domain && !strcmp(p[i]->domain, "com.microsoft.nchwc"))
+            return true;
+    return false;
+}
+
+static int check_opset(ox_import *im, const char *domain, int64_t version, const ox_where *w) {
+    int64_t newest = ox_opset_newest(domain);
+    const char *shown = domain[0] ? domain : "ai.onnx";
+    if (version <= 0 || version > INT32_MAX)
+        return ox_message_fail(im->msg, w, OX_BAD_DATA, "opset import: version %lld of domain '%.256s' does not exist", (long long)version, shown);
+    if (newest && version > newest)
+        return ox_message_fail(im->msg, w, OX_BAD_DATA, "opset import: version %lld of domain '%.256s' is newer than %lld, the highest known",
+                               (long long)version, shown, (long long)newest);
+    return 0;
+}
+
 int ox_import_opsets(ox_import *im, Onnx__OperatorSetIdProto *const *p, size_t n, ox_opset **out, size_t *n_out, const ox_where *w) {
     ox_opset *list = OX_NEW_N(im->m->arena, ox_opset, n + 1);
-    ox_map seen;
+    bool lenient = saved_by_ort(p, n);
+    ox_map seen; /* domain to its place plus one */
     ox_map_init(&seen, im->scratch);
+    *n_out = 0;
     for (size_t i = 0; i < n; i++) {
         const char *text = p[i]->domain && strcmp(p[i]->domain, "ai.onnx") ? p[i]->domain : "";
         ox_sym domain = ox_intern(im->ctx, text);
-        const char *shown = text[0] ? text : "ai.onnx";
-        int64_t newest = ox_opset_newest(domain);
-        if (ox_map_has(&seen, domain))
-            return ox_message_fail(im->msg, w, OX_BAD_DATA, "opset import: domain '%.256s' is given twice", shown);
-        if (!p[i]->has_version || p[i]->version <= 0 || p[i]->version > INT32_MAX)
-            return ox_message_fail(im->msg, w, OX_BAD_DATA, "opset import: version %lld of domain '%.256s' does not exist",
-                                   (long long)p[i]->version, shown);
-        if (newest && p[i]->version > newest)
-            return ox_message_fail(im->msg, w, OX_BAD_DATA, "opset import: version %lld of domain '%.256s' is newer than %lld, the highest known",
-                                   (long long)p[i]->version, shown, (long long)newest);
-        ox_map_put(&seen, domain, list);
-        list[i] = (ox_opset){domain, p[i]->version};
+        size_t at = (size_t)(uintptr_t)ox_map_get(&seen, domain);
+        if (at && !lenient)
+            return ox_message_fail(im->msg, w, OX_BAD_DATA, "opset import: domain '%.256s' is given twice", text[0] ? text : "ai.onnx");
+        if (check_opset(im, domain, p[i]->has_version ? p[i]->version : 0, w))
+            return -1;
+        if (at && list[at - 1].version != p[i]->version)
+            ox_warn(im->ctx, "%s: opset import: domain '%.256s' is given twice: version %lld, the last, counts", im->msg->name,
+                    text[0] ? text : "ai.onnx", (long long)p[i]->version);
+        if (!at) {
+            at = ++*n_out;
+            ox_map_put(&seen, domain, (void *)(uintptr_t)at);
+        }
+        list[at - 1] = (ox_opset){domain, p[i]->version};
     }
     *out = list;
-    *n_out = n;
     return 0;
 }
 
@@ -324,6 +356,7 @@ static int import_header(ox_import *im) {
     im->m->origin = p;
     im->m->path = im->msg->path && strcmp(im->msg->path, "-") ? im->msg->path : NULL;
     im->m->files = im->msg->files;
+    im->m->resolve = ox_node_resolve;
     if (!p->n_opset_import && p->ir_version < 3) { /* versions did not exist yet */
         ox_model_import(im->m, ox_intern(im->ctx, ""), 1);
         return 0;

@@ -6,6 +6,9 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
+
+enum { LARGE_FILE = 16 << 20 };
 
 ox_message *ox_message_new(ox_ctx *ctx, const char *path, const char *name) {
     ox_arena *arena = ox_arena_new(ctx);
@@ -57,6 +60,17 @@ static int refuse_foreign(const ox_message *msg, bool unreadable) {
     return what ? ox_fail(msg->ctx, OX_BAD_DATA, "%s: this is %s, not an ONNX model", msg->name, what) : 0;
 }
 
+/* Reading a message touches a page here and there between the payloads. What lies around such a page must not come along, and one
+ * page of a huge one is not to bring 2 MiB. */
+static void advise(const ox_file *f, bool sparse) {
+    if (!f->mapped || f->size < LARGE_FILE)
+        return;
+    void *start = (void *)(uintptr_t)f->data;
+    madvise(start, f->size, sparse ? MADV_RANDOM : MADV_NORMAL);
+    if (sparse)
+        madvise(start, f->size, MADV_NOHUGEPAGE);
+}
+
 static int open_message(void *arg) {
     open_job *job = arg;
     ox_ctx *ctx = job->ctx;
@@ -73,8 +87,10 @@ static int open_message(void *arg) {
     if (msg->source->size > ctx->limits.file_bytes)
         return ox_fail(ctx, OX_BAD_DATA, "%s: %llu bytes, over the limit of %llu bytes of a protobuf file", msg->name,
                        (unsigned long long)msg->source->size, (unsigned long long)ctx->limits.file_bytes);
+    advise(msg->source, true);
     msg->model = (Onnx__ModelProto *)ox_wire_read(ctx, msg->arena, &onnx__model_proto__descriptor, msg->source->data, msg->source->size,
                                                   msg->name);
+    advise(msg->source, false);
     if (!msg->model) {
         if (ox_error_code(ctx) == OX_BAD_DATA)
             refuse_foreign(msg, true);

@@ -56,8 +56,9 @@ static void print_string(ox_printer *p, const char *s) { ox_text_quoted(p->out, 
 /* ---- notes ---- */
 
 /* Whether a field is written in notes. */
-static bool noted(const ox_printer *p, const ProtobufCMessage *m, const ProtobufCFieldDescriptor *f, uint32_t said, uint32_t implied) {
-    if (!ox_field_has(m, f)) return (implied & OX_FIELD(f->id)) && (p->full || f->type == PROTOBUF_C_TYPE_MESSAGE);
+static bool noted(const ox_printer *p, const ProtobufCMessage *m, const ProtobufCFieldDescriptor *f, uint32_t said,
+                  uint32_t implied) {
+    if (!ox_field_has(m, f)) return (implied & OX_FIELD(f->id)) && p->full;
     if (said & OX_FIELD(f->id)) return false;
     if (p->full || f->label == PROTOBUF_C_LABEL_REPEATED || f->type != PROTOBUF_C_TYPE_STRING) return true;
     const char *text;
@@ -215,10 +216,18 @@ static void print_message(ox_printer *p, const ProtobufCMessage *m) {
 /* One value of a field that is in memory at V. */
 static void print_value(ox_printer *p, const ProtobufCFieldDescriptor *f, const void *v) {
     switch (f->type) {
-    case PROTOBUF_C_TYPE_INT64: ox_print_int(p, *(const int64_t *)v); break;
-    case PROTOBUF_C_TYPE_UINT64: ox_print_uint(p, *(const uint64_t *)v); break;
-    case PROTOBUF_C_TYPE_FLOAT: ox_print_float(p, *(const float *)v); break;
-    case PROTOBUF_C_TYPE_DOUBLE: ox_print_double(p, *(const double *)v); break;
+    case PROTOBUF_C_TYPE_INT64:
+        ox_print_int(p, *(const int64_t *)v);
+        break;
+    case PROTOBUF_C_TYPE_UINT64:
+        ox_print_uint(p, *(const uint64_t *)v);
+        break;
+    case PROTOBUF_C_TYPE_FLOAT:
+        ox_print_float(p, *(const float *)v);
+        break;
+    case PROTOBUF_C_TYPE_DOUBLE:
+        ox_print_double(p, *(const double *)v);
+        break;
     case PROTOBUF_C_TYPE_BYTES: {
         const ProtobufCBinaryData *b = v;
         ox_text_quoted(p->out, (const char *)b->data, b->len);
@@ -230,8 +239,12 @@ static void print_value(ox_printer *p, const ProtobufCFieldDescriptor *f, const 
         else
             print_string(p, *(char *const *)v);
         break;
-    case PROTOBUF_C_TYPE_MESSAGE: print_message(p, *(ProtobufCMessage *const *)v); break;
-    default: ox_print_int(p, *(const int32_t *)v); break;
+    case PROTOBUF_C_TYPE_MESSAGE:
+        print_message(p, *(ProtobufCMessage *const *)v);
+        break;
+    default:
+        ox_print_int(p, *(const int32_t *)v);
+        break;
     }
 }
 
@@ -298,8 +311,10 @@ static void print_tensor_type(ox_printer *p, int32_t type, const Onnx__TensorSha
     add(p, "]");
 }
 
-static bool native_tensor_type(const ox_printer *p, const ProtobufCMessage *m, bool has_type, int32_t type, const Onnx__TensorShapeProto *shape) {
-    return (has_type || !p->full) && ox_text_type_name(type) && !m->n_unknown_fields && (!shape || !shape->base.n_unknown_fields);
+static bool native_tensor_type(const ox_printer *p, const ProtobufCMessage *m, bool has_type, int32_t type,
+                               const Onnx__TensorShapeProto *shape) {
+    return (has_type || !p->full) && ox_text_type_name(type) && !m->n_unknown_fields &&
+           (!shape || !shape->base.n_unknown_fields);
 }
 
 static void print_element_type(ox_printer *p, const char *before, const Onnx__TypeProto *elem) {
@@ -361,18 +376,21 @@ static bool print_native_type(ox_printer *p, const Onnx__TypeProto *t) {
         return true;
     case ONNX__TYPE_PROTO__VALUE_MAP_TYPE: {
         const Onnx__TypeProto__Map *x = t->map_type;
-        if (!x->has_key_type || !ox_text_type_name(x->key_type) || !x->value_type || x->base.n_unknown_fields) return false;
+        if (!x->has_key_type || !ox_text_type_name(x->key_type) || !x->value_type || x->base.n_unknown_fields)
+            return false;
         add(p, "map(");
         add(p, ox_text_type_name(x->key_type));
         print_element_type(p, ", ", x->value_type);
         return true;
     }
-    case ONNX__TYPE_PROTO__VALUE_OPAQUE_TYPE: return print_opaque(p, t->opaque_type);
-    default: return false;
+    case ONNX__TYPE_PROTO__VALUE_OPAQUE_TYPE:
+        return print_opaque(p, t->opaque_type);
+    default:
+        return false;
     }
 }
 
-static void print_type_once(ox_printer *p, const Onnx__TypeProto *t) {
+static void print_type(ox_printer *p, const Onnx__TypeProto *t) {
     if (!enter(p)) return;
     if (print_native_type(p, t)) {
         print_notes(p, &t->base, OX_FIELD(t->value_case), 0);
@@ -383,8 +401,6 @@ static void print_type_once(ox_printer *p, const Onnx__TypeProto *t) {
     }
     p->depth--;
 }
-
-static void print_type(ox_printer *p, const Onnx__TypeProto *t) { print_type_once(p, t); }
 
 static void print_value_info(ox_printer *p, const Onnx__ValueInfoProto *v) {
     if (v->type) {
@@ -438,13 +454,19 @@ static uint32_t attr_field(const Onnx__AttributeProto *a, int *type) {
 /* Prints the value; whether it ended in notes. */
 static bool print_attr_value(ox_printer *p, const Onnx__AttributeProto *a, const ProtobufCFieldDescriptor *f) {
     switch (f->id) {
-    case 4: ox_text_quoted(p->out, (const char *)a->s.data, a->s.len); return false;
-    case 5: return print_tensor(p, a->t, false);
-    case 6: return print_graph(p, a->g);
+    case 4:
+        ox_text_quoted(p->out, (const char *)a->s.data, a->s.len);
+        return false;
+    case 5:
+        return print_tensor(p, a->t, false);
+    case 6:
+        return print_graph(p, a->g);
     case 14:
         print_type(p, a->tp);
         return p->out->data[p->out->len - 1] == '}';
-    default: print_field(p, &a->base, f); return false;
+    default:
+        print_field(p, &a->base, f);
+        return false;
     }
 }
 
@@ -452,8 +474,9 @@ static bool print_attr_value(ox_printer *p, const Onnx__AttributeProto *a, const
 static bool print_attr(ox_printer *p, const Onnx__AttributeProto *a) {
     int type;
     uint32_t field = attr_field(a, &type), said = OX_FIELD(1), implied = OX_FIELD(1);
-    const ProtobufCFieldDescriptor *f = field ? protobuf_c_message_descriptor_get_field(a->base.descriptor, field) : NULL;
-    bool typed = a->has_type && (int)a->type == type, inner = false;
+    const ProtobufCFieldDescriptor *f =
+        field ? protobuf_c_message_descriptor_get_field(a->base.descriptor, field) : NULL;
+    bool typed = type && a->has_type && (int)a->type == type, inner = false;
     ox_print_id(p, a->name);
     if (a->ref_attr_name) {
         if (typed) {
@@ -466,7 +489,8 @@ static bool print_attr(ox_printer *p, const Onnx__AttributeProto *a) {
         return print_notes(p, &a->base, said | OX_FIELD(21), implied);
     }
     implied |= OX_FIELD(20);
-    if (!f || (f->type == PROTOBUF_C_TYPE_MESSAGE && f->label != PROTOBUF_C_LABEL_REPEATED && !ox_field_has(&a->base, f))) {
+    if (!f ||
+        (f->type == PROTOBUF_C_TYPE_MESSAGE && f->label != PROTOBUF_C_LABEL_REPEATED && !ox_field_has(&a->base, f))) {
         add(p, ": ints = []"); /* no value to be shown: the notes tell the type */
         return print_notes(p, &a->base, said, implied);
     }
@@ -532,7 +556,12 @@ static void print_node(ox_printer *p, const Onnx__NodeProto *n) {
     print_notes(p, &n->base, said, OX_FIELD(4));
 }
 
-static void print_nodes(ox_printer *p, Onnx__NodeProto *const *nodes, size_t n) {
+/* On a line of its own after a list of values, which ends in one. */
+static void print_nodes(ox_printer *p, bool own_line, Onnx__NodeProto *const *nodes, size_t n) {
+    if (own_line)
+        new_line(p);
+    else
+        add(p, " ");
     add(p, "{");
     p->indent++;
     for (size_t i = 0; i < n && !p->too_deep; i++) {
@@ -545,8 +574,8 @@ static void print_nodes(ox_printer *p, Onnx__NodeProto *const *nodes, size_t n) 
 }
 
 /* "<initializers, value infos>", one per line. */
-static void print_values(ox_printer *p, Onnx__TensorProto *const *tensors, size_t n_tensors, Onnx__ValueInfoProto *const *infos,
-                         size_t n_infos) {
+static void print_values(ox_printer *p, Onnx__TensorProto *const *tensors, size_t n_tensors,
+                         Onnx__ValueInfoProto *const *infos, size_t n_infos) {
     new_line(p);
     add(p, "<");
     p->indent++;
@@ -571,12 +600,12 @@ static bool print_graph(ox_printer *p, const Onnx__GraphProto *g) {
     print_value_infos(p, g->input, g->n_input);
     add(p, " => ");
     print_value_infos(p, g->output, g->n_output);
-    if (g->n_initializer || g->n_value_info) print_values(p, g->initializer, g->n_initializer, g->value_info, g->n_value_info);
-    new_line(p);
-    print_nodes(p, g->node, g->n_node);
+    bool values = g->n_initializer || g->n_value_info;
+    if (values) print_values(p, g->initializer, g->n_initializer, g->value_info, g->n_value_info);
+    print_nodes(p, values, g->node, g->n_node);
     p->depth--;
-    return print_notes(p, &g->base,
-                       OX_FIELD(1) | OX_FIELD(2) | OX_FIELD(5) | OX_FIELD(11) | OX_FIELD(12) | OX_FIELD(13), OX_FIELD(2));
+    return print_notes(
+        p, &g->base, OX_FIELD(1) | OX_FIELD(2) | OX_FIELD(5) | OX_FIELD(11) | OX_FIELD(12) | OX_FIELD(13), OX_FIELD(2));
 }
 
 static void print_function(ox_printer *p, const Onnx__FunctionProto *f) {
@@ -600,8 +629,7 @@ static void print_function(ox_printer *p, const Onnx__FunctionProto *f) {
     print_ids(p, f->output, f->n_output);
     add(p, ")");
     if (f->n_value_info) print_values(p, NULL, 0, f->value_info, f->n_value_info);
-    new_line(p);
-    print_nodes(p, f->node, f->n_node);
+    print_nodes(p, f->n_value_info, f->node, f->n_node);
     add(p, "\n");
 }
 
@@ -615,13 +643,13 @@ static int print_model(void *arg) {
     ox_printer *p = &job->printer;
     const Onnx__ModelProto *m = job->msg->model;
     if (p->full) add(p, "@exact\n");
-    print_header(p, &m->base, OX_FIELD(7) | OX_FIELD(25), OX_FIELD(7), OX_FIELD(1) | OX_FIELD(8));
-    if (m->graph) {
-        print_graph(p, m->graph);
-        add(p, "\n");
-    }
+    print_header(p, &m->base, OX_FIELD(7) | OX_FIELD(25), 0, OX_FIELD(1) | OX_FIELD(8));
+    if (m->graph) print_graph(p, m->graph);
+    add(p, "\n");
     for (size_t i = 0; i < m->n_functions; i++) print_function(p, m->functions[i]);
-    if (p->too_deep) return ox_fail(job->msg->ctx, OX_BAD_DATA, "%s: bodies or types are nested too deep to be printed", job->msg->name);
+    if (p->too_deep)
+        return ox_fail(job->msg->ctx, OX_BAD_DATA, "%s: bodies or types are nested too deep to be printed",
+                       job->msg->name);
     return 0;
 }
 

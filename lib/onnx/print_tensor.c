@@ -79,7 +79,9 @@ void ox_print_hex(ox_printer *p, const void *data, size_t size) {
     add(p, "\"");
 }
 
-void ox_print_elided(ox_printer *p, uint64_t hash) { ox_text_addf(p->out, "... \"%016llx\"", (unsigned long long)hash); }
+void ox_print_elided(ox_printer *p, uint64_t hash) {
+    ox_text_addf(p->out, "... \"%016llx\"", (unsigned long long)hash);
+}
 
 /* ---- elements ---- */
 
@@ -107,7 +109,12 @@ static bool is_small_float(int32_t t) {
 /* Element i of data in the layout of raw_data. Alignment is not known. */
 static void print_element(ox_printer *p, ox_dtype t, const uint8_t *data, size_t i) {
     unsigned bits = ox_dtype_bits(t), bytes = bits / 8;
-    union { float f[2]; double d[2]; uint64_t u; uint16_t h; } x = {0};
+    union {
+        float f[2];
+        double d[2];
+        uint64_t u;
+        uint16_t h;
+    } x = {0};
     if (bits < 8) {
         if (is_small_float((int32_t)t))
             print_small_float(p, t, (uint16_t)((data[i * bits / 8] >> (i * bits % 8)) & ((1u << bits) - 1)));
@@ -117,8 +124,12 @@ static void print_element(ox_printer *p, ox_dtype t, const uint8_t *data, size_t
     }
     memcpy(&x, data + i * bytes, bytes);
     switch (t) {
-    case OX_FLOAT: ox_print_float(p, x.f[0]); break;
-    case OX_DOUBLE: ox_print_double(p, x.d[0]); break;
+    case OX_FLOAT:
+        ox_print_float(p, x.f[0]);
+        break;
+    case OX_DOUBLE:
+        ox_print_double(p, x.d[0]);
+        break;
     case OX_COMPLEX64:
         ox_print_float(p, x.f[0]);
         add(p, ", ");
@@ -171,13 +182,15 @@ static void print_raw_elements(ox_printer *p, const Onnx__TensorProto *t, size_t
 
 static uint64_t hash_bytes(const uint8_t *data, size_t size) {
     uint64_t h = ox_hash(data, size < CHUNK ? size : CHUNK, size);
-    for (size_t i = CHUNK; i < size; i += CHUNK) h = ox_hash_mix(h, ox_hash(data + i, size - i < CHUNK ? size - i : CHUNK, 0));
+    for (size_t i = CHUNK; i < size; i += CHUNK)
+        h = ox_hash_mix(h, ox_hash(data + i, size - i < CHUNK ? size - i : CHUNK, 0));
     return h;
 }
 
 static uint64_t hash_strings(const Onnx__TensorProto *t) {
     uint64_t h = t->n_string_data;
-    for (size_t i = 0; i < t->n_string_data; i++) h = ox_hash_mix(h, ox_hash(t->string_data[i].data, t->string_data[i].len, i));
+    for (size_t i = 0; i < t->n_string_data; i++)
+        h = ox_hash_mix(h, ox_hash(t->string_data[i].data, t->string_data[i].len, i));
     return h;
 }
 
@@ -198,13 +211,20 @@ static uint64_t hash_narrowed(const void *items, size_t n, size_t from, size_t t
 
 static size_t typed_count(const Onnx__TensorProto *t, uint32_t field) {
     switch (field) {
-    case 4: return t->n_float_data;
-    case 5: return t->n_int32_data;
-    case 6: return t->n_string_data;
-    case 7: return t->n_int64_data;
-    case 10: return t->n_double_data;
-    case 11: return t->n_uint64_data;
-    default: return 0;
+    case 4:
+        return t->n_float_data;
+    case 5:
+        return t->n_int32_data;
+    case 6:
+        return t->n_string_data;
+    case 7:
+        return t->n_int64_data;
+    case 10:
+        return t->n_double_data;
+    case 11:
+        return t->n_uint64_data;
+    default:
+        return 0;
     }
 }
 
@@ -212,26 +232,43 @@ static uint64_t typed_hash(const Onnx__TensorProto *t, uint32_t field) {
     unsigned bits = t->data_type < OX_DTYPE_COUNT ? ox_dtype_bits((ox_dtype)t->data_type) : 8;
     size_t bytes = bits < 8 ? 1 : bits / 8;
     switch (field) {
-    case 4: return hash_narrowed(t->float_data, t->n_float_data, 4, 4);
-    case 5: return hash_narrowed(t->int32_data, t->n_int32_data, 4, bytes < 4 ? bytes : 4);
-    case 6: return hash_strings(t);
-    case 7: return hash_narrowed(t->int64_data, t->n_int64_data, 8, 8);
-    case 10: return hash_narrowed(t->double_data, t->n_double_data, 8, 8);
-    default: return hash_narrowed(t->uint64_data, t->n_uint64_data, 8, bytes);
+    case 4:
+        return hash_narrowed(t->float_data, t->n_float_data, 4, 4);
+    case 5:
+        return hash_narrowed(t->int32_data, t->n_int32_data, 4, bytes < 4 ? bytes : 4);
+    case 6:
+        return hash_strings(t);
+    case 7:
+        return hash_narrowed(t->int64_data, t->n_int64_data, 8, 8);
+    case 10:
+        return hash_narrowed(t->double_data, t->n_double_data, 8, 8);
+    default:
+        return hash_narrowed(t->uint64_data, t->n_uint64_data, 8, bytes);
     }
 }
 
 static void print_typed_element(ox_printer *p, const Onnx__TensorProto *t, uint32_t field, size_t i) {
     switch (field) {
-    case 4: ox_print_float(p, t->float_data[i]); break;
-    case 6: ox_text_quoted(p->out, (const char *)t->string_data[i].data, t->string_data[i].len); break;
-    case 7: ox_print_int(p, t->int64_data[i]); break;
-    case 10: ox_print_double(p, t->double_data[i]); break;
-    case 11: ox_print_uint(p, t->uint64_data[i]); break;
+    case 4:
+        ox_print_float(p, t->float_data[i]);
+        break;
+    case 6:
+        ox_text_quoted(p->out, (const char *)t->string_data[i].data, t->string_data[i].len);
+        break;
+    case 7:
+        ox_print_int(p, t->int64_data[i]);
+        break;
+    case 10:
+        ox_print_double(p, t->double_data[i]);
+        break;
+    case 11:
+        ox_print_uint(p, t->uint64_data[i]);
+        break;
     default: {
         int32_t v = t->int32_data[i];
         int32_t limit = is_small_float(t->data_type) ? 1 << ox_dtype_bits((ox_dtype)t->data_type) : 0;
-        if (limit >= 256 && v >= 0 && v < limit) /* sub-byte types are packed in int32_data: numbers would say something else */
+        if (limit >= 256 && v >= 0 &&
+            v < limit) /* sub-byte types are packed in int32_data: numbers would say something else */
             print_small_float(p, (ox_dtype)t->data_type, (uint16_t)v);
         else
             ox_print_int(p, v);
@@ -244,7 +281,8 @@ static bool print_packed_elements(ox_printer *p, const Onnx__TensorProto *t) {
     uint8_t bytes[OX_TEXT_MANY];
     Onnx__TensorProto raw = *t;
     size_t n;
-    if (p->full || t->data_type <= 0 || t->data_type >= OX_DTYPE_COUNT || !ox_dtype_packed((ox_dtype)t->data_type)) return false;
+    if (p->full || t->data_type <= 0 || t->data_type >= OX_DTYPE_COUNT || !ox_dtype_packed((ox_dtype)t->data_type))
+        return false;
     if (t->n_int32_data > sizeof bytes) return false;
     for (size_t i = 0; i < t->n_int32_data; i++) bytes[i] = (uint8_t)t->int32_data[i];
     raw.raw_data = (ProtobufCBinaryData){.data = bytes, .len = t->n_int32_data};

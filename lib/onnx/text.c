@@ -16,15 +16,17 @@ const char *ox_text_type_name(int32_t data_type) {
 int ox_text_type_number(const char *name, size_t len) {
     ox_dtype t = ox_dtype_from_name(name, len);
     if (t != OX_UNDEFINED) return (int)t;
-    static const struct { const char *name; int number; } more[] = {
-        {"undefined", OX_UNDEFINED}, {"float6e2m3", FLOAT6E2M3}, {"float6e3m2", FLOAT6E3M2}};
+    static const struct {
+        const char *name;
+        int number;
+    } more[] = {{"undefined", OX_UNDEFINED}, {"float6e2m3", FLOAT6E2M3}, {"float6e3m2", FLOAT6E3M2}};
     for (size_t i = 0; i < sizeof more / sizeof *more; i++)
         if (strlen(more[i].name) == len && !memcmp(more[i].name, name, len)) return more[i].number;
     return -1;
 }
 
 static const char *const attr_types[] = {
-    NULL,     "float",  "int",   "string",  "tensor", "graph",         "floats",         "ints",
+    NULL,      "float",   "int",    "string",        "tensor",         "graph",      "floats",     "ints",
     "strings", "tensors", "graphs", "sparse_tensor", "sparse_tensors", "type_proto", "type_protos"};
 
 const char *ox_text_attr_type(int type) {
@@ -39,16 +41,23 @@ int ox_text_attr_number(const char *name, size_t len) {
 
 uint32_t ox_text_data_field(int32_t data_type) {
     switch (data_type) {
-    case OX_UNDEFINED: return 0;
+    case OX_UNDEFINED:
+        return 0;
     case OX_FLOAT:
-    case OX_COMPLEX64: return 4;
-    case OX_STRING: return 6;
-    case OX_INT64: return 7;
+    case OX_COMPLEX64:
+        return 4;
+    case OX_STRING:
+        return 6;
+    case OX_INT64:
+        return 7;
     case OX_DOUBLE:
-    case OX_COMPLEX128: return 10;
+    case OX_COMPLEX128:
+        return 10;
     case OX_UINT32:
-    case OX_UINT64: return 11;
-    default: return ox_text_type_name(data_type) ? 5 : 0;
+    case OX_UINT64:
+        return 11;
+    default:
+        return ox_text_type_name(data_type) ? 5 : 0;
     }
 }
 
@@ -97,12 +106,16 @@ bool ox_field_has(const ProtobufCMessage *m, const ProtobufCFieldDescriptor *f) 
 size_t ox_field_size(const ProtobufCFieldDescriptor *f) {
     switch (f->type) {
     case PROTOBUF_C_TYPE_STRING:
-    case PROTOBUF_C_TYPE_MESSAGE: return sizeof(void *);
-    case PROTOBUF_C_TYPE_BYTES: return sizeof(ProtobufCBinaryData);
+    case PROTOBUF_C_TYPE_MESSAGE:
+        return sizeof(void *);
+    case PROTOBUF_C_TYPE_BYTES:
+        return sizeof(ProtobufCBinaryData);
     case PROTOBUF_C_TYPE_INT64:
     case PROTOBUF_C_TYPE_UINT64:
-    case PROTOBUF_C_TYPE_DOUBLE: return 8;
-    default: return 4; /* int32, float, enum: what the schema has besides */
+    case PROTOBUF_C_TYPE_DOUBLE:
+        return 8;
+    default:
+        return 4; /* int32, float, enum: what the schema has besides */
     }
 }
 

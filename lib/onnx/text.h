@@ -28,17 +28,17 @@ bool ox_text_reserved(const char *name, size_t len);
 bool ox_text_is_number_name(const char *name, size_t len); /* nan, inf, infinity in any case */
 
 /* Fields of any message by their descriptor. */
-bool ox_field_has(const ProtobufCMessage *m, const ProtobufCFieldDescriptor *f); /* a repeated field: not empty */
+bool ox_field_has(const ProtobufCMessage *m, const ProtobufCFieldDescriptor *f);     /* a repeated field: not empty */
 size_t ox_field_count(const ProtobufCMessage *m, const ProtobufCFieldDescriptor *f); /* of a repeated field */
-size_t ox_field_size(const ProtobufCFieldDescriptor *f);                           /* bytes of one element in memory */
+size_t ox_field_size(const ProtobufCFieldDescriptor *f); /* bytes of one element in memory */
 
 /* ---- printing ---- */
 typedef struct ox_printer {
     ox_text *out;
     bool full;
-    size_t max;           /* elements shown without `full` */
-    unsigned indent;      /* levels of two spaces */
-    unsigned depth;       /* nested graphs and types */
+    size_t max;      /* elements shown without `full` */
+    unsigned indent; /* levels of two spaces */
+    unsigned depth;  /* nested graphs and types */
     bool too_deep;
 } ox_printer;
 
@@ -61,7 +61,8 @@ typedef struct ox_text_parser {
     ox_ctx *ctx;
     ox_message *msg;
     ox_arena *arena;
-    bool exact;          /* the text began with "@exact": nothing is implied but what is written */
+    bool exact;             /* the text began with "@exact": nothing is implied but what is written */
+    bool in_attr;           /* at the value of an attribute, where no value info can be */
     uint32_t graphs, types; /* open ones */
 } ox_text_parser;
 
@@ -71,6 +72,7 @@ int ox_parse_attr(ox_text_parser *ps, Onnx__AttributeProto *a);
 int ox_parse_type(ox_text_parser *ps, Onnx__TypeProto *t);
 int ox_parse_value_info(ox_text_parser *ps, Onnx__ValueInfoProto *v);
 int ox_parse_entry(ox_text_parser *ps, Onnx__StringStringEntryProto *e);
+int ox_parse_opset(ox_text_parser *ps, Onnx__OperatorSetIdProto *o);
 bool ox_at_type(const ox_text_parser *ps); /* the next token begins a type */
 /* A name or a quoted string, as text for a field of type string. */
 char *ox_parse_name(ox_text_parser *ps);
@@ -83,6 +85,10 @@ int ox_parse_int32(ox_text_parser *ps, int32_t *out);
 int ox_parse_uint64(ox_text_parser *ps, uint64_t *out);
 int ox_parse_float(ox_text_parser *ps, float *out);
 int ox_parse_float64(ox_text_parser *ps, double *out);
+/* Bytes as hexadecimal digits in quotes, into memory of the message. */
+int ox_parse_hex(ox_text_parser *ps, ProtobufCBinaryData *out);
+/* Fails where the elements of a list were left out by printing. */
+int ox_parse_not_elided(ox_text_parser *ps, const char *what);
 /* "@{...}" when it is there. */
 int ox_parse_notes(ox_text_parser *ps, ProtobufCMessage *m);
 /* `key: value, ...` up to `close`. With `append`, lists are added to, as in headers; fields in `refused` may not be set. */
@@ -94,7 +100,7 @@ int ox_parse_named_tensor(ox_text_parser *ps, Onnx__TensorProto *t, const Onnx__
 
 /* Adds an element to a repeated field whose capacity is the power of two above its count. */
 void *ox_text_push(ox_arena *arena, void *items, size_t n, size_t size);
-#define OX_TEXT_PUSH(ps, items, n, item) \
+#define OX_TEXT_PUSH(ps, items, n, item)                                                                               \
     ((items) = ox_text_push((ps)->arena, (items), (n), sizeof *(items)), (items)[(n)++] = (item))
 /* A new message of the struct type T, started by its descriptor. */
 #define OX_TEXT_NEW(ps, T, desc) ((T *)ox_text_message((ps)->arena, (desc)))

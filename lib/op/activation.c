@@ -89,7 +89,7 @@ OX_EACH_REAL(SHRINK)
         for (int64_t i = 0; i < n; i++) {                                                                    \
             double x = (double)((const C *)in[0])[i];                                                        \
             double y = x < -(double)p->beta ? x + (double)p->alpha : x > (double)p->beta ? x - (double)p->alpha : 0; \
-            ox_store_double(OX_##T, out, i, y);                                                              \
+            ox_store_int(OX_##T, out, i, (int64_t)y);                                                        \
         }                                                                                                    \
     }
 OX_EACH_INT(SHRINK_INT)

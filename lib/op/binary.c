@@ -220,7 +220,7 @@ static int run_pair(ox_run *r, const ox_chunk_fns fns, ox_dtype to, const void *
 #define MOD_REAL(T, C)                                                                                       \
     static inline C mod_of_##C(C x, C y) {                                                                   \
         C m = fmod(x, y);                                                                                    \
-        return m != 0 && (m < 0) != (y < 0) ? m + y : m;                                                     \
+        return m == 0 ? copysign(m, y) : (m < 0) != (y < 0) ? m + y : m;                                                  \
     }                                                                                                        \
     OX_LOOP2(mod, T, C, mod_of_##C(x, y))
 OX_EACH_INT(ADD_INT)
@@ -368,7 +368,7 @@ static ox_tensor *converted(ox_run *r, const ox_tensor *t, ox_dtype to) {
         return NULL;
     }
     for (int64_t i = 0; i < t->count; i++) {
-        if (ox_dtype_is_float(to) || ox_dtype_is_float(t->dtype))
+        if (ox_dtype_is_float(to))
             ox_store_double(to, ox_tensor_mut(c), i, ox_load_double(t->dtype, data, i));
         else
             ox_store_int(to, ox_tensor_mut(c), i, ox_load_int(t->dtype, data, i));

@@ -6,6 +6,7 @@
 #include "op/kernel.h"
 
 #include <inttypes.h>
+#include <math.h>
 
 /* Kernels, by the name of their operator. */
 int ox_run_conv(ox_run *r);
@@ -60,11 +61,26 @@ static inline const ox_tensor *ox_need(ox_run *r, int i) {
 }
 
 /* Product of dims[from..to): the count of a part of a tensor that exists. */
-static inline int64_t ox_product(const int64_t *dims, int from, int to) {
+static inline int64_t ox_count(const int64_t *dims, int from, int to) {
     int64_t n = 1;
     for (int d = from; d < to; d++) n *= dims[d];
     return n;
 }
+
+/* ---- products of matrices in the three types they are computed in: float, double, int64 (all integers; wraps) ---- */
+ox_dtype ox_product_type(ox_dtype t);                                       /* OX_UNDEFINED: not served */
+const void *ox_product_in(ox_run *r, const ox_tensor *t, ox_dtype as);      /* all elements; NULL after ox_fail */
+void *ox_product_out(ox_run *r, ox_tensor *t, ox_dtype as);                 /* where to compute the output */
+void ox_product_done(ox_tensor *t, ox_dtype as, const void *data);          /* rounds it into the tensor */
+/* c = op(a) * op(b), as ox_sgemm() without scale; ADD: c += ... */
+void ox_product(ox_ctx *ctx, ox_dtype as, bool ta, bool tb, int64_t m, int64_t n, int64_t k, const void *a, int64_t lda, const void *b,
+                int64_t ldb, bool add, void *c, int64_t ldc);
+
+/* Sums of x[i] and of (x[i] - center)^2, in blocks of the type itself that are added up in double. The order depends on n only. */
+double ox_sum_float(const float *x, int64_t n);
+double ox_sum_double(const double *x, int64_t n);
+double ox_squares_float(const float *x, int64_t n, float center);
+double ox_squares_double(const double *x, int64_t n, double center);
 
 /* e to the x, about 1 ulp, without branches, so that loops of it become vectors; overflows to infinity, keeps NaN. */
 static inline float ox_fast_exp(float x) {

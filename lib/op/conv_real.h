@@ -17,8 +17,7 @@ static void R(unfold_run)(const ox_walk *k, const REAL *x, int64_t step, REAL *o
 
 static void R(unfold)(ox_ctx *ctx, const ox_image *im, const REAL *x, int64_t channels, int64_t first, int64_t cols, REAL *to) {
     int64_t rows = channels * im->kernel_size, step = im->stride[im->n - 1];
-    int threads = ox_threads_for(ctx, rows * cols);
-#pragma omp parallel for num_threads(threads) schedule(static)
+#pragma omp parallel for num_threads(ox_threads_for(ctx, rows * cols)) schedule(static)
     for (int64_t row = 0; row < rows; row++) {
         ox_walk k;
         const REAL *plane = x + row / im->kernel_size * im->in_size;
@@ -31,8 +30,7 @@ static void R(unfold)(ox_ctx *ctx, const ox_image *im, const REAL *x, int64_t ch
 /* Adds what lies in FROM [channels * kernel, cols] to the image. */
 static void R(fold)(ox_ctx *ctx, const ox_image *im, const REAL *from, int64_t channels, int64_t first, int64_t cols, REAL *x) {
     int64_t step = im->stride[im->n - 1];
-    int threads = ox_threads_for(ctx, channels * im->kernel_size * cols);
-#pragma omp parallel for num_threads(threads) schedule(static)
+#pragma omp parallel for num_threads(ox_threads_for(ctx, channels * im->kernel_size * cols)) schedule(static)
     for (int64_t c = 0; c < channels; c++) {
         for (int64_t p = 0; p < im->kernel_size; p++) {
             ox_walk k;
@@ -80,8 +78,7 @@ static void R(depthwise_plane)(const ox_image *im, const REAL *x, const REAL *w,
 static void R(depthwise)(ox_ctx *ctx, const conv *v, const REAL *x, const REAL *w, const REAL *bias, REAL *y) {
     const ox_image *im = &v->image;
     int64_t planes = v->batch * v->out_channels, per_group = v->out_channels / v->groups;
-    int threads = ox_threads_for(ctx, planes * im->out_size * im->kernel_size);
-#pragma omp parallel for num_threads(threads) schedule(static)
+#pragma omp parallel for num_threads(ox_threads_for(ctx, planes * im->out_size * im->kernel_size)) schedule(static)
     for (int64_t i = 0; i < planes; i++) {
         int64_t n = i / v->out_channels, m = i % v->out_channels;
         REAL *out = y + i * im->out_size;

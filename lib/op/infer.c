@@ -35,13 +35,6 @@ static int infer_one(driver *d, ox_node *n);
 
 /* ---- facts of values */
 
-/* "?7": a size that only has a number to be told from others, so any other fact is better. */
-static bool is_nameless(ox_arena *arena, ox_dim d) {
-    if (!d || ox_dim_is_const(d, NULL) || ox_dim_is_symbol(d)) return false;
-    const char *text = ox_dim_text(arena, d);
-    return text[0] == '?' && strspn(text + 1, "0123456789") == strlen(text + 1);
-}
-
 static const ox_type *keep_type(ox_arena *arena, const ox_type *t) {
     if (!t) return NULL;
     ox_type *copy = ox_dup(arena, t, sizeof *copy);
@@ -66,15 +59,6 @@ static int meet(driver *d, const ox_value *v, const ox_type *inferred, const ox_
         return ox_fail(d->ctx, OX_BAD_DATA, "value '%s' is declared as %s, but is %s", v->name ? v->name : "",
                        ox_type_text(d->arena, have), ox_type_text(d->arena, inferred));
     if (conflict) warn_conflict(d, v, have, inferred);
-    if (ox_type_is_tensor(t) && ox_type_is_tensor(have) && t->rank == have->rank && t->rank > 0) {
-        ox_type *better = NULL;
-        for (int k = 0; k < t->rank; k++) {
-            if (!have->dims[k] || t->dims[k] == have->dims[k] || !is_nameless(d->arena, t->dims[k])) continue;
-            if (!better) better = ox_type_tensor(d->arena, t->dtype, t->rank, t->dims);
-            better->dims[k] = have->dims[k];
-        }
-        if (better) t = better;
-    }
     *out = t;
     return 0;
 }
@@ -85,7 +69,7 @@ static void set_elems(driver *d, ox_value *v, const ox_dim *elems, int64_t n) {
         bool same = true;
         ox_dim *both = OX_NEW_N(d->arena, ox_dim, n + 1);
         for (int64_t k = 0; k < n; k++) {
-            both[k] = elems[k] && !(v->elems[k] && is_nameless(d->arena, elems[k])) ? elems[k] : v->elems[k];
+            both[k] = elems[k] && !(v->elems[k] && ox_dim_is_nameless(elems[k])) ? elems[k] : v->elems[k];
             same = same && both[k] == v->elems[k];
         }
         if (same) return;
@@ -223,6 +207,15 @@ static int infer_graph(driver *d, ox_graph *g) {
     return 0;
 }
 
+/* A branch of an If whose condition is known to choose the other one: it may well be wrong for the shapes at hand. */
+static bool never_taken(ox_call *c, const ox_graph *body) {
+    if (!c->node || !ox_is(c->node, "If")) return false;
+    int64_t n;
+    const int64_t *cond = ox_in_ints(c, 0, &n);
+    const ox_attr *taken = cond && n == 1 ? ox_get_attr(c, cond[0] ? "then_branch" : "else_branch") : NULL;
+    return taken && taken->type == OX_A_GRAPH && taken->g != body;
+}
+
 /* The rule of a node with bodies calls this when it has set the types of the body's inputs. */
 static int infer_body(ox_call *c, ox_graph *body) {
     driver *d = c->driver;
@@ -234,7 +227,13 @@ static int infer_body(ox_call *c, ox_graph *body) {
         if (meet(d, v, v->type, ox_map_get(&d->declared, v), &both) < 0) return -1;
         if (both != v->type) v->type = keep_type(d->m->arena, both);
     }
-    return infer_graph(d, body);
+    int rc = infer_graph(d, body);
+    if (rc < 0 && ox_error_code(d->ctx) == OX_BAD_DATA && never_taken(c, body)) {
+        ox_clear_error(d->ctx);
+        reset_graph(d, body, false);
+        rc = 0;
+    }
+    return rc;
 }
 
 static int enter_if_missed(ox_graph *body, void *user) {

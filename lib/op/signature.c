@@ -220,7 +220,7 @@ static int read_formals(ox_lexer *lx, ox_formal **list, int *n, int *min, int *m
         if (read_formal(lx, &f) < 0) return -1;
         OX_PUSH(lx->arena, *list, *n, cap, f);
         if (f.variadic) {
-            if (f.min_count > 0) *min = *n - 1 + f.min_count;
+            *min = *n - 1 + f.min_count; /* optional ones before it must be there, if only as empty names */
             *max = INT_MAX;
         } else {
             if (!f.optional) *min = *n;

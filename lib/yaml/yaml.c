@@ -1,8 +1,9 @@
 /* YAML text to plain trees, over the event interface of libyaml.
  *
- * libyaml's own tree builder follows aliases and knows no bounds; here the events are read one by one: nesting, size, encoding and
- * everything a configuration does not need are refused on the way. Positions are kept for the messages of those who read the tree.
- * The arena may jump out of building, so the parser lives outside of ox_protect(). */
+ * libyaml's own tree builder follows aliases and knows no bounds; here the events are read one by one: nesting,
+ * size, encoding and everything a configuration does not need are refused on the way. Positions are kept for the
+ * messages of those who read the tree. The arena may jump out of building, so the parser lives outside of
+ * ox_protect(). */
 #include "yaml/yaml.h"
 
 #include <math.h>
@@ -45,7 +46,8 @@ static int parser_error(reader *r) {
     yaml_parser_t *p = &r->parser;
     if (p->error == YAML_MEMORY_ERROR) return ox_fail(r->ctx, OX_NO_MEMORY, "%s: out of memory", r->file);
     const char *problem = p->problem ? p->problem : "not YAML";
-    return fail_at(r, p->problem_mark.line + 1, p->problem_mark.column + 1, "%s%s%s", p->context ? p->context : "", p->context ? ": " : "", problem);
+    return fail_at(r, p->problem_mark.line + 1, p->problem_mark.column + 1, "%s%s%s", p->context ? p->context : "",
+                   p->context ? ": " : "", problem);
 }
 
 /* The next event; anchors, aliases and tags end here. */
@@ -56,7 +58,8 @@ static int next(reader *r) {
     const yaml_event_t *e = &r->event;
     const yaml_char_t *anchor = NULL, *tag = NULL;
     switch (e->type) {
-    case YAML_ALIAS_EVENT: return FAIL_HERE(r, "aliases are not allowed: *%s", (const char *)e->data.alias.anchor);
+    case YAML_ALIAS_EVENT:
+        return FAIL_HERE(r, "aliases are not allowed: *%s", (const char *)e->data.alias.anchor);
     case YAML_SCALAR_EVENT:
         anchor = e->data.scalar.anchor;
         tag = e->data.scalar.tag;
@@ -73,7 +76,8 @@ static int next(reader *r) {
         if (e->data.document_start.tag_directives.start != e->data.document_start.tag_directives.end)
             return FAIL_HERE(r, "tag directives are not allowed");
         break;
-    default: break;
+    default:
+        break;
     }
     if (anchor) return FAIL_HERE(r, "anchors are not allowed: &%s", (const char *)anchor);
     if (tag) return FAIL_HERE(r, "tags are not allowed: %s", (const char *)tag);
@@ -124,7 +128,8 @@ static int add_key(reader *r, ox_yaml *y, ox_set *seen, size_t *key_room, size_t
     if (strlen(mark.text) != r->event.data.scalar.length) return FAIL_HERE(r, "NUL in a key");
     if (!mark.text[0]) return FAIL_HERE(r, "a key is empty");
     char *key = (char *)(uintptr_t)mark.text;
-    if (ox_set_add(seen, ox_hash(key, strlen(key), 0), key, same_text, NULL) != key) return FAIL_HERE(r, "key \"%.200s\" is there twice", key);
+    if (ox_set_add(seen, ox_hash(key, strlen(key), 0), key, same_text, NULL) != key)
+        return FAIL_HERE(r, "key \"%.200s\" is there twice", key);
     size_t n = y->n;
     OX_PUSH(r->arena, y->keys, n, *key_room, mark.text);
     n = y->n;
@@ -155,9 +160,12 @@ static int build(reader *r, ox_yaml *y, int depth) {
         take_scalar(r, y);
         if (strlen(y->text) != r->event.data.scalar.length) return FAIL_HERE(r, "NUL in a text");
         return 0;
-    case YAML_SEQUENCE_START_EVENT: return build_list(r, y, depth);
-    case YAML_MAPPING_START_EVENT: return build_map(r, y, depth);
-    default: return FAIL_HERE(r, "unexpected structure");
+    case YAML_SEQUENCE_START_EVENT:
+        return build_list(r, y, depth);
+    case YAML_MAPPING_START_EVENT:
+        return build_map(r, y, depth);
+    default:
+        return FAIL_HERE(r, "unexpected structure");
     }
 }
 
@@ -175,7 +183,8 @@ static int build_document(void *arg) {
 
 /* libyaml would stop silently at a NUL. */
 static int check_bytes(reader *r) {
-    if (r->len > MAX_BYTES) return ox_fail(r->ctx, OX_CONFIG, "%s:1:1: %zu bytes, the limit is %d (1 MiB)", r->file, r->len, MAX_BYTES);
+    if (r->len > MAX_BYTES)
+        return ox_fail(r->ctx, OX_CONFIG, "%s:1:1: %zu bytes, the limit is %d (1 MiB)", r->file, r->len, MAX_BYTES);
     size_t good = ox_utf8_prefix(r->text, r->len);
     const char *nul = memchr(r->text, 0, r->len);
     size_t at = nul && (size_t)(nul - r->text) < good ? (size_t)(nul - r->text) : good;
@@ -228,16 +237,19 @@ static const char *plain_text(const ox_yaml *y) { return y->kind == OX_Y_SCALAR 
 static int wrong_kind(ox_ctx *ctx, const char *file, const ox_yaml *y, const char *what, const char *wanted) {
     static const char *const kinds[] = {"nothing", "a text", "a list", "a map"};
     if (y->kind == OX_Y_SCALAR)
-        return ox_yaml_fail(ctx, file, y, "%s must be %s, not %s%.100s%s", what, wanted, y->quoted ? "\"" : "", y->text, y->quoted ? "\"" : "");
+        return ox_yaml_fail(ctx, file, y, "%s must be %s, not %s%.100s%s", what, wanted, y->quoted ? "\"" : "", y->text,
+                            y->quoted ? "\"" : "");
     return ox_yaml_fail(ctx, file, y, "%s must be %s, not %s", what, wanted, kinds[y->kind]);
 }
 
-int ox_yaml_int(ox_ctx *ctx, const char *file, const ox_yaml *y, const char *what, int64_t min, int64_t max, int64_t *out) {
+int ox_yaml_int(ox_ctx *ctx, const char *file, const ox_yaml *y, const char *what, int64_t min, int64_t max,
+                int64_t *out) {
     const char *text = plain_text(y);
     int64_t v;
     if (!text || !ox_parse_int(text, strlen(text), &v)) return wrong_kind(ctx, file, y, what, "an integer");
     if (v < min || v > max)
-        return ox_yaml_fail(ctx, file, y, "%s is %lld, allowed is %lld to %lld", what, (long long)v, (long long)min, (long long)max);
+        return ox_yaml_fail(ctx, file, y, "%s is %lld, allowed is %lld to %lld", what, (long long)v, (long long)min,
+                            (long long)max);
     *out = v;
     return 0;
 }
@@ -245,7 +257,8 @@ int ox_yaml_int(ox_ctx *ctx, const char *file, const ox_yaml *y, const char *wha
 int ox_yaml_double(ox_ctx *ctx, const char *file, const ox_yaml *y, const char *what, double *out) {
     const char *text = plain_text(y);
     double v;
-    if (!text || !ox_parse_double(text, strlen(text), &v) || !isfinite(v)) return wrong_kind(ctx, file, y, what, "a number");
+    if (!text || !ox_parse_double(text, strlen(text), &v) || !isfinite(v))
+        return wrong_kind(ctx, file, y, what, "a number");
     *out = v;
     return 0;
 }
@@ -265,8 +278,12 @@ int ox_yaml_size(ox_ctx *ctx, const char *file, const ox_yaml *y, const char *wh
 }
 
 bool ox_size_parse(const char *text, uint64_t *out) {
-    static const struct { const char *name; int shift; } units[] = {
-        {"", 0}, {"B", 0}, {"K", 10}, {"KiB", 10}, {"M", 20}, {"MiB", 20}, {"G", 30}, {"GiB", 30}, {"T", 40}, {"TiB", 40},
+    static const struct {
+        const char *name;
+        int shift;
+    } units[] = {
+        {"", 0},     {"B", 0},  {"K", 10},   {"KiB", 10}, {"M", 20},
+        {"MiB", 20}, {"G", 30}, {"GiB", 30}, {"T", 40},   {"TiB", 40},
     };
     uint64_t v = 0;
     const char *p = text;

@@ -168,8 +168,10 @@ static void sets_compare_content(void **state) {
     ox_set_init(&s, a);
     static int numbers[1000], again[1000];
     for (int i = 0; i < 1000; i++) numbers[i] = again[i] = i;
-    for (int i = 0; i < 1000; i++) assert_ptr_equal(ox_set_add(&s, (uint64_t)i % 16, &numbers[i], same_int, NULL), &numbers[i]);
-    for (int i = 0; i < 1000; i++) assert_ptr_equal(ox_set_add(&s, (uint64_t)i % 16, &again[i], same_int, NULL), &numbers[i]);
+    for (int i = 0; i < 1000; i++)
+        assert_ptr_equal(ox_set_add(&s, (uint64_t)i % 16, &numbers[i], same_int, NULL), &numbers[i]);
+    for (int i = 0; i < 1000; i++)
+        assert_ptr_equal(ox_set_add(&s, (uint64_t)i % 16, &again[i], same_int, NULL), &numbers[i]);
     ox_arena_free(a);
 }
 
@@ -239,9 +241,18 @@ static void threads_are_counted(void **state) {
 int main(void) {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
-        T(errors_stack_and_are_printable), T(long_errors_lose_their_middle), T(warnings_reach_the_callback), T(arenas_give_zeros_again),
-        T(memory_shortage_comes_back),     T(the_nth_allocation_can_fail),   T(symbols_are_unique),          T(maps_find_what_was_put),
-        T(sets_compare_content),           T(float_text_reads_back),         T(numbers_do_not_know_locales), T(only_whole_numbers_parse),
+        T(errors_stack_and_are_printable),
+        T(long_errors_lose_their_middle),
+        T(warnings_reach_the_callback),
+        T(arenas_give_zeros_again),
+        T(memory_shortage_comes_back),
+        T(the_nth_allocation_can_fail),
+        T(symbols_are_unique),
+        T(maps_find_what_was_put),
+        T(sets_compare_content),
+        T(float_text_reads_back),
+        T(numbers_do_not_know_locales),
+        T(only_whole_numbers_parse),
         T(threads_are_counted),
     };
     return cmocka_run_group_tests_name("base", tests, NULL, NULL);

@@ -49,9 +49,10 @@ static int make_home(void **state) {
     put("secret", "secret");
     put("cache/blobs/1", "model");
     put("cache/blobs/2", "weights");
-    bool bad = symlink("sub/w..bin", "m/inside") || symlink("../secret", "m/outside") || symlink("..", "m/up") || symlink("/etc/passwd", "m/absolute") ||
-               symlink("loop", "m/loop") || symlink("nothing", "m/dangling") || symlink("/proc/self/mem", "m/magic") || link("m/w.bin", "m/hard") ||
-               mkfifo("m/fifo", 0644) || symlink("../blobs/1", "cache/snap/model.onnx") || symlink("../blobs/2", "cache/snap/data") ||
+    bool bad = symlink("sub/w..bin", "m/inside") || symlink("../secret", "m/outside") || symlink("..", "m/up") ||
+               symlink("/etc/passwd", "m/absolute") || symlink("loop", "m/loop") || symlink("nothing", "m/dangling") ||
+               symlink("/proc/self/mem", "m/magic") || link("m/w.bin", "m/hard") || mkfifo("m/fifo", 0644) ||
+               symlink("../blobs/1", "cache/snap/model.onnx") || symlink("../blobs/2", "cache/snap/data") ||
                symlink("../../secret", "cache/snap/out");
     struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = "m/socket"};
     int s = socket(AF_UNIX, SOCK_STREAM, 0);
@@ -81,7 +82,10 @@ static void inputs_are_mapped(void **state) {
     assert_memory_equal(f->data, "weights", 7);
     assert_true(f->mapped && f->ino);
     ox_file_close(f);
-    static const struct { const char *path; int code; } bad[] = {{"none", OX_NO_INPUT}, {"m", OX_BAD_DATA}, {"m/socket", OX_BAD_DATA}, {"/dev/zero", OX_BAD_DATA}};
+    static const struct {
+        const char *path;
+        int code;
+    } bad[] = {{"none", OX_NO_INPUT}, {"m", OX_BAD_DATA}, {"m/socket", OX_BAD_DATA}, {"/dev/zero", OX_BAD_DATA}};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         assert_null(ox_file_open(c, bad[i].path));
         assert_int_equal(ox_error_code(c), bad[i].code);
@@ -113,12 +117,36 @@ static void pipes_are_read_to_the_limit(void **state) {
     close(saved);
 }
 
-static const struct { const char *location; int code; } places[] = {
-    {"w.bin", 0}, {"./w.bin", 0}, {"sub/w..bin", 0}, {"sub/../w.bin", 0}, {"inside", 0}, {"hard", 0},
-    {"", OX_BAD_DATA}, {"none", OX_NO_INPUT}, {"dangling", OX_NO_INPUT}, {"w.bin/", OX_NO_INPUT}, {"w.bin/x", OX_NO_INPUT},
-    {"../secret", OX_POLICY}, {"sub/../../secret", OX_POLICY}, {"nope/../../secret", OX_POLICY}, {"/etc/passwd", OX_POLICY}, {"//etc/passwd", OX_POLICY},
-    {"outside", OX_POLICY}, {"up/secret", OX_POLICY}, {"up/m/w.bin", OX_POLICY}, {"absolute", OX_POLICY}, {"loop", OX_POLICY}, {"magic", OX_POLICY},
-    {"fifo", OX_POLICY}, {"socket", OX_POLICY}, {"sub", OX_POLICY}, {".", OX_POLICY},
+static const struct {
+    const char *location;
+    int code;
+} places[] = {
+    {"w.bin", 0},
+    {"./w.bin", 0},
+    {"sub/w..bin", 0},
+    {"sub/../w.bin", 0},
+    {"inside", 0},
+    {"hard", 0},
+    {"", OX_BAD_DATA},
+    {"none", OX_NO_INPUT},
+    {"dangling", OX_NO_INPUT},
+    {"w.bin/", OX_NO_INPUT},
+    {"w.bin/x", OX_NO_INPUT},
+    {"../secret", OX_POLICY},
+    {"sub/../../secret", OX_POLICY},
+    {"nope/../../secret", OX_POLICY},
+    {"/etc/passwd", OX_POLICY},
+    {"//etc/passwd", OX_POLICY},
+    {"outside", OX_POLICY},
+    {"up/secret", OX_POLICY},
+    {"up/m/w.bin", OX_POLICY},
+    {"absolute", OX_POLICY},
+    {"loop", OX_POLICY},
+    {"magic", OX_POLICY},
+    {"fifo", OX_POLICY},
+    {"socket", OX_POLICY},
+    {"sub", OX_POLICY},
+    {".", OX_POLICY},
 };
 
 static void locations_obey_the_policy(void **state) {
@@ -126,7 +154,8 @@ static void locations_obey_the_policy(void **state) {
     for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
         ox_clear_error(c);
         ox_file *f = ox_file_open_beneath(c, "m/model.onnx", places[i].location);
-        if (ox_error_code(c) != places[i].code) fail_msg("%s: %d %s", places[i].location, ox_error_code(c), ox_error_text(c));
+        if (ox_error_code(c) != places[i].code)
+            fail_msg("%s: %d %s", places[i].location, ox_error_code(c), ox_error_text(c));
         if (!places[i].code) assert_memory_equal(f->data, "weights", 7);
         ox_file_close(f);
     }
@@ -144,7 +173,8 @@ static void the_walk_agrees_with_the_kernel(void **state) {
         struct stat st;
         int fd = ox_walk_beneath(dir, places[i].location, &parent, name);
         bool regular = fd >= 0 && !fstat(fd, &st) && S_ISREG(st.st_mode);
-        if (strcmp(places[i].location, "w.bin/") && regular != (places[i].code == 0)) fail_msg("%s", places[i].location);
+        if (strcmp(places[i].location, "w.bin/") && regular != (places[i].code == 0))
+            fail_msg("%s", places[i].location);
         if (fd >= 0) {
             assert_int_equal(faccessat(parent, name, F_OK, AT_SYMLINK_NOFOLLOW), 0);
             close(parent);
@@ -163,7 +193,8 @@ static void cache_layout_is_allowed(void **state) {
     ox_file_close(f);
     assert_null(ox_file_open_beneath(c, "cache/snap/model.onnx", "out"));
     assert_int_equal(ox_error_code(c), OX_POLICY);
-    assert_null(ox_file_open_beneath(c, "cache/snap/model.onnx", "../blobs/2")); /* only by a link of the model's folder */
+    assert_null(
+        ox_file_open_beneath(c, "cache/snap/model.onnx", "../blobs/2")); /* only by a link of the model's folder */
     assert_int_equal(ox_error_code(c), OX_POLICY);
 }
 
@@ -285,9 +316,16 @@ static void texts_have_a_limit(void **state) {
 int main(void) {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
-        T(inputs_are_mapped),           T(pipes_are_read_to_the_limit), T(locations_obey_the_policy), T(the_walk_agrees_with_the_kernel),
-        T(cache_layout_is_allowed),     T(outputs_appear_whole_or_not), T(large_ranges_are_copied),   T(bad_outputs_are_refused),
-        T(a_full_standard_output_is_an_error), T(texts_have_a_limit),
+        T(inputs_are_mapped),
+        T(pipes_are_read_to_the_limit),
+        T(locations_obey_the_policy),
+        T(the_walk_agrees_with_the_kernel),
+        T(cache_layout_is_allowed),
+        T(outputs_appear_whole_or_not),
+        T(large_ranges_are_copied),
+        T(bad_outputs_are_refused),
+        T(a_full_standard_output_is_an_error),
+        T(texts_have_a_limit),
     };
     return cmocka_run_group_tests_name("file", tests, make_home, remove_home);
 }

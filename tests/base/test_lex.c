@@ -43,7 +43,8 @@ static void tokens_come_in_order(void **state) {
     ox_lex_next(&lx);
     assert_true(lx.tok == OX_T_INT && lx.int_value == 1);
     ox_lex_next(&lx);
-    assert_true(ox_lex_accept(&lx, "..") && ox_lex_accept(&lx, "c") && ox_lex_accept(&lx, "-") && ox_lex_accept(&lx, "??"));
+    assert_true(ox_lex_accept(&lx, "..") && ox_lex_accept(&lx, "c") && ox_lex_accept(&lx, "-") &&
+                ox_lex_accept(&lx, "??"));
     assert_true(lx.tok == OX_T_FLOAT && lx.float_value == 0.5);
     ox_lex_next(&lx);
     assert_true(lx.tok == OX_T_FLOAT && lx.float_value == 2);
@@ -55,7 +56,11 @@ static void tokens_come_in_order(void **state) {
 }
 
 static void faults_have_positions(void **state) {
-    static const struct { const char *text; size_t len; const char *message; } bad[] = {
+    static const struct {
+        const char *text;
+        size_t len;
+        const char *message;
+    } bad[] = {
         {"\n \"abc", 6, "t:2:2: unfinished string"},
         {"\"\\q\"", 4, "t:1:1: unknown escape in a string: \\q"},
         {"\"\\x4\"", 5, "t:1:1: \\x needs two hexadecimal digits"},

@@ -15,11 +15,15 @@ static int teardown(void **state) {
     return 0;
 }
 
-static const ox_yaml *parse(ox_ctx *c, const char *text) { return ox_yaml_parse(c, c->arena, text, strlen(text), "p.yaml"); }
+static const ox_yaml *parse(ox_ctx *c, const char *text) {
+    return ox_yaml_parse(c, c->arena, text, strlen(text), "p.yaml");
+}
 
 static void documents_become_trees(void **state) {
     ox_ctx *c = *state;
-    const ox_yaml *y = parse(c, "# pipeline\npasses:\n  - cse\n  - {fold: {growth: 4MiB}, deep: true}\nn: -3\nd: 1e-4\ns: \"7\"\nnothing: ~\n");
+    const ox_yaml *y = parse(
+        c,
+        "# pipeline\npasses:\n  - cse\n  - {fold: {growth: 4MiB}, deep: true}\nn: -3\nd: 1e-4\ns: \"7\"\nnothing: ~\n");
     assert_non_null(y);
     assert_true(y->kind == OX_Y_MAP && y->n == 5);
     const ox_yaml *p = ox_yaml_get(y, "passes");
@@ -30,7 +34,8 @@ static void documents_become_trees(void **state) {
     bool yes;
     int64_t n;
     double d;
-    assert_int_equal(ox_yaml_size(c, "f", ox_yaml_get(ox_yaml_get(&p->items[1], "fold"), "growth"), "growth", &size), 0);
+    assert_int_equal(ox_yaml_size(c, "f", ox_yaml_get(ox_yaml_get(&p->items[1], "fold"), "growth"), "growth", &size),
+                     0);
     assert_int_equal(size, 4 << 20);
     assert_int_equal(ox_yaml_bool(c, "f", ox_yaml_get(&p->items[1], "deep"), "deep", &yes), 0);
     assert_true(yes);
@@ -48,7 +53,9 @@ static void documents_become_trees(void **state) {
 
 static void what_is_not_needed_is_refused(void **state) {
     ox_ctx *c = *state;
-    static const struct { const char *text, *message; } bad[] = {
+    static const struct {
+        const char *text, *message;
+    } bad[] = {
         {"a: &x 1", "p.yaml:1:4: anchors are not allowed: &x"},
         {"a: *x", "p.yaml:1:4: aliases are not allowed: *x"},
         {"a: !!int 1", "p.yaml:1:4: tags are not allowed"},
@@ -100,6 +107,7 @@ static void sizes_have_units(void **state) {
 
 int main(void) {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
-    const struct CMUnitTest tests[] = {T(documents_become_trees), T(what_is_not_needed_is_refused), T(size_and_depth_are_bounded), T(sizes_have_units)};
+    const struct CMUnitTest tests[] = {T(documents_become_trees), T(what_is_not_needed_is_refused),
+                                       T(size_and_depth_are_bounded), T(sizes_have_units)};
     return cmocka_run_group_tests_name("yaml", tests, NULL, NULL);
 }

@@ -1,0 +1,189 @@
+/* The node tests of the ONNX backend suite: every model must run and give the recorded outputs, and what shape inference says about
+ * outputs must be true of them. Needs the folder of the suite in OX_ONNX_TESTS; arguments: only tests whose name contains one of these. */
+#include "exec/exec.h"
+#include "onnx/onnx.h"
+
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+typedef struct tally { int passed, failed, skipped, outputs, exact, wrong; } tally;
+
+typedef struct job {
+    ox_ctx *ctx;
+    const char *dir, *why;
+    tally *t;
+    bool skipped;
+} job;
+
+/* Expected values come from the state of a generator that nothing describes. */
+static const char *const unpredictable[] = {"test_bernoulli", NULL};
+
+static ox_rt *value_of(ox_ctx *ctx, ox_pb_value *v) {
+    if (v->kind == 0) return ox_rt_none(ctx);
+    if (v->kind == 1) return ox_rt_tensor(ctx, ox_tensor_ref(v->t));
+    ox_rt **items = calloc(v->n + 1, sizeof *items);
+    for (size_t i = 0; i < v->n; i++) items[i] = value_of(ctx, &v->items[i]);
+    ox_rt *s = ox_rt_sequence(ctx, items, (int64_t)v->n, v->elem);
+    free(items);
+    return s;
+}
+
+static void drop(ox_pb_value *v) {
+    ox_tensor_unref(v->t);
+    for (size_t i = 0; i < v->n; i++) drop(&v->items[i]);
+}
+
+static int read_value(ox_ctx *ctx, const char *path, const ox_type *type, ox_rt **out) {
+    ox_pb_value v = {0};
+    if (access(path, R_OK)) return 0;
+    if (ox_pb_read(ctx, ctx->arena, path, type, &v) < 0) return -1;
+    *out = value_of(ctx, &v);
+    drop(&v);
+    return *out ? 0 : -1;
+}
+
+/* Forgets what the file says of results, so that inference has to find it. */
+static int forget(ox_graph *g, void *user) {
+    (void)user;
+    for (ox_node *n = g->first; n; n = n->next) {
+        for (uint32_t i = 0; i < n->n_out; i++) {
+            if (n->out[i] && !n->out[i]->data) n->out[i]->type = NULL;
+        }
+    }
+    return 0;
+}
+
+static void judge_type(job *j, const ox_rt *got, const ox_type *type, const char *name) {
+    if (!got || got->kind != OX_RT_TENSOR) return;
+    j->t->outputs++;
+    bool exact = ox_type_is_tensor(type) && type->dtype == got->t->dtype && type->rank == got->t->rank, wrong = false;
+    if (ox_type_is_tensor(type)) {
+        wrong = (type->dtype && type->dtype != got->t->dtype) || (type->rank >= 0 && type->rank != got->t->rank);
+        for (int k = 0; !wrong && k < type->rank; k++) {
+            int64_t d;
+            bool known = ox_dim_is_const(type->dims[k], &d);
+            exact = exact && known;
+            wrong = wrong || (known && d != got->t->dims[k]);
+        }
+    }
+    j->t->exact += exact && !wrong;
+    j->t->wrong += wrong;
+    if (wrong) printf("# WRONG TYPE %s: %s is inferred as %s\n", j->dir, name, ox_type_text(j->ctx->arena, type));
+    if (!exact && getenv("OX_SHOW_INEXACT")) printf("# inexact %s: %s is inferred as %s\n", j->dir, name, ox_type_text(j->ctx->arena, type));
+}
+
+static int compare_set(job *j, ox_model *m, ox_frame *f, const char *set, const ox_type **declared, const ox_type **inferred) {
+    ox_graph *g = m->graph;
+    ox_ctx *ctx = j->ctx;
+    ox_rt **in = OX_NEW_N(ctx->arena, ox_rt *, g->n_inputs + 1), **out = OX_NEW_N(ctx->arena, ox_rt *, g->ret->n_in + 1);
+    int rc = 0;
+    for (size_t i = 0; i < g->n_inputs && rc == 0; i++)
+        rc = read_value(ctx, ox_format(ctx->arena, "%s/input_%zu.pb", set, i), g->inputs[i]->type, &in[i]);
+    if (rc == 0) rc = ox_frame_run(f, in, out);
+    for (uint32_t i = 0; i < g->ret->n_in && rc == 0; i++) {
+        ox_rt *want = NULL;
+        ox_difference d = {.same = true};
+        ox_tolerance tol = {1e-3, 1e-7, false};
+        judge_type(j, out[i], inferred[i], g->out_names[i]);
+        rc = read_value(ctx, ox_format(ctx->arena, "%s/output_%u.pb", set, i), declared[i], &want);
+        if (rc == 0 && want) ox_compare(want, out[i], &tol, &d);
+        if (!d.same) rc = ox_fail(ctx, OX_NEGATIVE, "output %s: %s", g->out_names[i], d.text);
+        ox_rt_unref(want);
+    }
+    for (size_t i = 0; i < g->n_inputs; i++) ox_rt_unref(in[i]);
+    for (uint32_t i = 0; i < g->ret->n_in; i++) ox_rt_unref(out[i]);
+    return rc;
+}
+
+static int run_case(void *arg) {
+    job *j = arg;
+    ox_ctx *ctx = j->ctx;
+    ox_model *m = ox_model_open(ctx, ox_format(ctx->arena, "%s/model.onnx", j->dir));
+    if (!m) return -1;
+    ox_graph *g = m->graph;
+    uint32_t n = g->ret->n_in;
+    const ox_type **declared = OX_NEW_N(ctx->arena, const ox_type *, n + 1), **inferred = OX_NEW_N(ctx->arena, const ox_type *, n + 1);
+    for (uint32_t i = 0; i < n; i++) declared[i] = g->out_types[i] ? g->out_types[i] : g->ret->in[i].v->type;
+    const ox_type **kept = g->out_types;
+    g->out_types = NULL;
+    ox_each_graph(m, forget, NULL);
+    int rc = 0;
+    for (ox_node *node = g->first; node && rc == 0; node = node->next) rc = ox_check_node(node);
+    if (rc == 0) rc = ox_infer_model(m, NULL);
+    for (uint32_t i = 0; i < n; i++) inferred[i] = g->ret->in[i].v->type;
+    g->out_types = kept;
+    const char *missing = rc == 0 ? ox_missing_kernel(m, ctx->arena) : NULL;
+    if (missing) {
+        j->skipped = true;
+        j->why = missing;
+    } else if (rc == 0) {
+        ox_frame *f = ox_frame_new(m);
+        if (!f) rc = -1;
+        for (int k = 0; f && rc == 0; k++) {
+            const char *set = ox_format(ctx->arena, "%s/test_data_set_%d", j->dir, k);
+            if (access(set, R_OK)) break;
+            rc = compare_set(j, m, f, set, declared, inferred);
+        }
+        ox_frame_free(f);
+    }
+    ox_model_free(m);
+    return rc;
+}
+
+static void run_dir(const char *dir, const char *name, tally *t) {
+    ox_ctx *ctx = ox_ctx_new();
+    job j = {.ctx = ctx, .dir = dir, .t = t};
+    int rc = ox_protect(ctx, run_case, &j);
+    bool excused = false;
+    for (int i = 0; unpredictable[i]; i++) excused = excused || !strncmp(name, unpredictable[i], strlen(unpredictable[i]));
+    if (j.skipped || (rc < 0 && excused)) {
+        t->skipped++;
+        printf("# skipped %s: %s\n", name, j.skipped ? j.why : "unpredictable");
+    } else if (rc < 0) {
+        t->failed++;
+        printf("# FAILED %s: %s\n", name, ox_error_text(ctx));
+    } else {
+        t->passed++;
+    }
+    ox_ctx_free(ctx);
+}
+
+static int by_name(const void *a, const void *b) { return strcmp(*(char *const *)a, *(char *const *)b); }
+
+int main(int argc, char **argv) {
+    const char *root = getenv("OX_ONNX_TESTS");
+    char path[4096];
+    snprintf(path, sizeof path, "%s/node", root ? root : "");
+    DIR *d = root ? opendir(path) : NULL;
+    printf("1..1\n");
+    if (!d) {
+        printf("ok 1 # SKIP skipped: OX_ONNX_TESTS is not set\n");
+        return 0;
+    }
+    char **names = NULL;
+    size_t n = 0;
+    for (struct dirent *e; (e = readdir(d));) {
+        bool wanted = argc < 2 && *e->d_name != '.';
+        for (int i = 1; i < argc; i++) wanted = wanted || strstr(e->d_name, argv[i]);
+        if (!wanted) continue;
+        names = realloc(names, (n + 1) * sizeof *names);
+        if (!names || !(names[n++] = strdup(e->d_name))) return 71;
+    }
+    closedir(d);
+    if (n) qsort(names, n, sizeof *names, by_name);
+    tally t = {0};
+    for (size_t i = 0; i < n; i++) {
+        snprintf(path, sizeof path, "%s/node/%s", root, names[i]);
+        run_dir(path, names[i], &t);
+        free(names[i]);
+    }
+    free(names);
+    printf("# %d passed, %d failed, %d skipped; inference: %d outputs, %d exact, %d wrong\n", t.passed, t.failed, t.skipped, t.outputs, t.exact,
+           t.wrong);
+    bool good = !t.failed && !t.wrong;
+    printf("%sok 1 - node tests\n", good ? "" : "not ");
+    return !good;
+}
