@@ -1,5 +1,5 @@
-/* Attributes of nodes. An attribute that is set anew has no origin: it is written from its value. Setting the value that is there
- * already changes nothing. */
+/* Attributes of nodes. An attribute that is set anew has no origin: it is written from its value. Setting the value
+ * that is there already changes nothing. */
 #include "ir/ir_private.h"
 
 ox_attr *ox_attr_find(const ox_node *n, const char *name) {
@@ -12,7 +12,8 @@ void ox_attr_released(ox_node *n, ox_attr *a) {
     if (a->type == OX_A_GRAPH && a->g) ox_graph_release(a->g);
     if (a->type == OX_A_GRAPHS)
         for (size_t i = 0; i < a->n; i++) ox_graph_release(a->gs[i]);
-    if (n->n_out && n->out[0] && ox_is(n, "Constant")) n->out[0]->data = NULL; /* made from the attribute: see ox_constant() */
+    if (n->n_out && n->out[0] && ox_is(n, "Constant"))
+        n->out[0]->data = NULL; /* made from the attribute: see ox_constant() */
 }
 
 ox_attr *ox_attr_add(ox_node *n, const char *name, ox_attr_type type) {

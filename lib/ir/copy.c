@@ -1,7 +1,7 @@
 /* Copying nodes into a graph, and whole models.
  *
- * A copy shares payloads, rows of the operator table and origins with the original. Nodes stand in topological order, so every
- * operand is copied before it is needed; what the map does not know lies outside and stays what it is. */
+ * A copy shares payloads, rows of the operator table and origins with the original. Nodes stand in topological order,
+ * so every operand is copied before it is needed; what the map does not know lies outside and stays what it is. */
 #include "ir/ir_private.h"
 
 /* Types belong to an arena: within one model they are shared. */
@@ -10,7 +10,9 @@ static const ox_type *copy_type(const ox_copy *c, const ox_type *t, const ox_mod
     return from == c->to ? t : ox_type_copy(c->to->arena, t);
 }
 
-static ox_sym copy_name(const ox_copy *c, ox_sym name) { return c->keep_names || !name ? name : ox_fresh_name(c->to, name); }
+static ox_sym copy_name(const ox_copy *c, ox_sym name) {
+    return c->keep_names || !name ? name : ox_fresh_name(c->to, name);
+}
 
 static void copy_value(ox_copy *c, const ox_value *v, ox_value *to) {
     ox_model *m = c->to;
@@ -67,7 +69,8 @@ static const ox_attr *bound(const ox_binding *bind, ox_sym name) {
     for (size_t i = 0; i < bind->n; i++)
         if (bind->attrs[i]->name == name) return bind->attrs[i];
     for (size_t i = 0; bind->f && i < bind->f->n_formals; i++)
-        if (bind->f->formals[i]->name == name && bind->f->formals[i]->type != OX_A_UNDEFINED) return bind->f->formals[i];
+        if (bind->f->formals[i]->name == name && bind->f->formals[i]->type != OX_A_UNDEFINED)
+            return bind->f->formals[i];
     return NULL;
 }
 
@@ -200,7 +203,8 @@ static int copy_model(void *arg) {
     mc->scratch = ox_arena_new(from->ctx);
     ox_map_init(&values, mc->scratch);
     ox_map_init(&functions, mc->scratch);
-    for (size_t i = 0; i < from->n_opsets; i++) OX_PUSH(m->arena, m->opsets, m->n_opsets, m->cap_opsets, from->opsets[i]);
+    for (size_t i = 0; i < from->n_opsets; i++)
+        OX_PUSH(m->arena, m->opsets, m->n_opsets, m->cap_opsets, from->opsets[i]);
     m->files = from->files;
     m->path = from->path;
     m->origin = from->origin;
@@ -213,7 +217,8 @@ static int copy_model(void *arg) {
         OX_PUSH(m->arena, m->functions, m->n_functions, m->cap_functions, f);
         ox_map_put(&functions, from->functions[i], f);
     }
-    ox_copy c = {.to = m, .map = &values, .functions = &functions, .keep_names = true, .keep_types = true, .root = from->graph};
+    ox_copy c = {
+        .to = m, .map = &values, .functions = &functions, .keep_names = true, .keep_types = true, .root = from->graph};
     if (copy_graph(&c, from->graph, m->graph)) return -1;
     for (size_t i = 0; i < from->n_functions; i++) {
         c.root = from->functions[i]->body;

@@ -1,9 +1,10 @@
 /* Element types: names, sizes, and the conversion of single elements and of arrays.
  *
  * Every conversion from a double rounds once, to nearest even. Rules where the standard leaves a choice:
- *  - storing a floating-point number in an integer type rounds to nearest even and saturates, NaN becomes 0; loading as an integer
- *    truncates and saturates;
- *  - integers wrap when stored and keep their bits when loaded: a uint64 above INT64_MAX comes back as a negative number;
+ *  - storing a floating-point number in an integer type rounds to nearest even and saturates, NaN becomes 0; loading
+ *    as an integer truncates and saturates;
+ *  - integers wrap when stored and keep their bits when loaded: a uint64 above INT64_MAX comes back as a negative
+ *    number;
  *  - float8 saturates unless asked not to, float4 always does (it has no other way); a NaN becomes -0 in float4;
  *  - float8e8m0 has no sign: negative numbers become NaN. */
 #include "ir/ir.h"
@@ -74,8 +75,9 @@ bool ox_dtype_bytes(ox_dtype t, int64_t count, uint64_t *bytes) {
 
 /* ---- small floating-point formats */
 
-/* The code of a magnitude in a format of `mbits` bits of mantissa and the given bias, rounded to nearest even, as if exponents had
- * no upper end: the caller compares it with the greatest code of the format. `abs_bits`: a finite double without its sign. */
+/* The code of a magnitude in a format of `mbits` bits of mantissa and the given bias, rounded to nearest even, as if
+ * exponents had no upper end: the caller compares it with the greatest code of the format. `abs_bits`: a finite double
+ * without its sign. */
 static uint32_t encode_magnitude(uint64_t abs_bits, int mbits, int bias) {
     int e = (int)(abs_bits >> 52) - 1023, emin = 1 - bias, shift = 52 - mbits;
     if (e == -1023) return 0; /* zero, or far below half of the least number of every format */
@@ -174,7 +176,8 @@ float ox_fp8_to_float(ox_dtype t, uint8_t code) {
     if (f.uz && code == 0x80) return NAN;
     if (a > f.max) return t == OX_FLOAT8E5M2 && a == 0x7c ? (negative ? -INFINITY : INFINITY) : (negative ? -NAN : NAN);
     uint32_t e = a >> f.mbits, m = a & ((1u << f.mbits) - 1);
-    float v = e ? ldexpf((float)(m + (1u << f.mbits)), (int)e - f.bias - f.mbits) : ldexpf((float)m, 1 - f.bias - f.mbits);
+    float v =
+        e ? ldexpf((float)(m + (1u << f.mbits)), (int)e - f.bias - f.mbits) : ldexpf((float)m, 1 - f.bias - f.mbits);
     return negative ? -v : v;
 }
 
@@ -229,13 +232,15 @@ static void packed_put(void *data, int64_t i, unsigned bits, unsigned code) {
     *p = (uint8_t)((*p & ~(mask << shift)) | (code & mask) << shift);
 }
 
-#define ACCESS(T)                                                                                            \
-    static inline T get_##T(const void *data, int64_t i) {                                                   \
-        T x;                                                                                                 \
-        memcpy(&x, (const char *)data + i * (int64_t)sizeof x, sizeof x);                                    \
-        return x;                                                                                            \
-    }                                                                                                        \
-    __attribute__((unused)) static void put_##T(void *data, int64_t i, T x) { memcpy((char *)data + i * (int64_t)sizeof x, &x, sizeof x); }
+#define ACCESS(T)                                                                                                      \
+    static inline T get_##T(const void *data, int64_t i) {                                                             \
+        T x;                                                                                                           \
+        memcpy(&x, (const char *)data + i * (int64_t)sizeof x, sizeof x);                                              \
+        return x;                                                                                                      \
+    }                                                                                                                  \
+    __attribute__((unused)) static void put_##T(void *data, int64_t i, T x) {                                          \
+        memcpy((char *)data + i * (int64_t)sizeof x, &x, sizeof x);                                                    \
+    }
 ACCESS(float)
 ACCESS(double)
 ACCESS(int8_t)

@@ -1,7 +1,7 @@
 /* Models, graphs and initializers: making them and taking them apart.
  *
- * Arrays that grow with edits (operands, outputs, interfaces) have room for the next power of two of their count. Everything is
- * in the model's arena and stays there until the model goes; what is removed is unlinked. */
+ * Arrays that grow with edits (operands, outputs, interfaces) have room for the next power of two of their count.
+ * Everything is in the model's arena and stays there until the model goes; what is removed is unlinked. */
 #include "ir/ir_private.h"
 
 /* ---- models */

@@ -1,9 +1,9 @@
 /* Calls of local functions replaced by their bodies.
  *
- * A function imports operator sets of its own. Its body may move into the calling graph when every operator there still means the same:
- * the versions are equal, or the caller does not import that domain (then it is imported), or the operator's row is the same at
- * both versions. Else the call stays: raising the caller's version would change the caller's other nodes. In a model that is only run,
- * nodes keep the rows they have, so that nothing has to agree. */
+ * A function imports operator sets of its own. Its body may move into the calling graph when every operator there
+ * still means the same: the versions are equal, or the caller does not import that domain (then it is imported), or
+ * the operator's row is the same at both versions. Else the call stays: raising the caller's version would change the
+ * caller's other nodes. In a model that is only run, nodes keep the rows they have, so that nothing has to agree. */
 #include "ir/ir_private.h"
 
 static const char *name_of(const ox_function *f) { return f->name ? f->name : ""; }
@@ -43,14 +43,16 @@ static int check_arity(const ox_node *call) {
     const ox_function *f = call->callee;
     const ox_graph *body = f->body;
     if (call->n_in > body->n_inputs || call->n_out > body->ret->n_in)
-        return ox_fail(body->model->ctx, OX_BAD_DATA, "a call of function '%s' has %u inputs and %u outputs, the function %zu and %u", name_of(f),
+        return ox_fail(body->model->ctx, OX_BAD_DATA,
+                       "a call of function '%s' has %u inputs and %u outputs, the function %zu and %u", name_of(f),
                        call->n_in, call->n_out, body->n_inputs, body->ret->n_in);
     for (uint32_t i = 0; i < call->n_out; i++) {
         const ox_value *v = body->ret->in[i].v;
         if (!call->out[i] || !call->out[i]->nuses) continue;
         for (size_t k = 0; k < body->n_inputs; k++)
             if (body->inputs[k] == v && !ox_node_in(call, (uint32_t)k))
-                return ox_fail(body->model->ctx, OX_BAD_DATA, "output %u of a call of function '%s' is an input that is not given", i, name_of(f));
+                return ox_fail(body->model->ctx, OX_BAD_DATA,
+                               "output %u of a call of function '%s' is an input that is not given", i, name_of(f));
     }
     return 0;
 }
@@ -78,7 +80,8 @@ static int inline_body(ox_node *call, ox_arena *scratch) {
     ox_binding bind = {.attrs = call->attrs, .n = call->n_attrs, .f = f};
     uint64_t limit = m->ctx->limits.inlined_nodes;
     if (limit && m->inlined >= limit)
-        return ox_fail(m->ctx, OX_BAD_DATA, "inlining makes more than %llu nodes (limit inlined_nodes)", (unsigned long long)limit);
+        return ox_fail(m->ctx, OX_BAD_DATA, "inlining makes more than %llu nodes (limit inlined_nodes)",
+                       (unsigned long long)limit);
     ox_copy c = {.to = m, .map = &map, .bind = &bind, .root = body, .prefix = call->name, .from = call->from,
                  .limit = limit ? limit - m->inlined : 0};
     ox_node *first = call->prev;
@@ -129,7 +132,9 @@ static int inline_range(ox_graph *g, inlining *in, ox_node **ends) {
         if (!n) return 0;
         ox_node *prev = n->prev, *next = n->next;
         if (n->callee && in->depth >= max)
-            return ox_fail(g->model->ctx, OX_BAD_DATA, "calls of function '%s' are nested deeper than %u (limit call_depth)", name_of(n->callee), max);
+            return ox_fail(g->model->ctx, OX_BAD_DATA,
+                           "calls of function '%s' are nested deeper than %u (limit call_depth)", name_of(n->callee),
+                           max);
         int r = n->callee ? ox_inline_call(n) : 0;
         if (r < 0) return -1;
         if (r) {

@@ -1,8 +1,10 @@
-/* Names of values. A new value has none until it is written; ox_settle_names() gives them all names and makes those of outputs true.
+/* Names of values. A new value has none until it is written; ox_settle_names() gives them all names and makes those of
+ * outputs true.
  *
- * Names that the caller sees, of inputs and outputs of the main graph, never change. Elsewhere an earlier one wins: values of a graph
- * around before those of a body, and in one graph inputs, outputs, initializers, nodes in their order. The one that loses, and each
- * nameless value, gets a name that is nowhere in the model, functions and bodies included. */
+ * Names that the caller sees, of inputs and outputs of the main graph, never change. Elsewhere an earlier one wins:
+ * values of a graph around before those of a body, and in one graph inputs, outputs, initializers, nodes in their
+ * order. The one that loses, and each nameless value, gets a name that is nowhere in the model, functions and bodies
+ * included. */
 #include "ir/ir_private.h"
 
 void ox_name_used(ox_model *m, ox_sym name) {
@@ -34,7 +36,8 @@ ox_sym ox_fresh_name(ox_model *m, const char *stem) {
 static ox_value *identity(ox_graph *g, ox_value *v, ox_sym name) {
     ox_model *m = g->model;
     ox_sym op_type = ox_intern(m->ctx, "Identity"), domain = ox_intern(m->ctx, "");
-    if (!ox_model_opset(m, g, domain)) ox_graph_import(g, domain, m->ir_version >= 8 ? 16 : m->ir_version >= 7 ? 14 : 1);
+    if (!ox_model_opset(m, g, domain))
+        ox_graph_import(g, domain, m->ir_version >= 8 ? 16 : m->ir_version >= 7 ? 14 : 1);
     ox_node *n = ox_node_new(g, NULL, op_type, domain, 1, &v, 1);
     n->from = "settle-names";
     if (m->resolve) m->resolve(n);
@@ -123,7 +126,8 @@ static int name_graph(ox_graph *g, void *user) {
     settle *s = user;
     uint32_t n = g->ret->n_in;
     bool *follows = OX_NEW_N(s->scratch, bool, n + 1u); /* outputs whose name is that of their value */
-    for (uint32_t i = 0; i < n; i++) follows[i] = g->ret->in[i].v && (!g->out_names[i] || g->out_names[i] == g->ret->in[i].v->name);
+    for (uint32_t i = 0; i < n; i++)
+        follows[i] = g->ret->in[i].v && (!g->out_names[i] || g->out_names[i] == g->ret->in[i].v->name);
     each_value(s, g, false);
     for (uint32_t i = 0; i < n; i++)
         if (follows[i]) g->out_names[i] = g->ret->in[i].v->name;

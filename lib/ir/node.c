@@ -44,7 +44,8 @@ void ox_node_set_inputs(ox_node *n, uint32_t n_in, ox_value *const *in) {
     bool same = n->n_in == n_in;
     for (uint32_t i = 0; same && i < n_in; i++) same = n->in[i].v == in[i];
     if (same && n->in) return;
-    ox_use *cells = OX_NEW_N(model_of(n)->arena, ox_use, round_up(n_in)); /* new ones: `in` may point into values of the old */
+    ox_use *cells =
+        OX_NEW_N(model_of(n)->arena, ox_use, round_up(n_in)); /* new ones: `in` may point into values of the old */
     for (uint32_t i = 0; i < n->n_in; i++) ox_use_unlink(&n->in[i]);
     for (uint32_t i = 0; i < n_in; i++) {
         cells[i].user = n;
@@ -96,7 +97,8 @@ static ox_value *new_output(ox_node *n, uint32_t i) {
     return v;
 }
 
-ox_node *ox_node_new(ox_graph *g, ox_node *before, ox_sym op_type, ox_sym domain, uint32_t n_in, ox_value *const *in, uint32_t n_out) {
+ox_node *ox_node_new(ox_graph *g, ox_node *before, ox_sym op_type, ox_sym domain, uint32_t n_in, ox_value *const *in,
+                     uint32_t n_out) {
     ox_node *n = OX_NEW(g->model->arena, ox_node);
     n->op_type = op_type;
     n->domain = ox_domain(g->model->ctx, domain);
@@ -259,7 +261,8 @@ bool ox_constant_int(const ox_value *v, int64_t *out) {
     const ox_tensor *t = one_element(v, &data);
     if (!t) return false;
     int64_t i = ox_load_int(t->dtype, data, 0);
-    if (ox_dtype_is_float(t->dtype) && (double)i != ox_load_double(t->dtype, data, 0)) return false; /* no whole number */
+    if (ox_dtype_is_float(t->dtype) && (double)i != ox_load_double(t->dtype, data, 0))
+        return false; /* no whole number */
     if (t->dtype == OX_UINT64 && i < 0) return false;
     *out = i;
     return true;

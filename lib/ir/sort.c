@@ -1,7 +1,8 @@
-/* Stable topological sort: nodes that stand right stay where they are, and what a node needs is put directly before it.
+/* Stable topological sort: nodes that stand right stay where they are, and what a node needs is put directly before
+ * it.
  *
- * A node depends on what it uses and on what its bodies capture. The walk is depth first with a stack of its own, because a chain of
- * 100,000 nodes in reverse order is valid input. */
+ * A node depends on what it uses and on what its bodies capture. The walk is depth first with a stack of its own,
+ * because a chain of 100,000 nodes in reverse order is valid input. */
 #include "ir/ir_private.h"
 
 enum { CYCLE_SHOWN = 16 };
@@ -79,14 +80,16 @@ static int fail_cycle(sorter *s, const uint32_t *stack, uint32_t n, uint32_t sta
     ox_text t = {.arena = s->scratch};
     uint32_t i = 0, shown_n = 0;
     while (stack[i] != start) i++;
-    for (; i < n && shown_n < CYCLE_SHOWN; i++, shown_n++) ox_text_addf(&t, "%s'%.128s'", shown_n ? ", " : "", shown(s->items[stack[i]].node));
+    for (; i < n && shown_n < CYCLE_SHOWN; i++, shown_n++)
+        ox_text_addf(&t, "%s'%.128s'", shown_n ? ", " : "", shown(s->items[stack[i]].node));
     if (i < n) ox_text_addf(&t, " and %u more", n - i);
     return ox_fail(s->g->model->ctx, OX_BAD_DATA, "the nodes form a cycle, each needs the next: %s", t.data);
 }
 
 /* Appends nodes to the graph in their new order. */
 static int place_all(sorter *s) {
-    uint32_t *stack = OX_NEW_N(s->scratch, uint32_t, s->n + 1u), *order = OX_NEW_N(s->scratch, uint32_t, s->n + 1u), placed = 0;
+    uint32_t *stack = OX_NEW_N(s->scratch, uint32_t, s->n + 1u), *order = OX_NEW_N(s->scratch, uint32_t, s->n + 1u),
+             placed = 0;
     for (uint32_t k = 0; k < s->n; k++) {
         uint32_t n = 0;
         if (s->items[k].state) continue;

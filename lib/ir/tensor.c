@@ -1,8 +1,10 @@
-/* Tensors: reference-counted, immutable after they were filled, with payloads that are looked at only when somebody asks.
+/* Tensors: reference-counted, immutable after they were filled, with payloads that are looked at only when somebody
+ * asks.
  *
- * Where a payload is, in the order in which ox_tensor_data() looks: in the tensor whose memory this one shares (`base`, never one
- * that has a base itself), in own memory, in place in a file, or still to be decoded. A view that does not stand aligned for its
- * elements is copied once. The struct and its dims are one allocation, so tensors that outlive a model go with the context. */
+ * Where a payload is, in the order in which ox_tensor_data() looks: in the tensor whose memory this one shares
+ * (`base`, never one that has a base itself), in own memory, in place in a file, or still to be decoded. A view that
+ * does not stand aligned for its elements is copied once. The struct and its dims are one allocation, so tensors that
+ * outlive a model go with the context. */
 #include "ir/ir.h"
 
 static const _Alignas(64) unsigned char no_elements[64];
@@ -14,7 +16,8 @@ static int count_elements(ox_ctx *ctx, ox_dtype dtype, int rank, const int64_t *
     if (rank < 0 || (uint32_t)rank > ctx->limits.rank)
         return ox_fail(ctx, OX_BAD_DATA, "a tensor of rank %d; the limit (rank) is %u", rank, ctx->limits.rank);
     for (int i = 0; i < rank; i++) {
-        if (dims[i] < 0) return ox_fail(ctx, OX_BAD_DATA, "dimension %d of a tensor is negative: %lld", i, (long long)dims[i]);
+        if (dims[i] < 0)
+            return ox_fail(ctx, OX_BAD_DATA, "dimension %d of a tensor is negative: %lld", i, (long long)dims[i]);
         if (!dims[i])
             empty = true;
         else if (!ox_mul_ok(n, dims[i], &n))
@@ -34,7 +37,13 @@ static ox_tensor *new_header(ox_ctx *ctx, ox_dtype dtype, int rank, const int64_
     if (count_elements(ctx, dtype, rank, dims, &count, &bytes)) return NULL;
     ox_tensor *t = ox_payload_alloc(ctx, sizeof *t + (size_t)rank * sizeof *dims);
     if (!t) return NULL;
-    *t = (ox_tensor){.refs = 1, .dtype = dtype, .rank = rank, .dims = (int64_t *)(t + 1), .count = count, .bytes = bytes, .ctx = ctx};
+    *t = (ox_tensor){.refs = 1,
+                     .dtype = dtype,
+                     .rank = rank,
+                     .dims = (int64_t *)(t + 1),
+                     .count = count,
+                     .bytes = bytes,
+                     .ctx = ctx};
     if (rank) memcpy(t->dims, dims, (size_t)rank * sizeof *dims);
     return t;
 }
@@ -54,7 +63,8 @@ ox_tensor *ox_tensor_new(ox_ctx *ctx, ox_dtype dtype, int rank, const int64_t *d
     return t;
 }
 
-ox_tensor *ox_tensor_new_view(ox_ctx *ctx, ox_dtype dtype, int rank, const int64_t *dims, const void *view, const ox_file *file) {
+ox_tensor *ox_tensor_new_view(ox_ctx *ctx, ox_dtype dtype, int rank, const int64_t *dims, const void *view,
+                              const ox_file *file) {
     ox_tensor *t = new_header(ctx, dtype, rank, dims);
     if (!t) return NULL;
     t->view = view;
@@ -63,7 +73,8 @@ ox_tensor *ox_tensor_new_view(ox_ctx *ctx, ox_dtype dtype, int rank, const int64
 }
 
 ox_tensor *ox_tensor_reshaped(ox_ctx *ctx, ox_tensor *t, ox_dtype dtype, int rank, const int64_t *dims) {
-    bool same_bits = dtype == t->dtype || (dtype != OX_STRING && t->dtype != OX_STRING && ox_dtype_bits(dtype) == ox_dtype_bits(t->dtype));
+    bool same_bits = dtype == t->dtype ||
+                     (dtype != OX_STRING && t->dtype != OX_STRING && ox_dtype_bits(dtype) == ox_dtype_bits(t->dtype));
     ox_tensor *r = new_header(ctx, dtype, rank, dims);
     if (!r) return NULL;
     if (r->count != t->count || !same_bits) {
@@ -117,7 +128,8 @@ void *ox_tensor_mut(ox_tensor *t) { return t->own ? t->own : (void *)no_elements
 
 int ox_tensor_set_str(ox_tensor *t, int64_t i, const char *text, size_t len) {
     if (t->dtype != OX_STRING || !t->own || i < 0 || i >= t->count)
-        return ox_fail(t->ctx, OX_BUG, "element %lld of a tensor of %s cannot be set to a string", (long long)i, ox_dtype_name(t->dtype));
+        return ox_fail(t->ctx, OX_BUG, "element %lld of a tensor of %s cannot be set to a string", (long long)i,
+                       ox_dtype_name(t->dtype));
     if (!t->strings) t->strings = ox_arena_new(t->ctx);
     char *copy = ox_alloc_n(t->strings, len + 1, 1);
     if (len) memcpy(copy, text, len);

@@ -1,7 +1,8 @@
 /* Types of values: making, comparing, combining and printing them.
  *
- * A type is immutable and may be shared, so meet and join give back one of their arguments where nothing is to be added. Types nest
- * (sequence of optional of ...) no deeper than limits.graph_depth, which the reader of files keeps: recursion is bounded. */
+ * A type is immutable and may be shared, so meet and join give back one of their arguments where nothing is to be
+ * added. Types nest (sequence of optional of ...) no deeper than limits.graph_depth, which the reader of files keeps:
+ * recursion is bounded. */
 #include "ir/ir_private.h"
 
 ox_type *ox_type_tensor(ox_arena *arena, ox_dtype dtype, int rank, const ox_dim *dims) {
@@ -143,7 +144,8 @@ static void add_array(ox_text *out, const ox_type *t) {
 }
 
 static void add_type(ox_text *out, const ox_type *t, bool inner) {
-    static const char *const open[] = {[OX_K_SPARSE] = "sparse_tensor(", [OX_K_SEQUENCE] = "seq(", [OX_K_OPTIONAL] = "optional("};
+    static const char *const open[] = {
+        [OX_K_SPARSE] = "sparse_tensor(", [OX_K_SEQUENCE] = "seq(", [OX_K_OPTIONAL] = "optional("};
     if (!t || t->kind == OX_K_UNKNOWN) {
         ox_text_add(out, "?");
         return;

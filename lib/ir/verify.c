@@ -1,4 +1,5 @@
-/* Checks the invariants that stand at the head of ir.h, in time linear in the model. Says the first one that is broken. */
+/* Checks the invariants that stand at the head of ir.h, in time linear in the model. Says the first one that is
+ * broken. */
 #include "ir/ir_private.h"
 
 typedef struct verifier {
@@ -14,7 +15,10 @@ static const char *text(const char *s) { return s ? s : ""; }
 static int broken(const verifier *f, const ox_node *n, const char *what) {
     if (!n) return ox_fail(f->ctx, OX_BUG, "invariant broken: %s", what);
     return ox_fail(f->ctx, OX_BUG, "invariant broken at node '%.256s' (%.128s): %s",
-                   text(n->name ? n->name : n->n_out && n->out && n->out[0] ? n->out[0]->name : NULL), n->op_type, what);
+                   text(n->name                           ? n->name
+                        : n->n_out && n->out && n->out[0] ? n->out[0]->name
+                                                          : NULL),
+                   n->op_type, what);
 }
 
 /* ---- values */
@@ -24,7 +28,8 @@ static int check_uses(verifier *f, const ox_value *v) {
     const ox_use *prev = NULL;
     for (const ox_use *u = v->uses; u; prev = u, u = u->next) {
         if (u->v != v || u->prev != prev) return broken(f, v->def, "a use list is not linked well");
-        if (!u->user || u < u->user->in || u >= u->user->in + u->user->n_in) return broken(f, v->def, "a use is no operand of its user");
+        if (!u->user || u < u->user->in || u >= u->user->in + u->user->n_in)
+            return broken(f, v->def, "a use is no operand of its user");
         if (!u->user->graph) return broken(f, u->user, "a removed node still uses a value");
         if (++n > v->nuses) break;
     }
@@ -37,7 +42,8 @@ static int check_value(verifier *f, const ox_value *v, const ox_graph *g) {
     if (check_uses(f, v)) return -1;
     if (!v->name) return 0;
     const ox_value *other = ox_map_get(&f->visible, v->name);
-    if (other && other != v) return ox_fail(f->ctx, OX_BUG, "invariant broken: two values have the name '%.256s'", v->name);
+    if (other && other != v)
+        return ox_fail(f->ctx, OX_BUG, "invariant broken: two values have the name '%.256s'", v->name);
     ox_map_put(&f->visible, v->name, (void *)v);
     return 0;
 }
@@ -52,8 +58,10 @@ static int check_values(verifier *f, const ox_graph *g) {
     }
     const ox_value *prev = NULL;
     for (const ox_value *v = g->first_init; v; prev = v, v = v->next_init, n++) {
-        if (!v->is_init || v->def || (!v->data && !v->sparse)) return broken(f, NULL, "an initializer is not marked as one, or has no data");
-        if (v->prev_init != prev || n > g->n_inits) return broken(f, NULL, "the list of initializers is not linked well");
+        if (!v->is_init || v->def || (!v->data && !v->sparse))
+            return broken(f, NULL, "an initializer is not marked as one, or has no data");
+        if (v->prev_init != prev || n > g->n_inits)
+            return broken(f, NULL, "the list of initializers is not linked well");
         if (!v->is_input && check_value(f, v, g)) return -1;
     }
     if (n != g->n_inits || g->last_init != prev) return broken(f, NULL, "the number of initializers is wrong");
@@ -61,7 +69,8 @@ static int check_values(verifier *f, const ox_graph *g) {
         for (uint32_t i = 0; i < d->n_out; i++) {
             const ox_value *v = d->out[i];
             if (!v) continue;
-            if (v->def != d || v->index != i || v->is_input || v->is_init) return broken(f, d, "an output does not point back to its node");
+            if (v->def != d || v->index != i || v->is_input || v->is_init)
+                return broken(f, d, "an output does not point back to its node");
             if (check_value(f, v, g)) return -1;
         }
     return 0;
@@ -83,7 +92,8 @@ static int check_operands(verifier *f, const ox_node *n) {
         if (u->user != n) return broken(f, n, "an operand does not point to its node");
         if (!u->v) continue;
         f->uses++;
-        if (!ox_graph_contains(u->v->graph, n->graph)) return broken(f, n, "an operand belongs to no graph around the node");
+        if (!ox_graph_contains(u->v->graph, n->graph))
+            return broken(f, n, "an operand belongs to no graph around the node");
         if (!ox_map_has(&f->known, u->v)) return broken(f, n, "an operand is defined later, or nowhere");
     }
     return 0;
@@ -97,7 +107,8 @@ static int check_bodies(verifier *f, ox_node *n) {
         size_t count = a->ref ? 0 : a->type == OX_A_GRAPH ? 1 : a->type == OX_A_GRAPHS ? a->n : 0;
         for (size_t k = 0; k < count; k++) {
             ox_graph *body = a->type == OX_A_GRAPH ? a->g : a->gs[k];
-            if (!body || body->owner != n || body->outer != n->graph) return broken(f, n, "a body does not point back to its node");
+            if (!body || body->owner != n || body->outer != n->graph)
+                return broken(f, n, "a body does not point back to its node");
             if (check_graph(f, body)) return -1;
         }
     }
@@ -111,7 +122,8 @@ static int check_graph(verifier *f, ox_graph *g) {
     for (size_t i = 0; i < g->n_inputs; i++) ox_map_put(&f->known, g->inputs[i], g);
     for (ox_value *v = g->first_init; v; v = v->next_init) ox_map_put(&f->known, v, g);
     for (ox_node *n = g->first; n; prev = n, n = n->next) {
-        if (n->graph != g || n->prev != prev || ++n_nodes > g->n_nodes) return broken(f, n, "the list of nodes is not linked well");
+        if (n->graph != g || n->prev != prev || ++n_nodes > g->n_nodes)
+            return broken(f, n, "the list of nodes is not linked well");
         if (check_operands(f, n) || check_bodies(f, n)) return -1;
         for (uint32_t i = 0; i < n->n_out; i++) ox_map_put(&f->known, n->out[i], g);
     }
@@ -130,11 +142,13 @@ int ox_verify(ox_model *m) {
     verifier f = {.ctx = m->ctx};
     ox_map_init(&f.known, scratch);
     ox_map_init(&f.visible, scratch);
-    int failed = m->graph->outer || m->graph->owner ? broken(&f, NULL, "the main graph lies in another one") : check_graph(&f, m->graph);
+    int failed = m->graph->outer || m->graph->owner ? broken(&f, NULL, "the main graph lies in another one")
+                                                    : check_graph(&f, m->graph);
     for (size_t i = 0; i < m->n_functions && !failed; i++)
         if (m->functions[i]->body) {
-            failed = m->functions[i]->body->function == m->functions[i] ? check_graph(&f, m->functions[i]->body)
-                                                                        : broken(&f, NULL, "a body does not point back to its function");
+            failed = m->functions[i]->body->function == m->functions[i]
+                         ? check_graph(&f, m->functions[i]->body)
+                         : broken(&f, NULL, "a body does not point back to its function");
             if (failed) ox_fail_in(m->ctx, "function '%s'", text(m->functions[i]->name));
         }
     if (!failed && f.uses != f.listed) failed = broken(&f, NULL, "a use list holds an operand of no node of the model");

@@ -1,5 +1,5 @@
-/* Walks over the graphs of a model: outer before inner, in the order of nodes and attributes. Recursion is as deep as bodies are
- * nested, which limits.graph_depth bounds. */
+/* Walks over the graphs of a model: outer before inner, in the order of nodes and attributes. Recursion is as deep as
+ * bodies are nested, which limits.graph_depth bounds. */
 #include "ir/ir_private.h"
 
 int ox_each_body(ox_node *n, int (*fn)(ox_graph *g, void *user), void *user) {

@@ -1,8 +1,9 @@
 /* Unified difference of two texts, in time about linear in their length.
  *
- * Lines that occur once in each text are anchors where they keep their order (the longest increasing sequence of them): names make
- * most lines of a model unique. Between two anchors equal lines at both ends are cut off and Myers' greedy algorithm finds the
- * shortest script, as long as that has at most MAX_COST steps; a longer one is written as one block removed and one added. */
+ * Lines that occur once in each text are anchors where they keep their order (the longest increasing sequence of
+ * them): names make most lines of a model unique. Between two anchors equal lines at both ends are cut off and
+ * Myers' greedy algorithm finds the shortest script, as long as that has at most MAX_COST steps; a longer one is
+ * written as one block removed and one added. */
 #include "onnx/onnx.h"
 
 #include <string.h>

@@ -1,8 +1,9 @@
-/* Text to message: models, functions, graphs, nodes, attributes. See text.h for the language, parse_tensor.c for types and tensors,
- * parse_fields.c for everything that is written field by field.
+/* Text to message: models, functions, graphs, nodes, attributes. See text.h for the language, parse_tensor.c for
+ * types and tensors, parse_fields.c for everything that is written field by field.
  *
- * What ONNX's own parser accepts gives the message that it would give: so a node's domain and a constant's name are there, empty,
- * where nothing was written. After "@exact" they are absent. The parser recurses only into graphs and types, both counted. */
+ * What ONNX's own parser accepts gives the message that it would give: so a node's domain and a constant's name are
+ * there, empty, where nothing was written. After "@exact" they are absent. The parser recurses only into graphs and
+ * types, both counted. */
 #include "onnx/text.h"
 
 #include <string.h>
@@ -128,27 +129,13 @@ static int agree(const ox_lexer *start, Onnx__AttributeProto *a, int declared) {
 
 static void push_value(ox_text_parser *ps, Onnx__AttributeProto *a, const Onnx__AttributeProto *v) {
     switch ((int)v->type) {
-    case OX_A_FLOAT:
-        OX_TEXT_PUSH(ps, a->floats, a->n_floats, v->f);
-        break;
-    case OX_A_INT:
-        OX_TEXT_PUSH(ps, a->ints, a->n_ints, v->i);
-        break;
-    case OX_A_STRING:
-        OX_TEXT_PUSH(ps, a->strings, a->n_strings, v->s);
-        break;
-    case OX_A_TENSOR:
-        OX_TEXT_PUSH(ps, a->tensors, a->n_tensors, v->t);
-        break;
-    case OX_A_GRAPH:
-        OX_TEXT_PUSH(ps, a->graphs, a->n_graphs, v->g);
-        break;
-    case OX_A_SPARSE:
-        OX_TEXT_PUSH(ps, a->sparse_tensors, a->n_sparse_tensors, v->sparse_tensor);
-        break;
-    default:
-        OX_TEXT_PUSH(ps, a->type_protos, a->n_type_protos, v->tp);
-        break;
+    case OX_A_FLOAT: OX_TEXT_PUSH(ps, a->floats, a->n_floats, v->f); break;
+    case OX_A_INT: OX_TEXT_PUSH(ps, a->ints, a->n_ints, v->i); break;
+    case OX_A_STRING: OX_TEXT_PUSH(ps, a->strings, a->n_strings, v->s); break;
+    case OX_A_TENSOR: OX_TEXT_PUSH(ps, a->tensors, a->n_tensors, v->t); break;
+    case OX_A_GRAPH: OX_TEXT_PUSH(ps, a->graphs, a->n_graphs, v->g); break;
+    case OX_A_SPARSE: OX_TEXT_PUSH(ps, a->sparse_tensors, a->n_sparse_tensors, v->sparse_tensor); break;
+    default: OX_TEXT_PUSH(ps, a->type_protos, a->n_type_protos, v->tp); break;
     }
 }
 
@@ -271,7 +258,8 @@ static int parse_default(ox_text_parser *ps, Onnx__GraphProto *g, const Onnx__Va
     return ox_parse_tensor_of(ps, t, v->type);
 }
 
-/* Values up to CLOSE into a list; a graph's inputs and inner values may have data ("= ..."), inner ones are then no value infos. */
+/* Values up to CLOSE into a list; a graph's inputs and inner values may have data ("= ..."), inner ones are then no
+ * value infos. */
 static int parse_value_infos(ox_text_parser *ps, const char *close, Onnx__GraphProto *g, bool keep,
                              Onnx__ValueInfoProto ***list, size_t *n) {
     for (bool first = true; !ox_lex_accept(&ps->lx, close); first = false) {

@@ -91,7 +91,8 @@ static float decimal_float(const ox_lexer *lx) {
     return strtof(buf, NULL);
 }
 
-/* The double nearest to the text rounds to the nearest float, except where it lies half-way between two or among the denormals. */
+/* The double nearest to the text rounds to the nearest float, except where it lies half-way between two or among the
+ * denormals. */
 static float token_float(const ox_lexer *lx) {
     uint64_t bits;
     memcpy(&bits, &lx->float_value, sizeof bits);
@@ -198,16 +199,11 @@ static bool fits_wire(unsigned wire, const uint8_t *data, size_t size) {
     uint64_t v;
     size_t n;
     switch (wire) {
-    case PROTOBUF_C_WIRE_TYPE_VARINT:
-        return varint(data, size, &v) == size && size;
-    case PROTOBUF_C_WIRE_TYPE_64BIT:
-        return size == 8;
-    case PROTOBUF_C_WIRE_TYPE_32BIT:
-        return size == 4;
-    case PROTOBUF_C_WIRE_TYPE_LENGTH_PREFIXED:
-        return (n = varint(data, size, &v)) && v == size - n;
-    default:
-        return false;
+    case PROTOBUF_C_WIRE_TYPE_VARINT: return varint(data, size, &v) == size && size;
+    case PROTOBUF_C_WIRE_TYPE_64BIT: return size == 8;
+    case PROTOBUF_C_WIRE_TYPE_32BIT: return size == 4;
+    case PROTOBUF_C_WIRE_TYPE_LENGTH_PREFIXED: return (n = varint(data, size, &v)) && v == size - n;
+    default: return false;
     }
 }
 
@@ -259,16 +255,11 @@ static ProtobufCMessage *parse_message(ox_text_parser *ps, const ProtobufCMessag
 /* One value of the field into memory at V. */
 static int parse_value(ox_text_parser *ps, const ProtobufCFieldDescriptor *f, void *v) {
     switch (f->type) {
-    case PROTOBUF_C_TYPE_INT64:
-        return ox_parse_int64(ps, v);
-    case PROTOBUF_C_TYPE_UINT64:
-        return ox_parse_uint64(ps, v);
-    case PROTOBUF_C_TYPE_FLOAT:
-        return ox_parse_float(ps, v);
-    case PROTOBUF_C_TYPE_DOUBLE:
-        return ox_parse_float64(ps, v);
-    case PROTOBUF_C_TYPE_BYTES:
-        return ox_parse_bytes(ps, v);
+    case PROTOBUF_C_TYPE_INT64: return ox_parse_int64(ps, v);
+    case PROTOBUF_C_TYPE_UINT64: return ox_parse_uint64(ps, v);
+    case PROTOBUF_C_TYPE_FLOAT: return ox_parse_float(ps, v);
+    case PROTOBUF_C_TYPE_DOUBLE: return ox_parse_float64(ps, v);
+    case PROTOBUF_C_TYPE_BYTES: return ox_parse_bytes(ps, v);
     case PROTOBUF_C_TYPE_STRING: {
         char *s = ox_parse_string(ps);
         memcpy(v, &s, sizeof s);
@@ -279,8 +270,7 @@ static int parse_value(ox_text_parser *ps, const ProtobufCFieldDescriptor *f, vo
         memcpy(v, &m, sizeof m);
         return m ? 0 : -1;
     }
-    default:
-        return ox_parse_int32(ps, v);
+    default: return ox_parse_int32(ps, v);
     }
 }
 

@@ -1,6 +1,7 @@
 /* Parsing of types and tensors. See text.h, print_tensor.c for the forms of tensor data.
  *
- * A tensor's type is written like the type of a value, so both are read by ox_parse_type(); a tensor then wants numbers as dims. */
+ * A tensor's type is written like the type of a value, so both are read by ox_parse_type(); a tensor then wants
+ * numbers as dims. */
 #include "onnx/text.h"
 
 #include <stdlib.h>
@@ -215,8 +216,7 @@ static int parse_typed_element(ox_text_parser *ps, Onnx__TensorProto *t, uint32_
         OX_TEXT_PUSH(ps, t->uint64_data, t->n_uint64_data, v);
         return 0;
     }
-    default:
-        return ox_lex_fail(&ps->lx, "a tensor of type %s has no elements", ox_text_type_name(t->data_type));
+    default: return ox_lex_fail(&ps->lx, "a tensor of type %s has no elements", ox_text_type_name(t->data_type));
     }
 }
 
@@ -298,9 +298,7 @@ static int parse_raw_element(ox_text_parser *ps, ox_dtype type, raw_bytes *r) {
         size = 8;
         rc = ox_parse_float64(ps, &v.d);
         break;
-    default:
-        rc = parse_raw_int(ps, type, &v.u);
-        break;
+    default: rc = parse_raw_int(ps, type, &v.u); break;
     }
     if (rc < 0) return -1;
     if (bits < 8)

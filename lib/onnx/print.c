@@ -1,8 +1,9 @@
 /* A message as text: see text.h for the language and docs/text.md for people.
  *
- * Every print function knows which fields of its message the native syntax expresses as they are (`said`), and which of them a
- * parser would set from that syntax even where they are absent (`implied`). Everything else goes into notes, by descriptor, so no
- * field of the schema can be forgotten. The human form leaves out what only says how the message was stored. */
+ * Every print function knows which fields of its message the native syntax expresses as they are (`said`), and which
+ * of them a parser would set from that syntax even where they are absent (`implied`). Everything else goes into
+ * notes, by descriptor, so no field of the schema can be forgotten. The human form leaves out what only says how the
+ * message was stored. */
 #include "onnx/text.h"
 
 #include <stdio.h>
@@ -216,18 +217,10 @@ static void print_message(ox_printer *p, const ProtobufCMessage *m) {
 /* One value of a field that is in memory at V. */
 static void print_value(ox_printer *p, const ProtobufCFieldDescriptor *f, const void *v) {
     switch (f->type) {
-    case PROTOBUF_C_TYPE_INT64:
-        ox_print_int(p, *(const int64_t *)v);
-        break;
-    case PROTOBUF_C_TYPE_UINT64:
-        ox_print_uint(p, *(const uint64_t *)v);
-        break;
-    case PROTOBUF_C_TYPE_FLOAT:
-        ox_print_float(p, *(const float *)v);
-        break;
-    case PROTOBUF_C_TYPE_DOUBLE:
-        ox_print_double(p, *(const double *)v);
-        break;
+    case PROTOBUF_C_TYPE_INT64: ox_print_int(p, *(const int64_t *)v); break;
+    case PROTOBUF_C_TYPE_UINT64: ox_print_uint(p, *(const uint64_t *)v); break;
+    case PROTOBUF_C_TYPE_FLOAT: ox_print_float(p, *(const float *)v); break;
+    case PROTOBUF_C_TYPE_DOUBLE: ox_print_double(p, *(const double *)v); break;
     case PROTOBUF_C_TYPE_BYTES: {
         const ProtobufCBinaryData *b = v;
         ox_text_quoted(p->out, (const char *)b->data, b->len);
@@ -239,12 +232,8 @@ static void print_value(ox_printer *p, const ProtobufCFieldDescriptor *f, const 
         else
             print_string(p, *(char *const *)v);
         break;
-    case PROTOBUF_C_TYPE_MESSAGE:
-        print_message(p, *(ProtobufCMessage *const *)v);
-        break;
-    default:
-        ox_print_int(p, *(const int32_t *)v);
-        break;
+    case PROTOBUF_C_TYPE_MESSAGE: print_message(p, *(ProtobufCMessage *const *)v); break;
+    default: ox_print_int(p, *(const int32_t *)v); break;
     }
 }
 
@@ -383,10 +372,8 @@ static bool print_native_type(ox_printer *p, const Onnx__TypeProto *t) {
         print_element_type(p, ", ", x->value_type);
         return true;
     }
-    case ONNX__TYPE_PROTO__VALUE_OPAQUE_TYPE:
-        return print_opaque(p, t->opaque_type);
-    default:
-        return false;
+    case ONNX__TYPE_PROTO__VALUE_OPAQUE_TYPE: return print_opaque(p, t->opaque_type);
+    default: return false;
     }
 }
 
@@ -454,19 +441,11 @@ static uint32_t attr_field(const Onnx__AttributeProto *a, int *type) {
 /* Prints the value; whether it ended in notes. */
 static bool print_attr_value(ox_printer *p, const Onnx__AttributeProto *a, const ProtobufCFieldDescriptor *f) {
     switch (f->id) {
-    case 4:
-        ox_text_quoted(p->out, (const char *)a->s.data, a->s.len);
-        return false;
-    case 5:
-        return print_tensor(p, a->t, false);
-    case 6:
-        return print_graph(p, a->g);
-    case 14:
-        print_type(p, a->tp);
-        return p->out->data[p->out->len - 1] == '}';
-    default:
-        print_field(p, &a->base, f);
-        return false;
+    case 4: ox_text_quoted(p->out, (const char *)a->s.data, a->s.len); return false;
+    case 5: return print_tensor(p, a->t, false);
+    case 6: return print_graph(p, a->g);
+    case 14: print_type(p, a->tp); return p->out->data[p->out->len - 1] == '}';
+    default: print_field(p, &a->base, f); return false;
     }
 }
 

@@ -85,7 +85,8 @@ void ox_print_elided(ox_printer *p, uint64_t hash) {
 
 /* ---- elements ---- */
 
-/* A float of 16 bits or fewer from its code: "1.5", or the code as an integer when the number would not give it back. */
+/* A float of 16 bits or fewer from its code: "1.5", or the code as an integer when the number would not give it
+ * back. */
 static void print_small_float(ox_printer *p, ox_dtype t, uint16_t code) {
     uint16_t again = 0;
     uint8_t byte = (uint8_t)code;
@@ -124,12 +125,8 @@ static void print_element(ox_printer *p, ox_dtype t, const uint8_t *data, size_t
     }
     memcpy(&x, data + i * bytes, bytes);
     switch (t) {
-    case OX_FLOAT:
-        ox_print_float(p, x.f[0]);
-        break;
-    case OX_DOUBLE:
-        ox_print_double(p, x.d[0]);
-        break;
+    case OX_FLOAT: ox_print_float(p, x.f[0]); break;
+    case OX_DOUBLE: ox_print_double(p, x.d[0]); break;
     case OX_COMPLEX64:
         ox_print_float(p, x.f[0]);
         add(p, ", ");
@@ -194,7 +191,8 @@ static uint64_t hash_strings(const Onnx__TensorProto *t) {
     return h;
 }
 
-/* The hash that the same elements would have in raw_data: narrow elements of int32_data and uint64_data are packed for it. */
+/* The hash that the same elements would have in raw_data: narrow elements of int32_data and uint64_data are packed
+ * for it. */
 static uint64_t hash_narrowed(const void *items, size_t n, size_t from, size_t to) {
     uint8_t buf[CHUNK];
     uint64_t h = 0;
@@ -211,20 +209,13 @@ static uint64_t hash_narrowed(const void *items, size_t n, size_t from, size_t t
 
 static size_t typed_count(const Onnx__TensorProto *t, uint32_t field) {
     switch (field) {
-    case 4:
-        return t->n_float_data;
-    case 5:
-        return t->n_int32_data;
-    case 6:
-        return t->n_string_data;
-    case 7:
-        return t->n_int64_data;
-    case 10:
-        return t->n_double_data;
-    case 11:
-        return t->n_uint64_data;
-    default:
-        return 0;
+    case 4: return t->n_float_data;
+    case 5: return t->n_int32_data;
+    case 6: return t->n_string_data;
+    case 7: return t->n_int64_data;
+    case 10: return t->n_double_data;
+    case 11: return t->n_uint64_data;
+    default: return 0;
     }
 }
 
@@ -232,38 +223,22 @@ static uint64_t typed_hash(const Onnx__TensorProto *t, uint32_t field) {
     unsigned bits = t->data_type < OX_DTYPE_COUNT ? ox_dtype_bits((ox_dtype)t->data_type) : 8;
     size_t bytes = bits < 8 ? 1 : bits / 8;
     switch (field) {
-    case 4:
-        return hash_narrowed(t->float_data, t->n_float_data, 4, 4);
-    case 5:
-        return hash_narrowed(t->int32_data, t->n_int32_data, 4, bytes < 4 ? bytes : 4);
-    case 6:
-        return hash_strings(t);
-    case 7:
-        return hash_narrowed(t->int64_data, t->n_int64_data, 8, 8);
-    case 10:
-        return hash_narrowed(t->double_data, t->n_double_data, 8, 8);
-    default:
-        return hash_narrowed(t->uint64_data, t->n_uint64_data, 8, bytes);
+    case 4: return hash_narrowed(t->float_data, t->n_float_data, 4, 4);
+    case 5: return hash_narrowed(t->int32_data, t->n_int32_data, 4, bytes < 4 ? bytes : 4);
+    case 6: return hash_strings(t);
+    case 7: return hash_narrowed(t->int64_data, t->n_int64_data, 8, 8);
+    case 10: return hash_narrowed(t->double_data, t->n_double_data, 8, 8);
+    default: return hash_narrowed(t->uint64_data, t->n_uint64_data, 8, bytes);
     }
 }
 
 static void print_typed_element(ox_printer *p, const Onnx__TensorProto *t, uint32_t field, size_t i) {
     switch (field) {
-    case 4:
-        ox_print_float(p, t->float_data[i]);
-        break;
-    case 6:
-        ox_text_quoted(p->out, (const char *)t->string_data[i].data, t->string_data[i].len);
-        break;
-    case 7:
-        ox_print_int(p, t->int64_data[i]);
-        break;
-    case 10:
-        ox_print_double(p, t->double_data[i]);
-        break;
-    case 11:
-        ox_print_uint(p, t->uint64_data[i]);
-        break;
+    case 4: ox_print_float(p, t->float_data[i]); break;
+    case 6: ox_text_quoted(p->out, (const char *)t->string_data[i].data, t->string_data[i].len); break;
+    case 7: ox_print_int(p, t->int64_data[i]); break;
+    case 10: ox_print_double(p, t->double_data[i]); break;
+    case 11: ox_print_uint(p, t->uint64_data[i]); break;
     default: {
         int32_t v = t->int32_data[i];
         int32_t limit = is_small_float(t->data_type) ? 1 << ox_dtype_bits((ox_dtype)t->data_type) : 0;

@@ -41,23 +41,16 @@ int ox_text_attr_number(const char *name, size_t len) {
 
 uint32_t ox_text_data_field(int32_t data_type) {
     switch (data_type) {
-    case OX_UNDEFINED:
-        return 0;
+    case OX_UNDEFINED: return 0;
     case OX_FLOAT:
-    case OX_COMPLEX64:
-        return 4;
-    case OX_STRING:
-        return 6;
-    case OX_INT64:
-        return 7;
+    case OX_COMPLEX64: return 4;
+    case OX_STRING: return 6;
+    case OX_INT64: return 7;
     case OX_DOUBLE:
-    case OX_COMPLEX128:
-        return 10;
+    case OX_COMPLEX128: return 10;
     case OX_UINT32:
-    case OX_UINT64:
-        return 11;
-    default:
-        return ox_text_type_name(data_type) ? 5 : 0;
+    case OX_UINT64: return 11;
+    default: return ox_text_type_name(data_type) ? 5 : 0;
     }
 }
 
@@ -106,16 +99,12 @@ bool ox_field_has(const ProtobufCMessage *m, const ProtobufCFieldDescriptor *f) 
 size_t ox_field_size(const ProtobufCFieldDescriptor *f) {
     switch (f->type) {
     case PROTOBUF_C_TYPE_STRING:
-    case PROTOBUF_C_TYPE_MESSAGE:
-        return sizeof(void *);
-    case PROTOBUF_C_TYPE_BYTES:
-        return sizeof(ProtobufCBinaryData);
+    case PROTOBUF_C_TYPE_MESSAGE: return sizeof(void *);
+    case PROTOBUF_C_TYPE_BYTES: return sizeof(ProtobufCBinaryData);
     case PROTOBUF_C_TYPE_INT64:
     case PROTOBUF_C_TYPE_UINT64:
-    case PROTOBUF_C_TYPE_DOUBLE:
-        return 8;
-    default:
-        return 4; /* int32, float, enum: what the schema has besides */
+    case PROTOBUF_C_TYPE_DOUBLE: return 8;
+    default: return 4; /* int32, float, enum: what the schema has besides */
     }
 }
 

@@ -1,7 +1,8 @@
 /* Private to print*.c and parse*.c: the tables and the state that the two directions of the text form share.
  *
- * The text has ONNX's own syntax for the common fields of messages. All others are written in notes, "@{field: value, -field}", from
- * the descriptors of the schema: `-field` says that a field which the syntax implies is absent. See docs/text.md. */
+ * The text has ONNX's own syntax for the common fields of messages. All others are written in notes, "@{field:
+ * value, -field}", from the descriptors of the schema: `-field` says that a field which the syntax implies is
+ * absent. See docs/text.md. */
 #ifndef OX_ONNX_TEXT_H
 #define OX_ONNX_TEXT_H
 
@@ -50,7 +51,8 @@ void ox_print_id(ox_printer *p, const char *name);
 void ox_print_hex(ox_printer *p, const void *data, size_t size); /* in quotes */
 /* `["key": "value", ...]` */
 void ox_print_entries(ox_printer *p, Onnx__StringStringEntryProto *const *entries, size_t n);
-/* What follows the type and name of a tensor. Returns the fields that the text now says; adds to *implied what it says besides. */
+/* What follows the type and name of a tensor. Returns the fields that the text now says; adds to *implied what it
+ * says besides. */
 uint32_t ox_print_tensor_data(ox_printer *p, const Onnx__TensorProto *t, bool equals, uint32_t *implied);
 /* "... "hash"" in place of elements. */
 void ox_print_elided(ox_printer *p, uint64_t hash);
@@ -91,7 +93,8 @@ int ox_parse_hex(ox_text_parser *ps, ProtobufCBinaryData *out);
 int ox_parse_not_elided(ox_text_parser *ps, const char *what);
 /* "@{...}" when it is there. */
 int ox_parse_notes(ox_text_parser *ps, ProtobufCMessage *m);
-/* `key: value, ...` up to `close`. With `append`, lists are added to, as in headers; fields in `refused` may not be set. */
+/* `key: value, ...` up to `close`. With `append`, lists are added to, as in headers; fields in `refused` may not be
+ * set. */
 int ox_parse_fields(ox_text_parser *ps, ProtobufCMessage *m, const char *close, bool append, uint32_t refused);
 /* Tensors: a constant `type name? =? data` or, after a value info and "=", the data alone. */
 int ox_parse_tensor(ox_text_parser *ps, Onnx__TensorProto *t);

@@ -449,7 +449,7 @@ static bool looks_like_text(const uint8_t *data, uint64_t size) {
     for (uint64_t i = 0; i < size; i++)
         if (data[i] < 0x20 && data[i] != '\n' && data[i] != '\r' && data[i] != '\t')
             return false;
-    return size > 0;
+    return size > 0 && ox_utf8_prefix((const char *)data, size) + 4 > size; /* a character may be cut at the end */
 }
 
 const char *ox_wire_foreign(const uint8_t *data, uint64_t size, bool unreadable) {

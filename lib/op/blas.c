@@ -65,63 +65,96 @@ const char *ox_blas_name(ox_ctx *ctx) {
 
 static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 
-/* Own kernel for one tile: blocks of k, in them panels of b packed to the width of the registers, rows of a by six. COLS is two vectors
- * of 32 bytes. */
-#define OWN_GEMM(NAME, T, COLS)                                                                              \
-    static void NAME##_block(int64_t rows, int64_t k, const T *pa, const T *pb, T *restrict acc) {           \
-        for (int64_t i = 0; i < rows * COLS; i++) acc[i] = 0;                                                \
+/* ---- own kernels: in blocks of k, panels of b packed to the width of two vectors, rows of a by six. Compiled twice where the processor
+ * may have wider vectors than the program is built for. */
+
+typedef float vec_s __attribute__((vector_size(32)));
+typedef double vec_d __attribute__((vector_size(32)));
+#define INLINE static inline __attribute__((always_inline))
+
+#define OWN_GEMM(NAME, T, V)                                                                                 \
+    enum { NAME##_W = 2 * sizeof(V) / sizeof(T) };                                                           \
+    /* acc[6][W] = sum over p of pa[p][6] * pb[p][W] */                                                      \
+    INLINE void NAME##_six(int64_t k, const T *pa, const T *pb, T *out) {                                    \
+        V lo[REG_M], hi[REG_M];                                                                              \
+        memset(lo, 0, sizeof lo);                                                                            \
+        memset(hi, 0, sizeof hi);                                                                            \
         for (int64_t p = 0; p < k; p++) {                                                                    \
-            for (int64_t i = 0; i < rows; i++) {                                                             \
-                T x = pa[p * REG_M + i];                                                                     \
-                _Pragma("omp simd") for (int64_t j = 0; j < COLS; j++) acc[i * COLS + j] += x * pb[p * COLS + j]; \
+            const T *x = pa + p * REG_M;                                                                     \
+            V y0, y1;                                                                                        \
+            memcpy(&y0, pb + p * NAME##_W, sizeof y0);                                                       \
+            memcpy(&y1, pb + p * NAME##_W + NAME##_W / 2, sizeof y1);                                        \
+            _Pragma("GCC unroll 6") for (int i = 0; i < REG_M; i++) {                                        \
+                lo[i] += x[i] * y0;                                                                          \
+                hi[i] += x[i] * y1;                                                                          \
+            }                                                                                                \
+        }                                                                                                    \
+        for (int i = 0; i < REG_M; i++) {                                                                    \
+            memcpy(out + i * NAME##_W, &lo[i], sizeof(V));                                                   \
+            memcpy(out + i * NAME##_W + NAME##_W / 2, &hi[i], sizeof(V));                                    \
+        }                                                                                                    \
+    }                                                                                                        \
+    INLINE void NAME##_pack_b(bool tb, int64_t depth, int64_t cols, const T *b, int64_t ldb, T *pb) {        \
+        for (int64_t p = 0; p < depth; p++) {                                                                \
+            for (int64_t j = 0; j < NAME##_W; j++) pb[p * NAME##_W + j] = j >= cols ? 0 : tb ? b[j * ldb + p] : b[p * ldb + j]; \
+        }                                                                                                    \
+    }                                                                                                        \
+    INLINE void NAME##_pack_a(bool ta, int64_t depth, int64_t m, const T *a, int64_t lda, T *pa) {           \
+        for (int64_t i0 = 0; i0 < m; i0 += REG_M, pa += depth * REG_M) {                                     \
+            int64_t rows = least(REG_M, m - i0);                                                             \
+            for (int64_t p = 0; p < depth; p++) {                                                            \
+                for (int64_t i = 0; i < REG_M; i++)                                                          \
+                    pa[p * REG_M + i] = i >= rows ? 0 : ta ? a[p * lda + i0 + i] : a[(i0 + i) * lda + p];    \
             }                                                                                                \
         }                                                                                                    \
     }                                                                                                        \
-    static void NAME##_six(int64_t k, const T *pa, const T *pb, T *restrict out) {                           \
-        T acc[REG_M * COLS];                                                                                 \
-        memset(acc, 0, sizeof acc);                                                                          \
-        for (int64_t p = 0; p < k; p++) {                                                                    \
-            const T *x = pa + p * REG_M, *y = pb + p * COLS;                                                 \
-            for (int i = 0; i < REG_M; i++) {                                                                \
-                _Pragma("omp simd") for (int j = 0; j < COLS; j++) acc[i * COLS + j] += x[i] * y[j];         \
-            }                                                                                                \
-        }                                                                                                    \
-        memcpy(out, acc, sizeof acc);                                                                        \
-    }                                                                                                        \
-    static void NAME##_tile(bool ta, bool tb, int64_t m, int64_t n, int64_t k, T alpha, const T *a, int64_t lda, const T *b, \
-                            int64_t ldb, T beta, T *c, int64_t ldc) {                                        \
-        T pa[DEPTH * REG_M], pb[DEPTH * COLS], acc[REG_M * COLS];                                            \
+    INLINE void NAME##_tile_in(bool ta, bool tb, int64_t m, int64_t n, int64_t k, T alpha, const T *a, int64_t lda, const T *b, \
+                               int64_t ldb, T beta, T *c, int64_t ldc) {                                     \
+        T pa[DEPTH * (TILE_M + REG_M)], pb[DEPTH * NAME##_W], acc[REG_M * NAME##_W];                         \
         for (int64_t i = 0; i < m; i++) {                                                                    \
             for (int64_t j = 0; j < n; j++) c[i * ldc + j] = beta == 0 ? 0 : beta * c[i * ldc + j];          \
         }                                                                                                    \
         for (int64_t p0 = 0; p0 < k; p0 += DEPTH) {                                                          \
             int64_t depth = least(DEPTH, k - p0);                                                            \
-            for (int64_t j0 = 0; j0 < n; j0 += COLS) {                                                       \
-                int64_t cols = least(COLS, n - j0);                                                          \
-                for (int64_t p = 0; p < depth; p++) {                                                        \
-                    for (int64_t j = 0; j < COLS; j++)                                                       \
-                        pb[p * COLS + j] = j >= cols ? 0 : tb ? b[(j0 + j) * ldb + p0 + p] : b[(p0 + p) * ldb + j0 + j]; \
-                }                                                                                            \
+            NAME##_pack_a(ta, depth, m, a + (ta ? p0 * lda : p0), lda, pa);                                  \
+            for (int64_t j0 = 0; j0 < n; j0 += NAME##_W) {                                                   \
+                int64_t cols = least(NAME##_W, n - j0);                                                      \
+                NAME##_pack_b(tb, depth, cols, b + (tb ? j0 * ldb + p0 : p0 * ldb + j0), ldb, pb);           \
                 for (int64_t i0 = 0; i0 < m; i0 += REG_M) {                                                  \
                     int64_t rows = least(REG_M, m - i0);                                                     \
-                    for (int64_t p = 0; p < depth; p++) {                                                    \
-                        for (int64_t i = 0; i < rows; i++)                                                   \
-                            pa[p * REG_M + i] = ta ? a[(p0 + p) * lda + i0 + i] : a[(i0 + i) * lda + p0 + p]; \
-                    }                                                                                        \
-                    if (rows == REG_M)                                                                       \
-                        NAME##_six(depth, pa, pb, acc);                                                      \
-                    else                                                                                     \
-                        NAME##_block(rows, depth, pa, pb, acc);                                              \
+                    NAME##_six(depth, pa + i0 * depth, pb, acc);                                             \
                     for (int64_t i = 0; i < rows; i++) {                                                     \
-                        for (int64_t j = 0; j < cols; j++) c[(i0 + i) * ldc + j0 + j] += alpha * acc[i * COLS + j]; \
+                        for (int64_t j = 0; j < cols; j++) c[(i0 + i) * ldc + j0 + j] += alpha * acc[i * NAME##_W + j]; \
                     }                                                                                        \
                 }                                                                                            \
             }                                                                                                \
         }                                                                                                    \
+    }                                                                                                        \
+    WIDER(NAME, T)                                                                                           \
+    static void NAME##_tile(bool ta, bool tb, int64_t m, int64_t n, int64_t k, T alpha, const T *a, int64_t lda, const T *b, \
+                            int64_t ldb, T beta, T *c, int64_t ldc) {                                        \
+        if (HAS_WIDER())                                                                                     \
+            NAME##_wider(ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);                              \
+        else                                                                                                 \
+            NAME##_tile_in(ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);                            \
     }
 
-OWN_GEMM(own_s, float, 16)
-OWN_GEMM(own_d, double, 8)
+#if defined(__x86_64__)
+#define WIDER(NAME, T)                                                                                       \
+    __attribute__((target("avx2,fma"))) static void NAME##_wider(bool ta, bool tb, int64_t m, int64_t n, int64_t k, T alpha, const T *a, \
+                                                                 int64_t lda, const T *b, int64_t ldb, T beta, T *c, int64_t ldc) { \
+        NAME##_tile_in(ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);                                \
+    }
+#define HAS_WIDER() (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
+#else
+#define WIDER(NAME, T)
+#define HAS_WIDER() 0
+#define own_s_wider own_s_tile_in
+#define own_d_wider own_d_tile_in
+#endif
+
+OWN_GEMM(own_s, float, vec_s)
+OWN_GEMM(own_d, double, vec_d)
 
 static bool fits_int(int64_t a, int64_t b, int64_t c) { return a <= INT32_MAX && b <= INT32_MAX && c <= INT32_MAX; }
 

@@ -40,6 +40,7 @@ static void done_double(ox_run *r, ox_tensor *y, const double *from) {
 static int64_t spread_index(const layer_norm *v, const ox_tensor *t, int64_t i) {
     int64_t index = 0, step = 1;
     int own = v->rank - v->axis;
+    if (!v->n) return 0;
     for (int d = t->rank - 1; d >= 0; d--) {
         int at = own - (t->rank - d);
         int64_t size = at >= 0 ? v->dims[at] : 1;

@@ -43,7 +43,9 @@ static inline ox_value *named(world *w, ox_value *v, const char *name) {
     return v;
 }
 
-static inline ox_value *input(world *w, ox_graph *g, const char *name) { return ox_graph_add_input(g, sym(w, name), NULL); }
+static inline ox_value *input(world *w, ox_graph *g, const char *name) {
+    return ox_graph_add_input(g, sym(w, name), NULL);
+}
 
 /* A node of one output at the end of g. */
 static inline ox_value *op2(world *w, ox_graph *g, const char *op, ox_value *a, ox_value *b, const char *name) {
@@ -51,7 +53,9 @@ static inline ox_value *op2(world *w, ox_graph *g, const char *op, ox_value *a, 
     ox_node *n = ox_node_new(g, NULL, sym(w, op), NULL, b ? 2 : a ? 1 : 0, in, 1);
     return name ? named(w, n->out[0], name) : n->out[0];
 }
-static inline ox_value *op1(world *w, ox_graph *g, const char *op, ox_value *a, const char *name) { return op2(w, g, op, a, NULL, name); }
+static inline ox_value *op1(world *w, ox_graph *g, const char *op, ox_value *a, const char *name) {
+    return op2(w, g, op, a, NULL, name);
+}
 
 static inline ox_graph *body(ox_node *owner, const char *attr) {
     ox_graph *g = ox_graph_new(owner->graph->model, owner->graph, owner);

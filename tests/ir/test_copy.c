@@ -31,7 +31,8 @@ static ox_function *add_function(world *w, const char *name, int64_t version) {
 static ox_function *simple_function(world *w, int64_t version) {
     ox_function *f = add_function(w, "f", version);
     ox_graph *g = f->body;
-    ox_value *a = input(w, g, "a"), *b = input(w, g, "b"), *t = op2(w, g, "Add", a, b, "t"), *o = op1(w, g, "LeakyRelu", t, "o");
+    ox_value *a = input(w, g, "a"), *b = input(w, g, "b"), *t = op2(w, g, "Add", a, b, "t"),
+             *o = op1(w, g, "LeakyRelu", t, "o");
     t->def->name = sym(w, "add");
     ox_attr_add(o->def, "slope", OX_A_FLOAT)->ref = sym(w, "alpha");
     ox_attr_add(o->def, "other", OX_A_INT)->ref = sym(w, "beta");
@@ -178,7 +179,8 @@ static void models_are_copied(void **state) {
     world *w = *state;
     ox_function *f = simple_function(w, 17);
     ox_dim dims[] = {ox_dim_symbol(w->ctx, sym(w, "N"))};
-    ox_value *x = input(w, w->g, "x"), *k = ox_graph_add_init(w->g, sym(w, "k"), ox_tensor_scalar_int(w->ctx, OX_INT64, 1));
+    ox_value *x = input(w, w->g, "x"),
+             *k = ox_graph_add_init(w->g, sym(w, "k"), ox_tensor_scalar_int(w->ctx, OX_INT64, 1));
     x->type = ox_type_tensor(w->m->arena, OX_FLOAT, 1, dims);
     ox_node *n = op1(w, w->g, "If", x, "r")->def;
     n->from = "test";
@@ -229,7 +231,8 @@ static void nodes_are_copied(void **state) {
     VERIFY(w);
     ox_map_init(&map, w->m->arena);
     ox_map_put(&map, x, x);
-    assert_int_equal(ox_graph_copy_into(w->g, w->g, NULL, &map, NULL), 0); /* into itself: nodes made on the way are not copied */
+    assert_int_equal(ox_graph_copy_into(w->g, w->g, NULL, &map, NULL),
+                     0); /* into itself: nodes made on the way are not copied */
     assert_int_equal(w->g->n_nodes, 6);
     VERIFY(w);
     w->ctx->limits.graph_depth = 0;
@@ -242,8 +245,8 @@ static void nodes_are_copied(void **state) {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 int main(void) {
     const struct CMUnitTest tests[] = {
-        T(calls_are_inlined), T(absent_inputs_stay_absent), T(other_opsets), T(limits_hold), T(recursion_ends), T(bodies_are_inlined),
-        T(models_are_copied), T(nodes_are_copied),
+        T(calls_are_inlined), T(absent_inputs_stay_absent), T(other_opsets),      T(limits_hold),
+        T(recursion_ends),    T(bodies_are_inlined),        T(models_are_copied), T(nodes_are_copied),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -139,13 +139,16 @@ static void half_agrees(void **state) {
         float f;
         memcpy(&f, &bits, sizeof f);
         assert_int_equal(ox_float_to_half(f), ox_double_to_half((double)f));
-        if (!isnan(f)) assert_true(same((double)ox_bf16_to_float(ox_float_to_bf16(f)), ox_load_double(OX_BFLOAT16, &(uint16_t){ox_float_to_bf16(f)}, 0)));
+        if (!isnan(f))
+            assert_true(same((double)ox_bf16_to_float(ox_float_to_bf16(f)),
+                             ox_load_double(OX_BFLOAT16, &(uint16_t){ox_float_to_bf16(f)}, 0)));
     }
 }
 
 static void integers(void **state) {
     (void)state;
-    static const ox_dtype types[] = {OX_INT8, OX_UINT8, OX_INT16, OX_UINT16, OX_INT32, OX_UINT32, OX_INT4, OX_UINT4, OX_INT2, OX_UINT2};
+    static const ox_dtype types[] = {OX_INT8,   OX_UINT8, OX_INT16, OX_UINT16, OX_INT32,
+                                     OX_UINT32, OX_INT4,  OX_UINT4, OX_INT2,   OX_UINT2};
     uint8_t buf[32];
     for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
         ox_dtype t = types[i];
@@ -196,8 +199,9 @@ static void bulk(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(names), cmocka_unit_test(sizes), cmocka_unit_test(small_floats), cmocka_unit_test(fp8_limits), cmocka_unit_test(e8m0),
-        cmocka_unit_test(rounded_once), cmocka_unit_test(half_agrees), cmocka_unit_test(integers), cmocka_unit_test(bulk),
+        cmocka_unit_test(names),       cmocka_unit_test(sizes),    cmocka_unit_test(small_floats),
+        cmocka_unit_test(fp8_limits),  cmocka_unit_test(e8m0),     cmocka_unit_test(rounded_once),
+        cmocka_unit_test(half_agrees), cmocka_unit_test(integers), cmocka_unit_test(bulk),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -225,8 +225,9 @@ static void random_values(void **state) {
             if (!ox_dim_eval(d[i], value_of, at, &got)) break;
             ox_dim_range(d[i], &lo, &hi);
             if (got != v[i] || got < lo || got > hi)
-                fail_msg("round %d: %s is %lld, not %lld (N=%lld M=%lld K=%lld), range %lld..%lld", round, ox_dim_text(w->arena, d[i]),
-                         (long long)got, (long long)v[i], (long long)at[0], (long long)at[1], (long long)at[2], (long long)lo, (long long)hi);
+                fail_msg("round %d: %s is %lld, not %lld (N=%lld M=%lld K=%lld), range %lld..%lld", round,
+                         ox_dim_text(w->arena, d[i]), (long long)got, (long long)v[i], (long long)at[0],
+                         (long long)at[1], (long long)at[2], (long long)lo, (long long)hi);
             if (ox_dim_nonneg(d[i])) assert_true(v[i] >= 0);
             if (ox_dim_positive(d[i])) assert_true(v[i] >= 1);
         }

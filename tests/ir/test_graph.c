@@ -85,7 +85,8 @@ static void initializers(void **state) {
     int64_t five = 5;
     double d;
     int64_t i;
-    ox_value *x = input(w, w->g, "x"), *c = ox_graph_add_init(w->g, sym(w, "c"), ox_tensor_scalar_int(w->ctx, OX_INT64, 5));
+    ox_value *x = input(w, w->g, "x"),
+             *c = ox_graph_add_init(w->g, sym(w, "c"), ox_tensor_scalar_int(w->ctx, OX_INT64, 5));
     ox_graph_set_default(x, ox_tensor_ints(w->ctx, 1, &five), NULL);
     VERIFY(w);
     assert_null(ox_constant(x));
@@ -274,7 +275,8 @@ static void sorting(void **state) {
 
 static void sorting_sees_captures(void **state) {
     world *w = *state;
-    ox_value *c = input(w, w->g, "c"), *x = input(w, w->g, "x"), *r = op1(w, w->g, "Relu", x, "r"), *s = op1(w, w->g, "Sin", x, "s");
+    ox_value *c = input(w, w->g, "c"), *x = input(w, w->g, "x"), *r = op1(w, w->g, "Relu", x, "r"),
+             *s = op1(w, w->g, "Sin", x, "s");
     ox_node *n = make_if(w, c, r);
     ox_graph_add_output(w->g, n->out[0], sym(w, "y"));
     ox_node_move(n, w->g->first);
@@ -318,8 +320,19 @@ static void the_verifier_sees(void **state) {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 int main(void) {
     const struct CMUnitTest tests[] = {
-        T(uses_follow_edits), T(replacing_keeps_the_stronger_type), T(interfaces), T(initializers), T(constants_of_nodes), T(attributes),
-        T(bodies), T(names_are_settled), T(names_in_bodies), T(fresh_names), T(sorting), T(sorting_sees_captures), T(the_verifier_sees),
+        T(uses_follow_edits),
+        T(replacing_keeps_the_stronger_type),
+        T(interfaces),
+        T(initializers),
+        T(constants_of_nodes),
+        T(attributes),
+        T(bodies),
+        T(names_are_settled),
+        T(names_in_bodies),
+        T(fresh_names),
+        T(sorting),
+        T(sorting_sees_captures),
+        T(the_verifier_sees),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -42,7 +42,8 @@ static void views_are_aligned(void **state) {
     _Alignas(8) uint8_t file[32];
     for (int i = 0; i < 32; i++) file[i] = (uint8_t)i;
     int64_t dims[] = {3};
-    ox_tensor *t = ox_tensor_new_view(c, OX_INT32, 1, dims, file + 4, NULL), *u = ox_tensor_new_view(c, OX_INT32, 1, dims, file + 5, NULL);
+    ox_tensor *t = ox_tensor_new_view(c, OX_INT32, 1, dims, file + 4, NULL),
+              *u = ox_tensor_new_view(c, OX_INT32, 1, dims, file + 5, NULL);
     assert_ptr_equal(ox_tensor_data(t), file + 4);
     const void *p = ox_tensor_data(u);
     assert_ptr_not_equal(p, file + 5);
@@ -88,7 +89,8 @@ static void decoding(void **state) {
 static void reshaping(void **state) {
     ox_ctx *c = *state;
     int64_t v[] = {1, 2, 3, 4, 5, 6}, d23[] = {2, 3}, d32[] = {3, 2}, d4[] = {4};
-    ox_tensor *t = ox_tensor_ints(c, 6, v), *r = ox_tensor_reshaped(c, t, OX_INT64, 2, d23), *s = ox_tensor_reshaped(c, r, OX_UINT64, 2, d32);
+    ox_tensor *t = ox_tensor_ints(c, 6, v), *r = ox_tensor_reshaped(c, t, OX_INT64, 2, d23),
+              *s = ox_tensor_reshaped(c, r, OX_UINT64, 2, d32);
     assert_non_null(s);
     assert_ptr_equal(s->base, t); /* no chains */
     assert_null(ox_tensor_reshaped(c, t, OX_INT64, 1, d4));
@@ -160,7 +162,8 @@ static void as_integers(void **state) {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 int main(void) {
     const struct CMUnitTest tests[] = {
-        T(sizes_are_checked), T(views_are_aligned), T(decoding), T(reshaping), T(strings), T(padding_bits_do_not_count), T(as_integers),
+        T(sizes_are_checked), T(views_are_aligned),         T(decoding),    T(reshaping),
+        T(strings),           T(padding_bits_do_not_count), T(as_integers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

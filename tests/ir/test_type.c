@@ -55,15 +55,17 @@ static void meets(void **state) {
     assert_string_equal(meet(make(OX_FLOAT, "."), make(OX_FLOAT, "M")), "float[M]");
     assert_string_equal(meet(NULL, make(OX_FLOAT, "")), "float");
     assert_string_equal(meet(make(OX_FLOAT, "N"), ox_type_of(arena, OX_K_SEQUENCE, NULL)), "float[N] !");
-    assert_string_equal(meet(ox_type_of(arena, OX_K_SEQUENCE, NULL), ox_type_of(arena, OX_K_SEQUENCE, make(OX_INT64, NULL))),
-                        "seq(tensor(int64))");
+    assert_string_equal(
+        meet(ox_type_of(arena, OX_K_SEQUENCE, NULL), ox_type_of(arena, OX_K_SEQUENCE, make(OX_INT64, NULL))),
+        "seq(tensor(int64))");
     const ox_type *t = make(OX_FLOAT, "N3");
     assert_ptr_equal(ox_type_meet(arena, t, make(OX_FLOAT, "??"), NULL), t);
 }
 
 static void joins(void **state) {
     (void)state;
-    assert_string_equal(ox_type_text(arena, ox_type_join(arena, make(OX_FLOAT, "N3"), make(OX_FLOAT, "N4"))), "float[N,?]");
+    assert_string_equal(ox_type_text(arena, ox_type_join(arena, make(OX_FLOAT, "N3"), make(OX_FLOAT, "N4"))),
+                        "float[N,?]");
     assert_string_equal(ox_type_text(arena, ox_type_join(arena, make(OX_FLOAT, "N3"), make(OX_FLOAT, "N"))), "float[]");
     assert_null(ox_type_join(arena, make(OX_FLOAT, "N3"), NULL));
     assert_null(ox_type_join(arena, make(OX_FLOAT, "N3"), ox_type_of(arena, OX_K_SEQUENCE, NULL)));
@@ -73,8 +75,9 @@ static void text(void **state) {
     (void)state;
     assert_string_equal(ox_type_text(arena, NULL), "?");
     assert_string_equal(ox_type_text(arena, make(OX_FLOAT16, "N3?")), "float16[N,3,?]");
-    assert_string_equal(ox_type_text(arena, ox_type_of(arena, OX_K_OPTIONAL, ox_type_of(arena, OX_K_SEQUENCE, make(OX_BOOL, "2")))),
-                        "optional(seq(bool[2]))");
+    assert_string_equal(
+        ox_type_text(arena, ox_type_of(arena, OX_K_OPTIONAL, ox_type_of(arena, OX_K_SEQUENCE, make(OX_BOOL, "2")))),
+        "optional(seq(bool[2]))");
     assert_true(ox_type_equal(make(OX_BOOL, "2?"), make(OX_BOOL, "2?")));
     assert_false(ox_type_equal(make(OX_BOOL, "2?"), make(OX_BOOL, "2")));
 }

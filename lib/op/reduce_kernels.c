@@ -1,0 +1,304 @@
+/* Kernels of the reductions.
+ *
+ * Axes of size 1 are dropped and neighbours of the same kind become one, so that two forms remain: the innermost axis is reduced (rows
+ * without gaps are folded into one number) or kept (a band of outputs takes in one row after the other). Sums are taken in double;
+ * every output is computed by one thread in one order. */
+#include "op/compute.h"
+
+typedef enum reduction { RED_SUM, RED_MEAN, RED_PROD, RED_L1, RED_L2, RED_SUM_SQUARE, RED_LOG_SUM, RED_LOG_SUM_EXP, RED_MAX, RED_MIN } reduction;
+
+enum { BLOCK = 512, MAX_AXES = 64 };
+
+typedef struct plan {
+    int n_kept, n_reduced; /* axes besides the innermost */
+    int64_t kept_size[MAX_AXES], kept_stride[MAX_AXES], reduced_size[MAX_AXES], reduced_stride[MAX_AXES];
+    int64_t row;      /* length of the innermost axis when it is reduced, else 0 */
+    int64_t lanes;    /* its length when it is kept */
+    int64_t steps;    /* product of reduced_size */
+    int64_t outputs, elements; /* elements of one output */
+} plan;
+
+typedef struct odometer {
+    int n;
+    const int64_t *size, *stride;
+    int64_t at[MAX_AXES], offset;
+} odometer;
+
+static void wind(odometer *o, int n, const int64_t *size, const int64_t *stride, int64_t position) {
+    o->n = n;
+    o->size = size;
+    o->stride = stride;
+    o->offset = 0;
+    for (int d = n - 1; d >= 0; d--) {
+        o->at[d] = position % size[d];
+        position /= size[d];
+        o->offset += o->at[d] * stride[d];
+    }
+}
+
+static void tick(odometer *o) {
+    for (int d = o->n - 1; d >= 0; d--) {
+        o->offset += o->stride[d];
+        if (++o->at[d] < o->size[d]) return;
+        o->offset -= o->size[d] * o->stride[d];
+        o->at[d] = 0;
+    }
+}
+
+static double start_of(reduction op) { return op == RED_PROD ? 1 : op == RED_MAX ? -INFINITY : op == RED_MIN ? INFINITY : 0; }
+
+static double finish(reduction op, double acc, double base, int64_t elements) {
+    switch (op) {
+    case RED_MEAN: return acc / (double)elements;
+    case RED_L2: return sqrt(acc);
+    case RED_LOG_SUM: return log(acc);
+    case RED_LOG_SUM_EXP: return log(acc) + base;
+    default: return acc;
+    }
+}
+
+#define REAL float
+#define R(name) name##_float
+#define SUM ox_sum_float
+#define SQUARES ox_squares_float
+#include "op/reduce_real.h"
+#undef REAL
+#undef R
+#undef SUM
+#undef SQUARES
+#define REAL double
+#define R(name) name##_double
+#define SUM ox_sum_double
+#define SQUARES ox_squares_double
+#include "op/reduce_real.h"
+#undef REAL
+#undef R
+#undef SUM
+#undef SQUARES
+
+/* Axes to walk over, from the axes of a tensor. No size is 0. */
+static void make_plan(plan *p, const ox_tensor *x, const bool *reduced) {
+    int64_t size[MAX_AXES], stride[MAX_AXES], step = 1;
+    bool kind[MAX_AXES];
+    int n = 0; /* from the innermost on */
+    for (int d = x->rank - 1; d >= 0; d--) {
+        if (x->dims[d] == 1) continue;
+        if (n && kind[n - 1] == reduced[d]) {
+            size[n - 1] *= x->dims[d];
+        } else {
+            size[n] = x->dims[d];
+            stride[n] = step;
+            kind[n++] = reduced[d];
+        }
+        step *= x->dims[d];
+    }
+    *p = (plan){.steps = 1, .outputs = 1, .elements = 1};
+    for (int k = 0; k < n; k++) *(kind[k] ? &p->elements : &p->outputs) *= size[k];
+    p->row = n == 0 ? 1 : kind[0] ? size[0] : 0;
+    p->lanes = p->row ? 1 : size[0];
+    for (int k = n - 1; k > 0; k--) {
+        if (kind[k]) {
+            p->reduced_size[p->n_reduced] = size[k];
+            p->reduced_stride[p->n_reduced++] = stride[k];
+            p->steps *= size[k];
+        } else {
+            p->kept_size[p->n_kept] = size[k];
+            p->kept_stride[p->n_kept++] = stride[k];
+        }
+    }
+}
+
+/* ---- integers */
+
+static uint64_t int_fold(reduction op, bool is_signed, uint64_t acc, uint64_t v) {
+    bool less = is_signed ? (int64_t)v < (int64_t)acc : v < acc;
+    switch (op) {
+    case RED_PROD: return acc * v;
+    case RED_L1: return acc + (is_signed && (int64_t)v < 0 ? 0 - v : v);
+    case RED_L2: case RED_SUM_SQUARE: return acc + v * v;
+    case RED_MAX: return less ? acc : v;
+    case RED_MIN: return less ? v : acc;
+    default: return acc + v;
+    }
+}
+
+/* What an empty set gives, in the bits of the type. */
+static uint64_t int_start(reduction op, ox_dtype t) {
+    unsigned bits = t == OX_BOOL ? 1 : ox_dtype_bits(t);
+    uint64_t ones = bits >= 64 ? UINT64_MAX : ((uint64_t)1 << bits) - 1, top = (uint64_t)1 << (bits - 1);
+    if (op == RED_MAX) return ox_dtype_is_signed(t) ? 0 - top : 0;
+    if (op == RED_MIN) return ox_dtype_is_signed(t) ? top - 1 : ones;
+    return op == RED_PROD;
+}
+
+static double to_double(bool is_signed, uint64_t v) { return is_signed ? (double)(int64_t)v : (double)v; }
+
+static int64_t *int_reduce(ox_run *r, const plan *p, reduction op, const ox_tensor *x) {
+    const int64_t *in = ox_tensor_to_ints(r->arena, x);
+    int64_t *y = in ? ox_scratch(r, (uint64_t)p->outputs * sizeof *y) : NULL;
+    int64_t lanes = p->row ? 1 : p->lanes, row = p->row ? p->row : 1;
+    bool is_signed = ox_dtype_is_signed(x->dtype), exact = op != RED_MEAN && op != RED_LOG_SUM && op != RED_LOG_SUM_EXP && op != RED_L2;
+    for (int64_t i = 0; y && i < p->outputs; i++) {
+        odometer k, o;
+        uint64_t acc = int_start(op, x->dtype);
+        double sum = 0, most = -INFINITY;
+        wind(&k, p->n_kept, p->kept_size, p->kept_stride, i / lanes);
+        for (int pass = op == RED_LOG_SUM_EXP ? 0 : 1; pass < 2; pass++) {
+            wind(&o, p->n_reduced, p->reduced_size, p->reduced_stride, 0);
+            for (int64_t s = 0; s < p->steps * row; s++) {
+                uint64_t v = (uint64_t)in[k.offset + i % lanes + o.offset + s % row];
+                double d = to_double(is_signed, v);
+                acc = int_fold(op, is_signed, acc, v);
+                if (!pass) most = fmax(most, d);
+                if (pass) sum += op == RED_LOG_SUM_EXP ? exp(d - most) : op == RED_L2 ? d * d : d;
+                if (s % row == row - 1) tick(&o);
+            }
+        }
+        if (exact)
+            y[i] = (int64_t)acc;
+        else
+            ox_store_double(OX_INT64, y, i, finish(op, sum, most, p->elements));
+    }
+    return y;
+}
+
+/* ---- the kernel */
+
+static reduction op_of(const char *name) {
+    static const struct { const char *name; reduction op; } ops[] = {
+        {"Sum", RED_SUM}, {"Mean", RED_MEAN}, {"Prod", RED_PROD}, {"L1", RED_L1}, {"L2", RED_L2}, {"SumSquare", RED_SUM_SQUARE},
+        {"LogSum", RED_LOG_SUM}, {"LogSumExp", RED_LOG_SUM_EXP}, {"Max", RED_MAX}, {"Min", RED_MIN}};
+    for (size_t i = 0; i < sizeof ops / sizeof ops[0]; i++) {
+        if (!strcmp(name + strlen("Reduce"), ops[i].name)) return ops[i].op;
+    }
+    return RED_SUM;
+}
+
+static int read_axes(ox_run *r, const ox_tensor *x, bool *reduced) {
+    int64_t n = 0;
+    const int64_t *axes = ox_input(r, 1) ? ox_run_ints(r, 1, &n) : NULL;
+    if (ox_input(r, 1) && !axes) return -1;
+    for (int d = 0; d < x->rank && n == 0; d++) reduced[d] = ox_get_int(r->call, "noop_with_empty_axes") == 0;
+    for (int64_t i = 0; i < n; i++) {
+        int64_t axis = ox_axis(r->call, axes[i], x->rank, "axis");
+        if (axis < 0) return -1;
+        reduced[axis] = true;
+    }
+    return 0;
+}
+
+/* Outputs of a reduction over nothing. */
+static void fill_empty(reduction op, ox_tensor *y) {
+    bool real = ox_dtype_is_float(y->dtype);
+    for (int64_t i = 0; i < y->count; i++) {
+        if (real)
+            ox_store_double(y->dtype, ox_tensor_mut(y), i, finish(op, start_of(op), 0, 0));
+        else
+            ox_store_int(y->dtype, ox_tensor_mut(y), i, (int64_t)int_start(op, y->dtype));
+    }
+}
+
+static int reduce(ox_run *r, reduction op, const ox_tensor *x, const bool *reduced, ox_tensor *y) {
+    plan p;
+    make_plan(&p, x, reduced);
+    if (ox_is_double(x)) {
+        reduce_double(r->ctx, &p, op, ox_tensor_data(x), ox_tensor_mut(y));
+    } else if (ox_dtype_is_float(x->dtype)) {
+        const float *from = ox_as_floats(r, x);
+        float *to = ox_floats_of(r, y);
+        if (!from || !to) return -1;
+        reduce_float(r->ctx, &p, op, from, to);
+        ox_floats_done(r, y, to);
+    } else {
+        const int64_t *to = int_reduce(r, &p, op, x);
+        if (!to) return -1;
+        for (int64_t i = 0; i < y->count; i++) ox_store_int(y->dtype, ox_tensor_mut(y), i, to[i]);
+    }
+    return 0;
+}
+
+int ox_run_reduce(ox_run *r) {
+    const ox_tensor *x = ox_need(r, 0);
+    reduction op = op_of(r->call->op->name);
+    bool keep = ox_get_int(r->call, "keepdims") != 0;
+    int rank = 0;
+    if (!x) return -1;
+    if (!ox_dtype_is_int(x->dtype) && x->dtype != OX_BOOL && !ox_ok_float(r, x)) return -1;
+    bool *reduced = OX_NEW_N(r->arena, bool, x->rank + 1);
+    int64_t *dims = OX_NEW_N(r->arena, int64_t, x->rank + 1);
+    if (read_axes(r, x, reduced) < 0) return -1;
+    for (int d = 0; d < x->rank; d++) {
+        if (!reduced[d] || keep) dims[rank++] = reduced[d] ? 1 : x->dims[d];
+    }
+    ox_tensor *y = ox_output(r, 0, x->dtype, rank, dims);
+    if (!y) return -1;
+    if (!y->count) return 0;
+    if (!x->count) {
+        fill_empty(op, y);
+        return 0;
+    }
+    return reduce(r, op, x, reduced, y);
+}
+
+/* ---- ArgMax, ArgMin */
+
+typedef struct search { bool max, last; int64_t n, inner; } search;
+
+/* NaN counts as the most extreme element, the first or last of them. */
+#define FIND(NAME, T)                                                                                        \
+    static void NAME(ox_ctx *ctx, const search *s, const T *x, int64_t outer, int64_t *y) {                  \
+        _Pragma("omp parallel for num_threads(ox_threads_for(ctx, outer * s->n * s->inner)) schedule(static)") \
+        for (int64_t i = 0; i < outer * s->inner; i++) {                                                     \
+            const T *from = x + i / s->inner * s->n * s->inner + i % s->inner;                               \
+            int64_t best = 0;                                                                                \
+            for (int64_t k = 1; k < s->n; k++) {                                                             \
+                T v = from[k * s->inner], b = from[best * s->inner];                                         \
+                bool better = b != b ? v != v && s->last : v != v || (s->max ? v > b : v < b) || (s->last && v == b); \
+                best = better ? k : best;                                                                    \
+            }                                                                                                \
+            y[i] = best;                                                                                     \
+        }                                                                                                    \
+    }
+FIND(find_float, float)
+FIND(find_double, double)
+FIND(find_signed, int64_t)
+FIND(find_unsigned, uint64_t)
+
+static int find(ox_run *r, const search *s, const ox_tensor *x, int64_t outer, int64_t *y) {
+    if (ox_is_double(x)) {
+        find_double(r->ctx, s, ox_tensor_data(x), outer, y);
+    } else if (ox_dtype_is_float(x->dtype)) {
+        const float *from = ox_as_floats(r, x);
+        if (!from) return -1;
+        find_float(r->ctx, s, from, outer, y);
+    } else {
+        const int64_t *from = ox_tensor_to_ints(r->arena, x);
+        if (!from) return -1;
+        if (x->dtype == OX_UINT64)
+            find_unsigned(r->ctx, s, (const uint64_t *)from, outer, y);
+        else
+            find_signed(r->ctx, s, from, outer, y);
+    }
+    return 0;
+}
+
+int ox_run_arg_reduce(ox_run *r) {
+    const ox_tensor *x = ox_need(r, 0);
+    bool keep = ox_get_int(r->call, "keepdims") != 0;
+    int rank = 0;
+    if (!x) return -1;
+    if (!ox_dtype_is_int(x->dtype) && !ox_ok_float(r, x)) return -1;
+    int64_t axis = x->rank ? ox_axis(r->call, ox_get_int(r->call, "axis"), x->rank, "axis") : 0;
+    if (axis < 0) return -1;
+    int64_t *dims = OX_NEW_N(r->arena, int64_t, x->rank + 1);
+    for (int d = 0; d < x->rank; d++) {
+        if (d != axis || keep) dims[rank++] = d == axis ? 1 : x->dims[d];
+    }
+    ox_tensor *y = ox_output(r, 0, OX_INT64, rank, dims);
+    if (!y) return -1;
+    search s = {.max = !strcmp(r->call->op->name, "ArgMax"), .last = ox_get_int(r->call, "select_last_index") != 0};
+    s.n = x->rank ? x->dims[axis] : 1;
+    s.inner = ox_count(x->dims, x->rank ? (int)axis + 1 : 0, x->rank);
+    if (y->count && !s.n) return ox_fail(r->ctx, OX_BAD_DATA, "axis %" PRId64 " has no elements to choose from", axis);
+    return y->count ? find(r, &s, x, ox_count(x->dims, 0, (int)axis), ox_tensor_mut(y)) : 0;
+}
