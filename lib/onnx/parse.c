@@ -147,8 +147,9 @@ static int parse_values(ox_text_parser *ps, Onnx__AttributeProto *a) {
         return ox_lex_fail(&ps->lx, "an empty list needs a type: 'name: ints = []'");
     if (ox_lex_is(&ps->lx, "]") && element == declared)
         return ox_lex_fail(&ps->lx, "an empty list is no value of type %s", ox_text_attr_type(declared));
-    for (bool first = true; !ox_lex_accept(&ps->lx, "]"); first = false) {
-        if (!first && ox_lex_expect(&ps->lx, ",") < 0) return -1;
+    bool first = true;
+    int rc;
+    while ((rc = ox_parse_item(ps, &first, "]")) > 0) {
         ox_lexer start = ps->lx;
         Onnx__AttributeProto v = ONNX__ATTRIBUTE_PROTO__INIT;
         if (parse_single(ps, &v) < 0 || agree(&start, &v, element) < 0) return -1;
@@ -156,7 +157,7 @@ static int parse_values(ox_text_parser *ps, Onnx__AttributeProto *a) {
         set_attr_type(a, plural(element));
         push_value(ps, a, &v);
     }
-    return ps->lx.failed ? -1 : 0;
+    return rc;
 }
 
 /* "@name", as opposed to a type in notes, "@{...}". */
@@ -262,15 +263,16 @@ static int parse_default(ox_text_parser *ps, Onnx__GraphProto *g, const Onnx__Va
  * value infos. */
 static int parse_value_infos(ox_text_parser *ps, const char *close, Onnx__GraphProto *g, bool keep,
                              Onnx__ValueInfoProto ***list, size_t *n) {
-    for (bool first = true; !ox_lex_accept(&ps->lx, close); first = false) {
-        if (!first && ox_lex_expect(&ps->lx, ",") < 0) return -1;
+    bool first = true;
+    int rc;
+    while ((rc = ox_parse_item(ps, &first, close)) > 0) {
         Onnx__ValueInfoProto *v = OX_TEXT_NEW(ps, Onnx__ValueInfoProto, &onnx__value_info_proto__descriptor);
         if (ox_parse_value_info(ps, v) < 0) return -1;
         bool data = g && ox_lex_accept(&ps->lx, "=");
         if (!data || keep) OX_TEXT_PUSH(ps, *list, *n, v);
         if (data && parse_default(ps, g, v) < 0) return -1;
     }
-    return ps->lx.failed ? -1 : 0;
+    return rc;
 }
 
 static int parse_graph_parts(ox_text_parser *ps, Onnx__GraphProto *g) {
@@ -316,14 +318,15 @@ static int parse_formals(ox_text_parser *ps, Onnx__FunctionProto *f) {
 /* Names of inputs or outputs; one with a type is a value info of the function too. */
 static int parse_signature(ox_text_parser *ps, Onnx__FunctionProto *f, char ***names, size_t *n) {
     if (ox_lex_expect(&ps->lx, "(") < 0) return -1;
-    for (bool first = true; !ox_lex_accept(&ps->lx, ")"); first = false) {
-        if (!first && ox_lex_expect(&ps->lx, ",") < 0) return -1;
+    bool first = true;
+    int rc;
+    while ((rc = ox_parse_item(ps, &first, ")")) > 0) {
         Onnx__ValueInfoProto *v = OX_TEXT_NEW(ps, Onnx__ValueInfoProto, &onnx__value_info_proto__descriptor);
         if (ox_parse_value_info(ps, v) < 0) return -1;
         OX_TEXT_PUSH(ps, *names, *n, v->name);
         if (v->type) OX_TEXT_PUSH(ps, f->value_info, f->n_value_info, v);
     }
-    return ps->lx.failed ? -1 : 0;
+    return rc;
 }
 
 static int parse_function(ox_text_parser *ps, Onnx__FunctionProto *f) {

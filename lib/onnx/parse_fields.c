@@ -7,6 +7,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+int ox_parse_item(ox_text_parser *ps, bool *first, const char *close) {
+    ox_lexer *lx = &ps->lx;
+    bool begin = *first;
+    *first = false;
+    if (ox_lex_accept(lx, close)) return lx->failed ? -1 : 0;
+    if (begin) return 1; /* whatever the item wants to see will complain at the end of the text */
+    if (ox_lex_accept(lx, ",")) return lx->failed ? -1 : 1;
+    if (lx->tok == OX_T_END) return ox_lex_fail(lx, "expected ',' or '%s', found the end of the text", close);
+    return ox_lex_fail(lx, "expected ',' or '%s', found '%.*s'", close, (int)(lx->len < 100 ? lx->len : 100), lx->text);
+}
+
 /* ---- names and strings ---- */
 
 bool ox_at_name(const ox_text_parser *ps) { return ps->lx.tok == OX_T_IDENT || ps->lx.tok == OX_T_STRING; }
@@ -209,9 +220,10 @@ static bool fits_wire(unsigned wire, const uint8_t *data, size_t size) {
 
 /* `["5a03616263", ...]`: the bytes of a field as in the file, tag first. */
 static int parse_unknown(ox_text_parser *ps, ProtobufCMessage *m) {
+    bool first = true;
+    int rc;
     if (ox_lex_expect(&ps->lx, "[") < 0) return -1;
-    while (!ox_lex_accept(&ps->lx, "]")) {
-        if (m->n_unknown_fields && ox_lex_expect(&ps->lx, ",") < 0) return -1;
+    while ((rc = ox_parse_item(ps, &first, "]")) > 0) {
         ox_lexer start = ps->lx;
         ProtobufCBinaryData b;
         uint64_t tag;
@@ -225,7 +237,7 @@ static int parse_unknown(ox_text_parser *ps, ProtobufCMessage *m) {
                                           .data = b.data + n};
         OX_TEXT_PUSH(ps, m->unknown_fields, m->n_unknown_fields, u);
     }
-    return 0;
+    return rc;
 }
 
 /* ---- fields ---- */
@@ -283,17 +295,17 @@ static int parse_list(ox_text_parser *ps, ProtobufCMessage *m, const ProtobufCFi
     char *field = (char *)m + f->offset, *items = NULL;
     size_t n = append ? ox_field_count(m, f) : 0, size = ox_field_size(f);
     bool first = true;
+    int rc;
     if (n) memcpy(&items, field, sizeof items);
     if (ox_lex_expect(&ps->lx, "[") < 0 || ox_parse_not_elided(ps, "list") < 0) return -1;
-    for (; !ox_lex_accept(&ps->lx, "]"); first = false) {
-        if (!first && ox_lex_expect(&ps->lx, ",") < 0) return -1;
+    while ((rc = ox_parse_item(ps, &first, "]")) > 0) {
         items = ox_text_push(ps->arena, items, n, size);
         if (parse_value(ps, f, items + n * size) < 0) return -1;
         n++;
     }
     memcpy(field, &items, sizeof items);
     memcpy((char *)m + f->quantifier_offset, &n, sizeof n);
-    return ps->lx.failed ? -1 : 0;
+    return rc;
 }
 
 /* Marks a singular field as there, or not there (then also zero). */
@@ -340,11 +352,12 @@ static int parse_field(ox_text_parser *ps, ProtobufCMessage *m, bool append, uin
 }
 
 int ox_parse_fields(ox_text_parser *ps, ProtobufCMessage *m, const char *close, bool append, uint32_t refused) {
-    for (bool first = true; !ox_lex_accept(&ps->lx, close); first = false) {
-        if (!first && ox_lex_expect(&ps->lx, ",") < 0) return -1;
+    bool first = true;
+    int rc;
+    while ((rc = ox_parse_item(ps, &first, close)) > 0) {
         if (parse_field(ps, m, append, refused) < 0) return -1;
     }
-    return ps->lx.failed ? -1 : 0;
+    return rc;
 }
 
 int ox_parse_notes(ox_text_parser *ps, ProtobufCMessage *m) {

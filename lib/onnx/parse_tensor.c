@@ -53,15 +53,15 @@ static int parse_tensor_type(ox_text_parser *ps, int32_t *type, Onnx__TensorShap
     bool dims = ox_lex_accept(&ps->lx, "[");
     if (dims && ox_lex_accept(&ps->lx, "]")) return 0;
     *shape = OX_TEXT_NEW(ps, Onnx__TensorShapeProto, &onnx__tensor_shape_proto__descriptor);
-    while (dims) {
+    bool first = true;
+    int rc = 0;
+    while (dims && (rc = ox_parse_item(ps, &first, "]")) > 0) {
         Onnx__TensorShapeProto__Dimension *d =
             OX_TEXT_NEW(ps, Onnx__TensorShapeProto__Dimension, &onnx__tensor_shape_proto__dimension__descriptor);
         OX_TEXT_PUSH(ps, (*shape)->dim, (*shape)->n_dim, d);
         if (parse_dim(ps, d) < 0) return -1;
-        if (ox_lex_accept(&ps->lx, ",")) continue;
-        return ox_lex_expect(&ps->lx, "]");
     }
-    return 0;
+    return rc;
 }
 
 static Onnx__TypeProto *parse_element_type(ox_text_parser *ps) {
@@ -223,11 +223,12 @@ static int parse_typed_element(ox_text_parser *ps, Onnx__TensorProto *t, uint32_
 static int parse_typed(ox_text_parser *ps, Onnx__TensorProto *t) {
     uint32_t field = ox_text_data_field(t->data_type);
     if (ox_parse_not_elided(ps, "tensor") < 0) return -1;
-    for (bool first = true; !ox_lex_accept(&ps->lx, "}"); first = false) {
-        if (!first && ox_lex_expect(&ps->lx, ",") < 0) return -1;
+    bool first = true;
+    int rc;
+    while ((rc = ox_parse_item(ps, &first, "}")) > 0) {
         if (parse_typed_element(ps, t, field) < 0) return -1;
     }
-    return ps->lx.failed ? -1 : 0;
+    return rc;
 }
 
 /* ---- raw_data ---- */
@@ -314,12 +315,13 @@ static int parse_raw_elements(ox_text_parser *ps, Onnx__TensorProto *t) {
     if (t->data_type >= OX_DTYPE_COUNT || !ox_dtype_bits(type))
         return ox_lex_fail(&ps->lx, "raw data of type %s need hexadecimal digits", ox_text_type_name(t->data_type));
     if (ox_parse_not_elided(ps, "tensor") < 0) return -1;
-    for (bool first = true; !ox_lex_accept(&ps->lx, "}"); first = false) {
-        if (!first && ox_lex_expect(&ps->lx, ",") < 0) return -1;
+    bool first = true;
+    int rc;
+    while ((rc = ox_parse_item(ps, &first, "}")) > 0) {
         if (parse_raw_element(ps, type, &r) < 0) return -1;
     }
     t->raw_data = (ProtobufCBinaryData){.len = r.n, .data = r.data ? r.data : ox_alloc(ps->arena, 1)};
-    return ps->lx.failed ? -1 : 0;
+    return rc;
 }
 
 /* ---- data ---- */
@@ -346,14 +348,15 @@ static int parse_packed(ox_text_parser *ps, Onnx__TensorProto *t) {
 static int parse_external(ox_text_parser *ps, Onnx__TensorProto *t) {
     t->has_data_location = true;
     t->data_location = ONNX__TENSOR_PROTO__DATA_LOCATION__EXTERNAL;
-    for (bool first = true; !ox_lex_accept(&ps->lx, "]"); first = false) {
-        if (!first && ox_lex_expect(&ps->lx, ",") < 0) return -1;
+    bool first = true;
+    int rc;
+    while ((rc = ox_parse_item(ps, &first, "]")) > 0) {
         Onnx__StringStringEntryProto *e =
             OX_TEXT_NEW(ps, Onnx__StringStringEntryProto, &onnx__string_string_entry_proto__descriptor);
         OX_TEXT_PUSH(ps, t->external_data, t->n_external_data, e);
         if (ox_parse_entry(ps, e) < 0) return -1;
     }
-    return ps->lx.failed ? -1 : 0;
+    return rc;
 }
 
 /* After "=", if there was one: forms that begin with a word need it. Nothing at all is a tensor without data. */

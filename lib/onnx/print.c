@@ -30,29 +30,35 @@ static bool enter(ox_printer *p) {
     return !p->too_deep;
 }
 
-static bool is_plain_id(const char *s) {
+static bool is_identifier(const char *s) {
     if (!((*s >= 'a' && *s <= 'z') || (*s >= 'A' && *s <= 'Z') || *s == '_')) return false;
-    const char *start = s;
     while ((*s >= 'a' && *s <= 'z') || (*s >= 'A' && *s <= 'Z') || *s == '_' || (*s >= '0' && *s <= '9')) s++;
-    return !*s && !ox_text_reserved(start, (size_t)(s - start));
+    return !*s;
 }
 
-void ox_print_id(ox_printer *p, const char *name) {
-    if (!name) name = "";
-    if (is_plain_id(name))
+static void print_string(ox_printer *p, const char *s) { ox_text_quoted(p->out, s, strlen(s)); }
+
+/* A name where nothing but a name can stand. */
+static void print_word(ox_printer *p, const char *name) {
+    if (name && is_identifier(name))
         add(p, name);
     else
-        ox_text_quoted(p->out, name, strlen(name));
+        print_string(p, name ? name : "");
+}
+
+static void print_id(ox_printer *p, const char *name) {
+    if (name && ox_text_reserved(name, strlen(name)))
+        print_string(p, name);
+    else
+        print_word(p, name);
 }
 
 static void print_ids(ox_printer *p, char *const *names, size_t n) {
     for (size_t i = 0; i < n; i++) {
         if (i) add(p, ", ");
-        ox_print_id(p, names[i]);
+        print_id(p, names[i]);
     }
 }
-
-static void print_string(ox_printer *p, const char *s) { ox_text_quoted(p->out, s, strlen(s)); }
 
 /* ---- notes ---- */
 
@@ -137,6 +143,7 @@ static bool print_notes(ox_printer *p, const ProtobufCMessage *m, uint32_t said,
 static void print_header(ox_printer *p, const ProtobufCMessage *m, uint32_t said, uint32_t implied, uint32_t first) {
     if (!has_notes(p, m, said, implied)) return;
     const char *separator = "<\n  ";
+    p->indent++; /* of graphs inside */
     for (int pass = 0; pass < 2; pass++)
         for (unsigned i = 0; i < m->descriptor->n_fields; i++) {
             const ProtobufCFieldDescriptor *f = &m->descriptor->fields[i];
@@ -149,6 +156,7 @@ static void print_header(ox_printer *p, const ProtobufCMessage *m, uint32_t said
         add(p, separator);
         print_unknown(p, m);
     }
+    p->indent--;
     add(p, "\n>\n");
 }
 
@@ -283,7 +291,7 @@ static void print_dim(ox_printer *p, const Onnx__TensorShapeProto__Dimension *d)
     if (d->value_case == ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_VALUE)
         ox_print_int(p, d->dim_value);
     else if (d->value_case == ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_PARAM)
-        ox_print_id(p, d->dim_param);
+        print_id(p, d->dim_param);
     else
         add(p, "?");
     print_notes(p, &d->base, OX_FIELD(1) | OX_FIELD(2), 0);
@@ -394,7 +402,7 @@ static void print_value_info(ox_printer *p, const Onnx__ValueInfoProto *v) {
         print_type(p, v->type);
         add(p, " ");
     }
-    ox_print_id(p, v->name);
+    print_id(p, v->name);
     print_notes(p, &v->base, OX_FIELD(1) | OX_FIELD(2), OX_FIELD(1));
 }
 
@@ -422,7 +430,7 @@ static bool print_tensor(ox_printer *p, const Onnx__TensorProto *t, bool initial
     if (t->n_dims) add(p, "]");
     if (initializer || (t->name && (*t->name || p->full))) {
         add(p, " ");
-        ox_print_id(p, t->name);
+        print_id(p, t->name);
     }
     if (initializer) implied |= OX_FIELD(8);
     said |= ox_print_tensor_data(p, t, initializer, &implied);
@@ -456,7 +464,7 @@ static bool print_attr(ox_printer *p, const Onnx__AttributeProto *a) {
     const ProtobufCFieldDescriptor *f =
         field ? protobuf_c_message_descriptor_get_field(a->base.descriptor, field) : NULL;
     bool typed = type && a->has_type && (int)a->type == type, inner = false;
-    ox_print_id(p, a->name);
+    print_word(p, a->name);
     if (a->ref_attr_name) {
         if (typed) {
             add(p, ": ");
@@ -464,7 +472,7 @@ static bool print_attr(ox_printer *p, const Onnx__AttributeProto *a) {
             said |= OX_FIELD(20);
         }
         add(p, " = @");
-        ox_print_id(p, a->ref_attr_name);
+        print_word(p, a->ref_attr_name);
         return print_notes(p, &a->base, said | OX_FIELD(21), implied);
     }
     implied |= OX_FIELD(20);
@@ -507,10 +515,10 @@ static void print_op(ox_printer *p, const Onnx__NodeProto *n) {
         print_dotted(p, n->domain);
         add(p, ".");
     }
-    ox_print_id(p, n->op_type);
+    print_word(p, n->op_type);
     if (n->overload && *n->overload) {
         add(p, ":");
-        ox_print_id(p, n->overload);
+        print_word(p, n->overload);
     }
 }
 
@@ -519,7 +527,7 @@ static void print_node(ox_printer *p, const Onnx__NodeProto *n) {
     bool body = has_body(n);
     if (n->name && (p->full || *n->name)) {
         add(p, "[");
-        ox_print_id(p, n->name);
+        print_id(p, n->name);
         add(p, "] ");
     }
     print_ids(p, n->output, n->n_output);
@@ -574,7 +582,7 @@ static void print_values(ox_printer *p, Onnx__TensorProto *const *tensors, size_
 /* Whether notes were printed at its end. */
 static bool print_graph(ox_printer *p, const Onnx__GraphProto *g) {
     if (!enter(p)) return false;
-    ox_print_id(p, g->name);
+    print_id(p, g->name);
     add(p, " ");
     print_value_infos(p, g->input, g->n_input);
     add(p, " => ");
@@ -591,7 +599,7 @@ static void print_function(ox_printer *p, const Onnx__FunctionProto *f) {
     uint32_t native = OX_FIELD(1) | OX_FIELD(4) | OX_FIELD(5) | OX_FIELD(6) | OX_FIELD(7) | OX_FIELD(11) | OX_FIELD(12);
     add(p, "\n");
     print_header(p, &f->base, native, OX_FIELD(1), OX_FIELD(9) | OX_FIELD(10) | OX_FIELD(13));
-    ox_print_id(p, f->name);
+    print_id(p, f->name);
     add(p, " ");
     if (f->n_attribute || f->n_attribute_proto) {
         add(p, "<");

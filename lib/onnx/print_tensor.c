@@ -85,22 +85,20 @@ void ox_print_elided(ox_printer *p, uint64_t hash) {
 
 /* ---- elements ---- */
 
-/* A float of 16 bits or fewer from its code: "1.5", or the code as an integer when the number would not give it
- * back. */
+/* A float of 16 bits or fewer from its code: "1.5", or the code as an integer when the number would not give it back. */
 static void print_small_float(ox_printer *p, ox_dtype t, uint16_t code) {
     uint16_t again = 0;
     uint8_t byte = (uint8_t)code;
-    bool wide = ox_dtype_bits(t) == 16;
-    double v = ox_load_double(t, wide ? (const void *)&code : &byte, 0);
-    if (isfinite(v)) ox_store_double(t, &again, 0, v);
-    if (!isfinite(v) || again != code || (v == 0 && signbit(v))) {
+    double v = ox_load_double(t, ox_dtype_bits(t) == 16 ? (const void *)&code : &byte, 0);
+    if (isnan(v)) v = copysign((double)NAN, v);
+    ox_store_double(t, &again, 0, v);
+    if (again != code) {
         ox_print_uint(p, code);
         return;
     }
-    char buf[40];
-    int n = ox_float_text(buf, (float)v);
-    ox_text_add_n(p->out, buf, (size_t)n);
-    if (!memchr(buf, '.', (size_t)n) && !memchr(buf, 'e', (size_t)n)) add(p, ".0");
+    size_t start = p->out->len;
+    ox_print_float(p, (float)v);
+    if (isfinite(v) && !strpbrk(p->out->data + start, ".e")) add(p, ".0");
 }
 
 static bool is_small_float(int32_t t) {

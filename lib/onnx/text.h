@@ -47,7 +47,6 @@ void ox_print_int(ox_printer *p, int64_t v);
 void ox_print_uint(ox_printer *p, uint64_t v);
 void ox_print_float(ox_printer *p, float v);
 void ox_print_double(ox_printer *p, double v);
-void ox_print_id(ox_printer *p, const char *name);
 void ox_print_hex(ox_printer *p, const void *data, size_t size); /* in quotes */
 /* `["key": "value", ...]` */
 void ox_print_entries(ox_printer *p, Onnx__StringStringEntryProto *const *entries, size_t n);
@@ -89,6 +88,9 @@ int ox_parse_float(ox_text_parser *ps, float *out);
 int ox_parse_float64(ox_text_parser *ps, double *out);
 /* Bytes as hexadecimal digits in quotes, into memory of the message. */
 int ox_parse_hex(ox_text_parser *ps, ProtobufCBinaryData *out);
+/* To be asked before each item of a list that ends with `close`: 1: an item follows, 0: that was the end, -1: neither.
+ * *first is true before the first item. */
+int ox_parse_item(ox_text_parser *ps, bool *first, const char *close);
 /* Fails where the elements of a list were left out by printing. */
 int ox_parse_not_elided(ox_text_parser *ps, const char *what);
 /* "@{...}" when it is there. */

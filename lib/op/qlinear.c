@@ -209,6 +209,27 @@ int ox_run_qlinear_matmul(ox_run *r) {
     return 0;
 }
 
+/* com.microsoft: the product times both scales, plus a bias, as floats. */
+int ox_run_matmul_to_float(ox_run *r) {
+    const ox_tensor *a = ox_input(r, 0), *b = ox_input(r, 1), *as = ox_input(r, 2), *bs = ox_input(r, 3), *bias = ox_input(r, 6);
+    product p;
+    if (!a || !b || !as || !bs || product_of(r, a, b, &p)) return -1;
+    const float *sa = ox_q_scales(r, as, false), *sb = sa ? ox_q_scales(r, bs, false) : NULL, *add = bias && sb ? ox_as_floats(r, bias) : NULL;
+    if (!sb || (bias && !add)) return -1;
+    if (as->count != 1 || (bs->count != 1 && bs->count != p.n) || (bias && bias->count != p.n))
+        return ox_fail(r->ctx, OX_BAD_DATA, "scales or bias do not fit the matrices");
+    int16_t *x = center_rows(r, a, 4, p.m, p.k), *y = x ? center_columns(r, b, 5, p.n, p.k) : NULL;
+    ox_tensor *out = y ? ox_output(r, 0, as->dtype, p.rank, p.dims) : NULL;
+    int32_t *acc = out ? ox_scratch(r, ((uint64_t)out->count + 1) * sizeof *acc) : NULL;
+    float *f = acc ? ox_floats_of(r, out) : NULL;
+    if (!f) return -1;
+    if (out->count) multiply(r, &p, x, y, acc);
+    for (int64_t i = 0; i < out->count; i++)
+        f[i] = (float)acc[i] * (sa[0] * sb[bs->count == 1 ? 0 : i % p.n]) + (add ? add[i % p.n] : 0);
+    ox_floats_done(r, out, f);
+    return 0;
+}
+
 /* ------------------------------------------------------------------------------------------------ convolution */
 
 int ox_q_infer_conv(ox_call *c, int weight, ox_dtype dtype) {

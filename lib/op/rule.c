@@ -142,8 +142,15 @@ int ox_infer_same(ox_call *c) {
     return 0;
 }
 
+/* b is min(a, k) with a number k: it is 0 or 1 where a is, so that a valid broadcast of both always has size a. Slices that take the
+ * part of a table which a sequence needs have such sizes. */
+static bool is_part_of(ox_ctx *ctx, ox_dim b, ox_dim a) {
+    int64_t lo, hi;
+    return ox_dim_range(b, &lo, &hi) && hi >= 1 && hi < INT64_MAX && ox_dim_min(ctx, a, ox_dim_const(ctx, hi)) == b;
+}
+
 /* One axis of a broadcast; false when the sizes do not go together. */
-static bool broadcast_dim(ox_dim a, ox_dim b, ox_dim *out) {
+static bool broadcast_dim(ox_ctx *ctx, ox_dim a, ox_dim b, ox_dim *out) {
     int64_t x, y;
     bool ka = ox_dim_is_const(a, &x), kb = ox_dim_is_const(b, &y);
     if (ka && kb && x != y && x != 1 && y != 1) return false;
@@ -156,7 +163,7 @@ static bool broadcast_dim(ox_dim a, ox_dim b, ox_dim *out) {
     else if (kb)
         *out = b;
     else
-        *out = a == b ? a : NULL;
+        *out = !a || !b ? NULL : a == b || is_part_of(ctx, b, a) ? a : is_part_of(ctx, a, b) ? b : NULL;
     return true;
 }
 
@@ -169,7 +176,7 @@ int ox_broadcast_dims(ox_call *c, int ra, const ox_dim *a, int rb, const ox_dim 
             out[k] = b[j];
         } else if (j < 0) {
             out[k] = a[i];
-        } else if (!broadcast_dim(a[i], b[j], &out[k])) {
+        } else if (!broadcast_dim(c->ctx, a[i], b[j], &out[k])) {
             return ox_fail(c->ctx, OX_BAD_DATA, "shapes cannot be broadcast: axis %d is %s and %s", k, ox_dim_text(c->arena, a[i]),
                            ox_dim_text(c->arena, b[j]));
         }
