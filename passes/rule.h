@@ -160,6 +160,7 @@ typedef struct ox_rv {
     const ox_dim *d;
     ox_tensor *t;
     ox_str s;
+    const ox_value *leaf; /* the first constant it was computed from: gives what is made its name */
 } ox_rv;
 
 /* ---- bindings ---- */

@@ -34,6 +34,7 @@ typedef struct made_const {
     ox_dtype dtype;
     ox_value *v;
     ox_tensor *t;
+    const ox_value *leaf;
 } made_const;
 
 typedef struct builder {
@@ -333,7 +334,7 @@ static ox_value *constant_value(builder *b, const pval *v, ox_dtype to) {
         return NULL;
     }
     ox_value *made = add_constant(b, r);
-    if (made) OX_PUSH(mt->arena, b->consts, b->n_consts, b->cap_consts, ((made_const){key, to, made, r}));
+    if (made) OX_PUSH(mt->arena, b->consts, b->n_consts, b->cap_consts, ((made_const){key, to, made, r, rv.leaf}));
     return made;
 }
 
@@ -458,6 +459,14 @@ static bool form_attr(builder *b, const pnode *p, const ox_signature *row, form 
     return fa && fa->dflt && equal_attr(b->mt, fa->dflt, a);
 }
 
+static bool from_set(const builder *b, const pnode *p, const ox_attr *a) {
+    if (p->x->set_slot < 0) return false;
+    const ox_rset *s = &b->mt->bind[p->x->set_slot].set;
+    for (int i = 0; i < s->n; i++)
+        if (s->attrs[i] == a) return true;
+    return false;
+}
+
 static bool to_form(builder *b, const pnode *p, const ox_signature *row, form *f) {
     const ox_signature *s = p->x->sig;
     f->cap = (p->n_in > row->n_in ? p->n_in : row->n_in) + 1;
@@ -465,8 +474,11 @@ static bool to_form(builder *b, const pnode *p, const ox_signature *row, form *f
     f->attrs = OX_NEW_N(b->mt->arena, ox_attr *, p->n_attrs + p->n_in + s->n_attrs + 1);
     for (int i = 0; i < p->n_in; i++)
         if (p->in[i].kind != P_ABSENT && !form_input(b, p, row, f, i)) return false;
-    for (int i = 0; i < p->n_attrs; i++)
+    for (int i = 0; i < p->n_attrs; i++) {
+        const ox_formal_attr *then = ox_signature_attr(row, p->attrs[i]->name);
+        if (then && then->dflt && !from_set(b, p, p->attrs[i]) && equal_attr(b->mt, then->dflt, p->attrs[i])) continue; /* goes without saying */
         if (!form_attr(b, p, row, f, p->attrs[i])) return false;
+    }
     for (int i = 0; i < s->n_attrs; i++) { /* where another default held then, say it */
         const ox_formal_attr *now = &s->attrs[i], *then = ox_signature_attr(row, now->name);
         bool given = false;
@@ -690,6 +702,21 @@ static const void *origin_for(const ox_rmatch *mt, const ox_node *n) {
     return NULL;
 }
 
+/* A new constant has the name of the one it was computed from: the very name where that one is gone. */
+static void name_constants(builder *b) {
+    for (size_t i = 0; i < b->n_consts; i++) {
+        ox_value *v = b->consts[i].v, *leaf = (ox_value *)b->consts[i].leaf;
+        if (v->name || !leaf || !leaf->name) continue;
+        bool gone = !leaf->nuses && !leaf->is_init && !leaf->is_input && !(leaf->def && leaf->def->graph);
+        if (gone) {
+            v->name = leaf->name;
+            leaf->name = NULL;
+        } else {
+            v->name = ox_fresh_name(b->mt->m, leaf->name);
+        }
+    }
+}
+
 static void go_through(builder *b, ox_value *const *made, void (*fresh)(void *user, ox_node *n), void (*changed)(void *user, ox_value *v),
                        void *user) {
     ox_rmatch *mt = b->mt;
@@ -712,6 +739,7 @@ static void go_through(builder *b, ox_value *const *made, void (*fresh)(void *us
         old->name = NULL;
     }
     remove_matched(b, changed, user);
+    name_constants(b);
     for (size_t k = 0; k < b->n_made; k++) fresh(user, b->made[k]);
     for (int i = 0; i < r->n_outputs; i++) changed(user, made[i]);
 }

@@ -73,6 +73,7 @@ void ox_rv_of_tensor(ox_rmatch *mt, ox_tensor *t, ox_dtype natural, ox_rv *out) 
 void ox_rv_of_arg(ox_rmatch *mt, const ox_arg *a, ox_rv *out) {
     if (!a->v && !a->t) *out = (ox_rv){.kind = OX_RV_ABSENT};
     else tensor_value(mt, a->t, a->t ? a->t->dtype : OX_UNDEFINED, out);
+    out->leaf = a->v;
 }
 
 void ox_rv_of_attr(ox_rmatch *mt, const ox_attr *a, ox_rv *out) {
@@ -356,8 +357,7 @@ static ox_dtype natural_of(const ox_signature *sig, const ox_rv *in, int n_in, c
     return result->dtype;
 }
 
-bool ox_rule_run_op(ox_rmatch *mt, const ox_rx *x, ox_sym op, const ox_rv *in, int n_in, ox_attr *const *attrs, int n_attrs, ox_rv *out,
-                    int n_out) {
+static bool run_op(ox_rmatch *mt, const ox_rx *x, ox_sym op, const ox_rv *in, int n_in, ox_attr *const *attrs, int n_attrs, ox_rv *out, int n_out) {
     if (!x->sig || x->domain[0]) return false;
     if (n_in == 1 && !strcmp(op, "Neg") && in[0].kind == OX_RV_INTS) {
         ox_rv zero;
@@ -371,6 +371,13 @@ bool ox_rule_run_op(ox_rmatch *mt, const ox_rx *x, ox_sym op, const ox_rv *in, i
     if (!unify(mt, x->sig, t, n_in)) return false;
     if (ox_eval_op(mt->ctx, mt->arena, op, attrs, n_attrs, t, n_in, r, n_out)) return ox_rmatch_refused(mt);
     for (int i = 0; i < n_out; i++) ox_rv_of_tensor(mt, r[i], r[i] ? natural_of(x->sig, in, n_in, r[i]) : OX_UNDEFINED, &out[i]);
+    return true;
+}
+
+bool ox_rule_run_op(ox_rmatch *mt, const ox_rx *x, ox_sym op, const ox_rv *in, int n_in, ox_attr *const *attrs, int n_attrs, ox_rv *out,
+                    int n_out) {
+    if (!run_op(mt, x, op, in, n_in, attrs, n_attrs, out, n_out)) return false;
+    for (int i = 0; i < n_in && n_out && !out[0].leaf; i++) out[0].leaf = in[i].leaf;
     return true;
 }
 

@@ -110,13 +110,31 @@ static void explain_pass(const ox_pass *p) {
         printf("  %-12s %s%s%s%s\n", o->name, o->doc, o->dflt ? " (default: " : "", o->dflt ? o->dflt : "", o->dflt ? ")" : "");
 }
 
+typedef struct { const char *rule, *set; } search;
+
+/* The set whose text holds a rule of this name. */
+static int holds_rule(const char *name, const char *doc, const char *text, void *user) {
+    (void)doc;
+    search *s = user;
+    size_t len = strlen(s->rule);
+    for (const char *at = text; (at = strstr(at, "rule ")); at += 5)
+        if ((at == text || at[-1] == '\n') && !strncmp(at + 5, s->rule, len) && strchr(" {\n", at[5 + len])) {
+            s->set = name;
+            return 1;
+        }
+    return 0;
+}
+
 static int explain_near_misses(opt *o) {
     ox_ctx *ctx = o->c.ctx;
+    search found = {o->explain, NULL};
+    if (!ox_each_shipped_ruleset(holds_rule, &found)) return 0;
+    const ox_ruleset *set = ox_rules_shipped(ctx, found.set);
+    if (!set) return -1;
     ox_model *m = ox_model_open(ctx, o->c.operands[0]);
     if (!m) return -1;
     int result = ox_infer_model(m, &(ox_infer_options){.run_constants = true});
     ox_text text = {.arena = m->arena};
-    const ox_ruleset *set = NULL;
     if (result == 0) result = ox_rules_explain(m, set, o->explain, &text);
     if (result >= 0 && text.data) fputs(text.data, stdout);
     ox_model_free(m);

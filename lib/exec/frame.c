@@ -263,7 +263,9 @@ static int make_frame(void *arg) {
     }
     if (has_call(f->model->graph, NULL)) {
         f->copy = ox_model_copy(f->model);
-        if (!f->copy || ox_inline_all(f->copy) < 0) return -1;
+        if (!f->copy) return -1;
+        f->copy->run_only = true; /* opsets may mix: nodes keep their rows */
+        if (ox_inline_all(f->copy) < 0) return -1;
         f->model = f->copy;
     }
     return ox_plan_model(f);

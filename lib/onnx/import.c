@@ -260,7 +260,9 @@ static int resolve(ox_import *im, ox_node *n, const ox_where *w) {
         OX_PUSH(im->scratch, im->calling->items, im->calling->n, im->calling->cap, n->callee);
     if (!n->callee && !ox_model_opset(im->m, n->graph, n->domain))
         return ox_message_fail(im->msg, w, OX_BAD_DATA, "no opset import for its domain '%.256s'", n->domain[0] ? n->domain : "ai.onnx");
-    return ox_check_node(n) ? ox_fail_in(im->ctx, "%s", im->msg->name) : 0;
+    if (ox_check_node(n))
+        return ox_fail_in(im->ctx, "%s", im->msg->name);
+    return ox_import_check_bodies(im, n, w);
 }
 
 int ox_import_nodes(ox_import *im, ox_scope *scope, Onnx__NodeProto *const *nodes, size_t n, const ox_where *w) {

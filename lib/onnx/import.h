@@ -34,6 +34,8 @@ int ox_scope_add(ox_import *im, ox_scope *scope, ox_sym name, ox_value *v, const
 ox_value *ox_scope_find(const ox_scope *scope, ox_sym name);
 /* attributes.c; scope and node may be NULL (defaults of a function's attributes) */
 ox_attr *ox_import_attr(ox_import *im, const Onnx__AttributeProto *p, ox_graph *g, ox_node *node, const ox_scope *scope, const ox_where *w);
+/* bodies.c: after ox_check_node() */
+int ox_import_check_bodies(ox_import *im, const ox_node *n, const ox_where *w);
 /* functions.c */
 int ox_import_function_names(ox_import *im);
 int ox_import_functions(ox_import *im);

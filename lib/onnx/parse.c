@@ -1,10 +1,10 @@
-/* Text to message: models, functions, graphs, nodes, attributes. See text.h for the language, parse_tensor.c for
+/* Text to message: models, functions, graphs, nodes, attributes. See text_form.h for the language, parse_tensor.c for
  * types and tensors, parse_fields.c for everything that is written field by field.
  *
  * What ONNX's own parser accepts gives the message that it would give: so a node's domain and a constant's name are
  * there, empty, where nothing was written. After "@exact" they are absent. The parser recurses only into graphs and
  * types, both counted. */
-#include "onnx/text.h"
+#include "onnx/text_form.h"
 
 #include <string.h>
 

@@ -1,5 +1,5 @@
-/* Parsing of single values and of notes: fields of any message by their descriptors. See text.h. */
-#include "onnx/text.h"
+/* Parsing of single values and of notes: fields of any message by their descriptors. See text_form.h. */
+#include "onnx/text_form.h"
 
 #include <langinfo.h>
 #include <limits.h>
@@ -69,7 +69,7 @@ int ox_parse_int64(ox_text_parser *ps, int64_t *out) {
 
 int ox_parse_int32(ox_text_parser *ps, int32_t *out) {
     ox_lexer start = ps->lx;
-    int64_t v;
+    int64_t v = 0;
     if (ox_parse_int64(ps, &v) < 0) return -1;
     if (v < INT32_MIN || v > INT32_MAX) return ox_lex_fail(&start, "the number does not fit in int32");
     *out = (int32_t)v;

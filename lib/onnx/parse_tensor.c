@@ -1,8 +1,8 @@
-/* Parsing of types and tensors. See text.h, print_tensor.c for the forms of tensor data.
+/* Parsing of types and tensors. See text_form.h, print_tensor.c for the forms of tensor data.
  *
  * A tensor's type is written like the type of a value, so both are read by ox_parse_type(); a tensor then wants
  * numbers as dims. */
-#include "onnx/text.h"
+#include "onnx/text_form.h"
 
 #include <stdlib.h>
 #include <string.h>

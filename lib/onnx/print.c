@@ -1,10 +1,10 @@
-/* A message as text: see text.h for the language and docs/text.md for people.
+/* A message as text: see text_form.h for the language and docs/text.md for people.
  *
  * Every print function knows which fields of its message the native syntax expresses as they are (`said`), and which
  * of them a parser would set from that syntax even where they are absent (`implied`). Everything else goes into
  * notes, by descriptor, so no field of the schema can be forgotten. The human form leaves out what only says how the
  * message was stored. */
-#include "onnx/text.h"
+#include "onnx/text_form.h"
 
 #include <stdio.h>
 #include <string.h>

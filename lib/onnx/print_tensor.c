@@ -8,7 +8,7 @@
  *   {... "6c62272e07bb0142"}  left out; the hash says whether two are the same, however they are stored
  *
  * Elements of small float types are written as numbers when their code comes back from that, else as codes. */
-#include "onnx/text.h"
+#include "onnx/text_form.h"
 
 #include <math.h>
 #include <string.h>
@@ -85,7 +85,7 @@ void ox_print_elided(ox_printer *p, uint64_t hash) {
 
 /* ---- elements ---- */
 
-/* A float of 16 bits or fewer from its code: "1.5", or the code as an integer when the number would not give it back. */
+/* A float of 16 bits or fewer: "1.5", or its code as an integer where the number would not give that back. */
 static void print_small_float(ox_printer *p, ox_dtype t, uint16_t code) {
     uint16_t again = 0;
     uint8_t byte = (uint8_t)code;

@@ -57,7 +57,7 @@ typedef struct nms {
 static int64_t choose(nms *s) {
     int64_t n = 0, chosen = 0;
     for (int64_t i = 0; i < s->n; i++)
-        if (!s->limited || s->scores[i] > s->score) s->list[n++] = (candidate){s->scores[i], i};
+        if (s->limited ? s->scores[i] > s->score : !isnan(s->scores[i])) s->list[n++] = (candidate){s->scores[i], i};
     if (n) qsort(s->list, (size_t)n, sizeof *s->list, order);
     for (int64_t i = 0; i < n && chosen < s->max; i++) {
         float *c = s->kept + 4 * chosen;

@@ -44,6 +44,7 @@ static int check_attr(const ox_node *n, const ox_attr *a, const ox_signature *s)
     if (a->ref && !in_function(n->graph))
         return ox_fail(ctx, OX_BAD_DATA, "attribute '%s' refers to '%s' of a function, but stands outside of one", a->name, a->ref);
     if (!s || !strncmp(a->name, "__", 2)) return 0; /* names that begin so are private to whoever wrote them */
+    if (!strcmp(a->name, "description")) return 0;  /* ONNX Runtime's training tools write it on any operator */
     const ox_formal_attr *f = ox_signature_attr(s, a->name);
     if (!f) return ox_fail(ctx, OX_BAD_DATA, "attribute '%s' is unknown to the operator", a->name);
     if (f->type == a->type || (a->ref && a->type == OX_A_UNDEFINED)) return 0;

@@ -105,4 +105,15 @@ static inline float ox_fast_exp(float x) {
     return p * s1 * s2;
 }
 
+/* Hyperbolic tangent and logistic function in the same way. */
+static inline float ox_fast_tanh(float x) {
+    float z = x * x, a = x < 0 ? -x : x;
+    float small = ((((-5.70498872745e-3f * z + 2.06390887954e-2f) * z - 5.37397155531e-2f) * z + 1.33314422036e-1f) * z - 3.33332819422e-1f) *
+                      z * x + x;
+    float large = 1 - 2 / (ox_fast_exp(2 * a) + 1);
+    large = x < 0 ? -large : large;
+    return a < 0.625f ? small : large;
+}
+static inline float ox_fast_sigmoid(float x) { return 1 / (1 + ox_fast_exp(-x)); }
+
 #endif

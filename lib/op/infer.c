@@ -10,6 +10,9 @@
 #include <string.h>
 
 enum { CONSTANT_ELEMENTS = 4096, MAX_WARNINGS = 20, MAX_VARIANTS = 64, MAX_DEPTH = 256, MAX_RANK = 64 };
+/* Elements of shape data in one run: real models need some ten thousand; beyond, only values of a few elements are followed, so that
+ * memory stays in proportion to the file whatever it holds. */
+enum { ELEMS_BUDGET = 1 << 19, ELEMS_ALWAYS = 8 };
 
 typedef struct driver {
     ox_ctx *ctx;
@@ -20,6 +23,7 @@ typedef struct driver {
     ox_arena *arena;         /* of the node at work: one of those below, by depth of bodies and calls */
     ox_arena *arenas[MAX_DEPTH];
     int depth, calls, warnings;
+    int64_t elems;           /* of shape data that were made */
     ox_map declared;         /* value of a body or function -> type in the file */
     ox_map constants;        /* value -> tensor that was computed */
     ox_map entered;          /* bodies that some rule has inferred */
@@ -126,7 +130,7 @@ static bool small_outputs(const ox_call *c) {
         for (int k = 0; k < t->rank; k++) {
             if (!ox_dim_is_const(t->dims[k], &n) || !ox_mul_ok(count, n, &count)) return false;
         }
-        if (count > OX_ELEMS_MAX) return false;
+        if (count > (c->elems_max ? c->elems_max : OX_ELEMS_MAX)) return false;
     }
     return c->n_out > 0;
 }
@@ -379,9 +383,11 @@ static int infer_lifted(driver *d, ox_call *c, ox_node *n) {
     }
     c->infer_body = infer_body;
     c->driver = d;
+    c->elems_max = d->elems < ELEMS_BUDGET ? OX_ELEMS_MAX : ELEMS_ALWAYS;
     if (run_rule(d, c, n) < 0) return -1;
     for (int i = 0; i < c->n_out; i++) {
         ox_value *v = n->out[i];
+        d->elems += c->out_nelems[i];
         if (v && set_value(d, v, c->out_types[i], c->out_elems[i], c->out_nelems[i]) < 0) return -1;
     }
     return 0;

@@ -130,7 +130,7 @@ static int64_t batch_of(const fused *f, const ox_tensor *t, int64_t at) {
 
 int ox_ms_run_matmul(ox_run *r) {
     const ox_tensor *a = ox_input(r, 0), *b = ox_input(r, 1);
-    fused f;
+    fused f = {0};
     if (!a || !b || a->dtype != b->dtype || !ox_dtype_is_float(a->dtype)) return ox_fail(r->ctx, OX_BAD_DATA, "the inputs are no tensors of one float type");
     if (fused_dims(r, a, b, &f)) return -1;
     double alpha = ox_get_float(r->call, "alpha");

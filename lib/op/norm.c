@@ -107,7 +107,7 @@ static int lift_dropout_10(ox_call *c) {
 }
 
 static int lift_dropout_7(ox_call *c) {
-    ox_lift_attr_int(c, "__mask_like_data", 1);
+    if (c->n_out > 1) ox_lift_attr_int(c, "__mask_like_data", 1);
     return 0;
 }
 

@@ -122,7 +122,8 @@ struct ox_call {
     /* When an inference driver runs: how to infer a body (types of its inputs are set by the rule first). */
     int (*infer_body)(ox_call *c, ox_graph *body);
     void *driver;
-    bool failed; /* private: a lift found no memory for a tensor */
+    int64_t elems_max; /* private: elements of shape data that this call may deal with; 0: OX_ELEMS_MAX */
+    bool failed;       /* private: a lift found no memory for a tensor */
 };
 /* Fills *c for a node; -1 after ox_fail (a lift refused). Node must have an op row. ox_call_done() releases made tensors. */
 int ox_call_init(ox_call *c, ox_ctx *ctx, ox_arena *arena, const ox_node *n);

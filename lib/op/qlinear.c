@@ -43,7 +43,7 @@ static const float *zeros(ox_run *r, int i, int64_t *n) {
 
 /* acc (int32, n of them) times scale plus zero into an 8-bit output. */
 static void requantize(ox_dtype t, void *data, int64_t at, const int32_t *acc, int64_t n, float scale, float zero) {
-    float lo, hi;
+    float lo = 0, hi = 0;
     ox_q_limits(t, &lo, &hi);
     for (int64_t i = 0; i < n; i++) {
         float v = rintf((float)acc[i] * scale) + zero;

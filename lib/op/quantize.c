@@ -129,7 +129,7 @@ int ox_infer_quantize(ox_call *c) {
 }
 
 void ox_q_store(ox_dtype t, void *data, int64_t at, const float *x, int64_t n, float scale, float zero) {
-    float lo, hi;
+    float lo = 0, hi = 0;
     ox_q_limits(t, &lo, &hi);
 #define STORE(T)                                                                                             \
     do {                                                                                                     \

@@ -112,6 +112,7 @@ static int read_roi(ox_run *r, plan *p, const int *axes, int n) {
 /* The place in the input that an output position comes from. */
 static double source(const plan *p, const axis *a, int64_t j) {
     double x = (double)j, in = (double)a->in, out = a->scale * in; /* not rounded, as the standard has it */
+    if (a->scale == 1 && a->in == a->out && a->start == 0 && a->end == 1) return x;
     switch (p->coordinates) {
     case ALIGN_CORNERS: return out == 1 ? 0 : x * (in - 1) / (out - 1);
     case ASYMMETRIC: return x / a->scale;

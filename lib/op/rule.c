@@ -35,6 +35,8 @@ const ox_dim *ox_in_dims(const ox_call *c, int i) {
     return t->rank ? t->dims : &none;
 }
 
+static int64_t elems_max(const ox_call *c) { return c->elems_max ? c->elems_max : OX_ELEMS_MAX; }
+
 static bool holds_shape_data(ox_dtype t) { return ox_dtype_is_int(t) || t == OX_BOOL; }
 
 const ox_dim *ox_in_elems(const ox_call *c, int i, int64_t *n) {
@@ -42,6 +44,7 @@ const ox_dim *ox_in_elems(const ox_call *c, int i, int64_t *n) {
     if (!holds_shape_data(ox_in_dtype(c, i))) return NULL;
     const ox_tensor *t = c->in[i].t;
     if (!t && c->in[i].v->elems) {
+        if (c->in[i].v->nelems > elems_max(c)) return NULL;
         *n = c->in[i].v->nelems;
         return c->in[i].v->elems;
     }
@@ -56,7 +59,7 @@ const ox_dim *ox_in_elems(const ox_call *c, int i, int64_t *n) {
             if (!ox_dim_is_const(dims[k], &d) || d < 0 || !ox_mul_ok(count, d, &count)) return NULL;
         }
     }
-    if (count > OX_ELEMS_MAX) return NULL;
+    if (count > elems_max(c)) return NULL;
     ox_dim *elems = OX_NEW_N(c->arena, ox_dim, count + 1);
     const int64_t *ints = t ? ox_tensor_to_ints(c->arena, t) : NULL;
     if (t && !ints) return NULL;
@@ -98,7 +101,7 @@ void ox_out_tensor(ox_call *c, int i, ox_dtype dtype, int rank, const ox_dim *di
 }
 
 void ox_out_elems(ox_call *c, int i, int64_t n, const ox_dim *elems) {
-    if (i >= c->n_out || n < 0 || n > OX_ELEMS_MAX) return;
+    if (i >= c->n_out || n < 0 || n > elems_max(c)) return;
     ox_dim *copy = OX_NEW_N(c->arena, ox_dim, n + 1);
     bool any = n == 0;
     for (int64_t k = 0; k < n; k++) {

@@ -153,6 +153,66 @@ static void bodies(void **state) {
     expect_open(if_model(identity_body("w", "t"), identity_body("x", "e"), extra), 0, "", "initializer only a body reads");
 }
 
+/* body of Loop or Scan: `in` and `out` names separated by spaces */
+static bytes body_of(const char *in, const char *out) {
+    bytes g = {0};
+    char name[16];
+    put_str(&g, 2, "body");
+    while (*in) {
+        size_t n = strcspn(in, " ");
+        snprintf(name, sizeof name, "%.*s", (int)n, in);
+        put_sub(&g, 11, info(name, 1, NULL));
+        in += n + (in[n] == ' ');
+    }
+    while (*out) {
+        size_t n = strcspn(out, " ");
+        snprintf(name, sizeof name, "%.*s", (int)n, out);
+        put_sub(&g, 12, info(name, 1, NULL));
+        out += n + (out[n] == ' ');
+    }
+    return g;
+}
+
+static bytes loop(const char *in, const char *out, bytes body) {
+    bytes n = node("Loop", in, out);
+    put_str(&n, 3, "around");
+    put_sub(&n, 5, attr_graph("body", body));
+    return with_node(n);
+}
+
+static bytes scan(int scans, const char *in, const char *out, bytes body) {
+    bytes n = node("Scan", in, out);
+    put_str(&n, 3, "over");
+    put_sub(&n, 5, attr_graph("body", body));
+    put_sub(&n, 5, attr_int("num_scan_inputs", scans));
+    return with_node(n);
+}
+
+static void loops(void **state) {
+    (void)state;
+    expect_open(loop("x x x", "r s", body_of("i c v", "c v v")), 0, "", "right");
+    expect_open(loop("x x x", "r s", body_of("i c", "c c c")), OX_BAD_DATA, "around|inputs", "too few inputs of the body");
+    expect_open(loop("x x x", "r s", body_of("i c v q", "c v v")), OX_BAD_DATA, "around|inputs", "too many inputs of the body");
+    expect_open(loop("x x x", "r s", body_of("i c v", "c v")), OX_BAD_DATA, "around|outputs", "too few outputs of the body");
+    expect_open(loop("x x x", "r s", body_of("i c v", "c v v v")), OX_BAD_DATA, "around|outputs", "too many outputs of the body");
+    expect_open(loop("x x x x", "r", body_of("i c v w", "c v")), OX_BAD_DATA, "around|carried", "too few outputs of the node");
+    bytes body = body_of("i c v", "c v v");
+    put_sub(&body, 5, tensor_raw("v", 1, DIMS(1), "1234", 4));
+    expect_open(loop("x x x", "r s", body), OX_BAD_DATA, "around|'v'", "input that is an initializer");
+    expect_open(scan(1, "x x", "r s", body_of("a b", "a b")), 0, "", "right");
+    expect_open(scan(0, "x x", "r s", body_of("a b", "a b")), OX_BAD_DATA, "over|num_scan_inputs", "no scan input");
+    expect_open(scan(3, "x x", "r s", body_of("a b", "a b")), OX_BAD_DATA, "over|num_scan_inputs", "too many scan inputs");
+    expect_open(scan(1, "x x", "r s", body_of("a", "a a")), OX_BAD_DATA, "over|inputs", "inputs of the body");
+    expect_open(scan(1, "x x", "r s", body_of("a b", "a")), OX_BAD_DATA, "over|outputs", "outputs of the body");
+    bytes ints = {0}, floats = identity_body("x", "t"), two = identity_body("x", "t");
+    put_sub(&ints, 12, info("q", 7, SCALAR));
+    bytes extra = {0};
+    put_sub(&extra, 11, info("q", 7, SCALAR));
+    expect_open(if_model(floats, ints, extra), OX_BAD_DATA, "choose|else_branch|int64", "branches of two types");
+    put_sub(&two, 12, info("x", 1, DIMS(2)));
+    expect_open(if_model(two, identity_body("x", "e"), none), OX_BAD_DATA, "choose|then_branch|outputs", "outputs of a branch");
+}
+
 static bytes leaky(bytes attr) {
     bytes n = node("LeakyRelu", "x", "z");
     put_str(&n, 3, "leak");
@@ -259,6 +319,18 @@ static void functions(void **state) {
     put_sub(&m, 25, function("F", "Relu"));
     put_sub(&m, 25, f);
     expect_open(m, 0, "", "overloads");
+    m = calling("F");
+    f = function("F", "Relu");
+    put_str(&f, 4, "unused");
+    put_sub(&m, 25, f);
+    expect_open(m, 0, "", "fewer inputs than the function has");
+    m = calling("F");
+    f = none;
+    put_str(&f, 1, "F");
+    put_str(&f, 10, "d");
+    put_sub(&f, 7, node("Relu", "a", "b"));
+    put_sub(&m, 25, f);
+    expect_open(m, OX_BAD_DATA, "inputs|function", "more inputs than the function has");
     m = calling("F");
     put_sub(&m, 25, function("F", "F"));
     expect_open(m, OX_BAD_DATA, "'F'|cycle", "calls itself");
@@ -430,6 +502,7 @@ int main(void) {
         cmocka_unit_test(headers),    cmocka_unit_test(nodes),     cmocka_unit_test(inputs_and_outputs),
         cmocka_unit_test(bodies),     cmocka_unit_test(attributes), cmocka_unit_test(functions),
         cmocka_unit_test(tensors),    cmocka_unit_test(sparse_tensors), cmocka_unit_test(many_nodes),
+        cmocka_unit_test(loops),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

@@ -113,7 +113,8 @@ static void test_nesting(void **state) {
 /* As deep as allowed: 32 bodies below the main graph. */
 static void test_depth(void **state) {
     (void)state;
-    char *opening = nested("", "g () => () { a = If () <b = ", 32, "g () => () {}"), *text = nested(opening, ">}", 32, "");
+    char *opening = nested("", "g () => () { a = If () <b = ", 32, "g () => () {}");
+    char *text = nested(opening, ">}", 32, "");
     ox_ctx *ctx = ox_ctx_new();
     ox_message *msg = ox_message_parse(ctx, text, strlen(text), "m.txt");
     assert_non_null(msg);

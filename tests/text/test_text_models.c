@@ -43,7 +43,8 @@ static int trip(ox_ctx *ctx, ox_arena *arena, const char *path, ox_message *msg)
         rc = complain(ctx, path, "write");
     else if (!same_files(ctx))
         rc = complain(ctx, path, "the message differs");
-    else if (ox_message_print(back, &full, &again) < 0 || again.len != text.len || memcmp(again.data, text.data, text.len))
+    else if (ox_message_print(back, &full, &again) < 0 || again.len != text.len ||
+             memcmp(again.data, text.data, text.len))
         rc = complain(ctx, path, "the second text differs");
     ox_message_free(back);
     if (rc || ox_message_print(msg, NULL, &human) < 0) return rc;

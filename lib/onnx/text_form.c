@@ -1,5 +1,5 @@
-/* The tables of the text form and access to fields by descriptor: see text.h. */
-#include "onnx/text.h"
+/* The tables of the text form and access to fields by descriptor: see text_form.h. */
+#include "onnx/text_form.h"
 
 #include <string.h>
 #include <strings.h>

@@ -3,8 +3,8 @@
  * The text has ONNX's own syntax for the common fields of messages. All others are written in notes, "@{field:
  * value, -field}", from the descriptors of the schema: `-field` says that a field which the syntax implies is
  * absent. See docs/text.md. */
-#ifndef OX_ONNX_TEXT_H
-#define OX_ONNX_TEXT_H
+#ifndef OX_ONNX_TEXT_FORM_H
+#define OX_ONNX_TEXT_FORM_H
 
 #include "base/lex.h"
 #include "onnx/proto.h"
