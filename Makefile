@@ -1,33 +1,44 @@
 # make demo     all set-up, then the main job on a small model: what changed, was it verified, how long it took
 # make test     all set-up, then every test
-# make          builds;   make install PREFIX=DIR   installs
+# make          builds
+# make install PREFIX=DIR      programs, library, headers, man pages, profiles and rules below DIR (DESTDIR works)
+# make bin      nothing but the two programs
 # Models to test on, when you have some: make test OX_MODELS=DIR OX_ONNX_TESTS=DIR
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eo pipefail -c
 
 BUILD  ?= build
 PREFIX ?= /usr/local
 MESON  ?= meson
+NINJA   = ninja -C $(BUILD) --quiet
 
-all: $(BUILD)/build.ninja
-	@ninja -C $(BUILD) --quiet
+export OX_MODELS OX_ONNX_TESTS
+
+all: configured
+	@$(NINJA) | sed '/no work to do/d'
+
+bin: configured
+	@$(NINJA) tools/onnx-opt tools/onnx-run | sed '/no work to do/d'
 
 setup:
 	@tools/setup.sh
 
-$(BUILD)/build.ninja: | setup
-	@$(MESON) setup $(BUILD) --prefix=$(abspath $(PREFIX)) > $(BUILD).log 2>&1 || { cat $(BUILD).log; exit 1; }
-	@rm -f $(BUILD).log
+configured: setup
+	@[ -f $(BUILD)/build.ninja ] || { echo 'building in $(BUILD)/, a minute or two the first time'; \
+	  said=$$($(MESON) setup $(BUILD) --libdir=lib 2>&1) || { echo "$$said"; exit 1; }; }
 
 install: all
-	@$(MESON) configure $(BUILD) --prefix=$(abspath $(PREFIX)) > /dev/null
-	@$(MESON) install -C $(BUILD) --quiet
+	@$(MESON) configure $(BUILD) --prefix=$(abspath $(PREFIX)) > $(BUILD)/install.log
+	@$(MESON) install -C $(BUILD) >> $(BUILD)/install.log 2>&1 || { cat $(BUILD)/install.log; exit 1; }
 
-demo: all
+demo: bin
 	@examples/demo.sh $(BUILD)/tools
 
 test: all
-	@$(MESON) test -C $(BUILD) --print-errorlogs
+	@$(MESON) test -C $(BUILD) --no-rebuild --print-errorlogs --max-lines=40
 
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all setup install demo test clean
+.PHONY: all bin setup configured install demo test clean

@@ -1,15 +1,16 @@
 #!/bin/sh
-# What `make demo` shows: a model written from text, optimized, compared. Takes the folder of the programs.
+# What `make demo` shows: a model written from text, optimized, verified, compared. Takes the folder of the programs.
 set -eu
 bin=$1
 here=$(dirname "$0")
-out=$bin/../demo
+out=$(dirname "$bin")/demo
 mkdir -p "$out"
 
+run() { echo "\$ $*"; program=$1; shift; (cd "$out" && "$bin/$program" "$@" 2>&1); echo; }
+case $bin in /*) ;; *) bin=$PWD/$bin ;; esac
+
 "$bin/onnx-run" parse "$here/sample.onnxtxt" -o "$out/sample.onnx"
-echo "\$ onnx-opt sample.onnx -o sample.opt.onnx -v"
-"$bin/onnx-opt" "$out/sample.onnx" -o "$out/sample.opt.onnx" -v
-echo "file: $(wc -c < "$out/sample.onnx") bytes -> $(wc -c < "$out/sample.opt.onnx") bytes"
-echo
-echo "\$ onnx-run print sample.opt.onnx"
-"$bin/onnx-run" print "$out/sample.opt.onnx"
+run onnx-run inspect sample.onnx
+run onnx-opt sample.onnx -o sample.opt.onnx -v
+run onnx-run compare sample.onnx sample.opt.onnx -v
+echo "file: $(wc -c < "$out/sample.onnx") bytes before, $(wc -c < "$out/sample.opt.onnx") after; both are in $out"

@@ -33,6 +33,8 @@ struct ox_pipeline {
     ox_step *steps;
     size_t n_steps;
     const char *file;               /* for messages */
+    const char **files;             /* of rules, and of the pipeline itself, that were read */
+    size_t n_files, files_cap;
     int64_t target_opset;           /* 0: keep */
     ox_verify_options verify;
     bool verify_off;

@@ -76,6 +76,7 @@ ox_pipeline *ox_pipeline_profile(ox_ctx *ctx, const char *name);
 int ox_each_profile(int (*fn)(const char *name, const char *doc, const char *text, void *user), void *user);
 bool ox_pipeline_is_empty(const ox_pipeline *p);
 bool ox_pipeline_verify_off(const ox_pipeline *p);            /* it says `verify: false` */
+const char *const *ox_pipeline_files(const ox_pipeline *p, size_t *n); /* files it was read from, rules too; for dependency files */
 
 typedef struct ox_pass_stat { const char *name; int changes; int runs; double seconds; } ox_pass_stat;
 typedef struct ox_pipeline_options {

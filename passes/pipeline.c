@@ -110,6 +110,7 @@ static int parse_options(parser *ps, const ox_pass *pass, const ox_yaml *y, ox_o
 
 static const char *beside(parser *ps, const char *name) {
     const char *slash = strrchr(ps->file, '/');
+    while (!strncmp(name, "./", 2)) name += 2;
     if (name[0] == '/' || !slash) return name;
     return ox_format(ps->ctx->arena, "%.*s%s", (int)(slash - ps->file + 1), ps->file, name);
 }
@@ -123,6 +124,7 @@ static const ox_ruleset *rules_of(parser *ps, const ox_yaml *y) {
         size_t size;
         const char *path = beside(ps, y->text);
         if (ox_read_text(ps->ctx, ps->ctx->arena, path, 1 << 20, OX_CONFIG, &text, &size) < 0) return NULL;
+        OX_PUSH(ps->ctx->arena, ps->p->files, ps->p->n_files, ps->p->files_cap, path);
         return ox_rules_parse(ps->ctx, text, size, path);
     }
     const ox_ruleset *set = ox_rules_shipped(ps->ctx, y->text);
@@ -310,3 +312,8 @@ ox_pipeline *ox_pipeline_from_names(ox_ctx *ctx, const char *list) {
 bool ox_pipeline_is_empty(const ox_pipeline *p) { return p->n_steps == 0; }
 
 bool ox_pipeline_verify_off(const ox_pipeline *p) { return p->verify_off; }
+
+const char *const *ox_pipeline_files(const ox_pipeline *p, size_t *n) {
+    *n = p->n_files;
+    return p->files;
+}

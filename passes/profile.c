@@ -34,7 +34,9 @@ ox_pipeline *ox_pipeline_profile(ox_ctx *ctx, const char *name) {
         char *text;
         size_t size;
         if (ox_read_text(ctx, ctx->arena, name, 1 << 20, OX_CONFIG, &text, &size) < 0) return NULL;
-        return ox_pipeline_parse(ctx, text, size, name);
+        ox_pipeline *p = ox_pipeline_parse(ctx, text, size, name);
+        if (p) OX_PUSH(ctx->arena, p->files, p->n_files, p->files_cap, ox_strdup(ctx->arena, name));
+        return p;
     }
     const char *near = ox_nearest(name, known, n);
     ox_fail(ctx, OX_USAGE, "unknown profile '%s'%s%s%s; --list-profiles shows all, a file is named with a '/' or '.yaml'", name,

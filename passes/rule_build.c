@@ -35,6 +35,7 @@ typedef struct made_const {
     ox_value *v;
     ox_tensor *t;
     const ox_value *leaf;
+    ox_sym stem;           /* the leaf's name */
 } made_const;
 
 typedef struct builder {
@@ -334,7 +335,7 @@ static ox_value *constant_value(builder *b, const pval *v, ox_dtype to) {
         return NULL;
     }
     ox_value *made = add_constant(b, r);
-    if (made) OX_PUSH(mt->arena, b->consts, b->n_consts, b->cap_consts, ((made_const){key, to, made, r, rv.leaf}));
+    if (made) OX_PUSH(mt->arena, b->consts, b->n_consts, b->cap_consts, ((made_const){key, to, made, r, rv.leaf, rv.leaf ? rv.leaf->name : NULL}));
     return made;
 }
 
@@ -706,13 +707,13 @@ static const void *origin_for(const ox_rmatch *mt, const ox_node *n) {
 static void name_constants(builder *b) {
     for (size_t i = 0; i < b->n_consts; i++) {
         ox_value *v = b->consts[i].v, *leaf = (ox_value *)b->consts[i].leaf;
-        if (v->name || !leaf || !leaf->name) continue;
-        bool gone = !leaf->nuses && !leaf->is_init && !leaf->is_input && !(leaf->def && leaf->def->graph);
+        if (v->name || !b->consts[i].stem) continue;
+        bool gone = leaf->name && !leaf->nuses && !leaf->is_init && !leaf->is_input && !(leaf->def && leaf->def->graph);
         if (gone) {
             v->name = leaf->name;
             leaf->name = NULL;
         } else {
-            v->name = ox_fresh_name(b->mt->m, leaf->name);
+            v->name = ox_fresh_name(b->mt->m, b->consts[i].stem);
         }
     }
 }

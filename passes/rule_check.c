@@ -413,6 +413,17 @@ static void note_constants(checker *c) {
     }
 }
 
+/* What is replaced cannot be used: the new value would be made of itself. */
+static int check_replaced(checker *c, const ox_rx *x) {
+    if (x->kind == OX_RX_NAME && !x->fresh && x->slot >= 0 && c->r->slots[x->slot].output >= 0)
+        return FAIL(c, x, "'%s' is replaced: it cannot be used", x->name);
+    for (int i = 0; i < x->n_args && x->kind != OX_RX_CALL; i++)
+        if (x->args[i] && check_replaced(c, x->args[i])) return -1;
+    for (int i = 0; i < x->n_params; i++)
+        if (check_replaced(c, x->params[i].x)) return -1;
+    return 0;
+}
+
 static int check_rewrite(checker *c, int *ops) {
     ox_rule *r = c->r;
     int total = 0;
@@ -451,6 +462,8 @@ static int check_rewrite(checker *c, int *ops) {
             r->rewrite[i].slots[j] = k;
             if (!c->fresh_used[k]) return FAIL(c, &at, "'%s' is made but not used", c->fresh[k]);
         }
+    for (int i = 0; i < r->n_rewrite; i++)
+        if (check_replaced(c, r->rewrite[i].x)) return -1;
     if (!r->n_outputs) return ox_rule_fail(c->ctx, r, r->line, r->column, "no name is defined on both sides: nothing is replaced");
     return 0;
 }

@@ -411,6 +411,24 @@ static void fun_spread(ox_rmatch *mt, const ox_rx *x, ox_rv *out) {
     if (n == na + nb && !left) ox_rv_of_ints(mt, n, s, out);
 }
 
+/* ordered(s, p): permuting sizes s by p leaves all elements where they are, for only sizes of 1 change places. */
+static void fun_ordered(ox_rmatch *mt, const ox_rx *x, ox_rv *out) {
+    ox_rv s;
+    const int64_t *p;
+    int64_t n, last = -1;
+    if (!int_list(mt, x->args[1], &p, &n, out)) return;
+    ox_rule_eval(mt, x->args[0], &s);
+    unknown(out);
+    if (s.kind != OX_RV_INTS || s.n != n) return;
+    for (int64_t i = 0; i < n; i++) {
+        if (p[i] < 0 || p[i] >= n) return;
+        if (s.d[p[i]] && ox_dim_is(s.d[p[i]], 1)) continue;
+        if (p[i] < last) return; /* a size that is not known to be 1 changes places */
+        last = p[i];
+    }
+    truth(out, true);
+}
+
 /* pads(p, axes, r): pads given for some axes as pads of all r axes. */
 static void fun_pads(ox_rmatch *mt, const ox_rx *x, ox_rv *out) {
     const int64_t *p, *axes;
@@ -483,6 +501,7 @@ static const ox_rfun functions[] = {
     {"has", 2, 2, fun_has},            {"finite", 1, 1, fun_finite},    {"lossless", 2, 2, fun_lossless},
     {"same", 2, 2, fun_same},          {"sorted", 1, 1, fun_sorted},    {"reverse", 1, 1, fun_reverse},  {"fill", 2, 2, fun_fill},
     {"spread", 2, 2, fun_spread},      {"pads", 3, 3, fun_pads},        {"addsat", 2, 2, fun_addsat},    {"target", 2, 3, fun_target},
+    {"ordered", 2, 2, fun_ordered},
 };
 enum { N_FUNCTIONS = sizeof functions / sizeof functions[0] };
 

@@ -29,7 +29,7 @@ enum { O_OUT, O_PROFILE, O_PASSES, O_WITHOUT, O_VERIFY, O_REPORT, O_MD, O_MF, O_
 
 static const cli_option options[] = {
     {"-o", "OUT.onnx", "the result; '-' is standard output", O_OUT, false},
-    {"--profile", "NAME|FILE", "pipeline to run (default: portable); a YAML file has a '/' or .yaml", O_PROFILE, false},
+    {"--profile", "NAME|FILE", "pipeline to run (default: portable); a file has a '/' or ends in .yaml", O_PROFILE, false},
     {"--passes", "A,B,...", "run these passes and rule sets instead; 'none' copies", O_PASSES, false},
     {"--without", "A,B,...", "leave out these passes or rules", O_WITHOUT, true},
     {"--target-opset", "N", "lift the model to an opset of ai.onnx", O_TARGET, false},
@@ -38,7 +38,7 @@ static const cli_option options[] = {
     {"--seed", "N", "seed of the inputs", O_SEED, true},
     {"--verify-seconds", "S", "time budget of the comparison (default 20)", O_SECONDS, true},
     {"--rtol", "X", "relative tolerance (default 1e-3)", O_RTOL, true},
-    {"--atol", "X", "absolute tolerance, as part of an output's magnitude (default 1e-4)", O_ATOL, true},
+    {"--atol", "X", "absolute tolerance as part of an output's magnitude (default 1e-4)", O_ATOL, true},
     {"--dim", "NAME=N", "size of a symbolic dimension in generated inputs", O_DIM, true},
     {"--report", "FILE.json", "what was done, as JSON", O_REPORT, false},
     {"-MD", NULL, "write a dependency file for make (OUT.d)", O_MD, false},
@@ -47,7 +47,7 @@ static const cli_option options[] = {
     {"-MP", NULL, "phony targets for every input", O_MP, true},
     {"--list-passes", NULL, "passes and rule sets", O_LIST_PASSES, false},
     {"--list-profiles", NULL, "shipped pipelines", O_LIST_PROFILES, false},
-    {"--explain", "NAME", "what a pass, rule set, rule or profile does; with IN.onnx: where a rule nearly matches", O_EXPLAIN, false},
+    {"--explain", "NAME", "show a pass, rule, rule set or profile; with IN.onnx: where a rule nearly matches", O_EXPLAIN, false},
     {"--print-after", "PASS", "print the model as text after each run of this pass ('all')", O_PRINT_AFTER, true},
     {"--check-passes", NULL, "check the invariants of the graph after every pass", O_CHECK, true},
     {"--verify-checksum", NULL, "verify checksums of external data", O_CHECKSUM, true},
@@ -291,14 +291,14 @@ static int write_report(opt *o) {
 }
 
 static int write_depfile(opt *o, ox_message *msg) {
-    const char *const *data;
-    size_t n;
+    const char *const *data, *const *read;
+    size_t n, n_read, count = 0;
     if (ox_message_data_files(msg, &data, &n) < 0) return -1;
-    const char **inputs = OX_NEW_N(o->c.ctx->arena, const char *, n + 2);
-    size_t count = 0;
+    read = ox_pipeline_files(o->pipeline, &n_read);
+    const char **inputs = OX_NEW_N(o->c.ctx->arena, const char *, n + n_read + 1);
     if (strcmp(o->in, "-")) inputs[count++] = o->in;
     for (size_t i = 0; i < n; i++) inputs[count++] = data[i];
-    if (o->profile && (strchr(o->profile, '/') || strstr(o->profile, ".yaml"))) inputs[count++] = o->profile;
+    for (size_t i = 0; i < n_read; i++) inputs[count++] = read[i];
     if (!strcmp(o->out, "-") && !o->deptarget) return ox_fail(o->c.ctx, OX_USAGE, "-MD with -o - needs -MT NAME");
     const char *path = o->depfile ? o->depfile : ox_format(o->c.ctx->arena, "%s.d", o->out);
     return cli_write_depfile(&o->c, path, o->deptarget ? o->deptarget : o->out, inputs, count, o->phony_deps);
@@ -365,7 +365,10 @@ int main(int argc, char **argv) {
         .program = "onnx-opt",
         .usage = "IN.onnx -o OUT.onnx [options]",
         .about = "Rewrites an ONNX model by a pipeline of passes and verifies that it still computes the same.",
-        .examples = "  onnx-opt model.onnx -o model.opt.onnx -v\n  onnx-opt model.onnx -o shaped.onnx --passes=infer-shapes\n",
+        .examples = "  onnx-opt model.onnx -o model.opt.onnx -v                        what changed, and how long it took\n"
+                    "  onnx-opt model.onnx -o shaped.onnx --passes=infer-shapes        one pass only\n"
+                    "  onnx-opt model.onnx -o ours.onnx --profile=./ours.yaml -MD      a pipeline of your own, in a Makefile\n"
+                    "  onnx-opt --explain fold-constants                               what a pass does, and its options\n",
         .options = options,
         .on_option = on_option,
         .user = &o,

@@ -15,7 +15,7 @@ static const cli_option options[] = {
     {"--samples", "N", "compare: how many inputs (default 3)", R_SAMPLES, false},
     {"--seed", "N", "compare: seed of the inputs", R_SEED, false},
     {"--rtol", "X", "compare: relative tolerance (default 1e-3)", R_RTOL, false},
-    {"--atol", "X", "compare: absolute tolerance, as part of an output's magnitude (default 1e-4)", R_ATOL, false},
+    {"--atol", "X", "compare: absolute tolerance as part of an output's magnitude (default 1e-4)", R_ATOL, false},
     {"--seconds", "S", "compare: time budget (default: none)", R_SECONDS, true},
     {"--full", NULL, "print: every byte, so that parse gives the same model back", R_FULL, false},
     {"--max-elements", "N", "print: tensors with more elements are elided (default 16)", R_MAX, true},
@@ -205,7 +205,7 @@ int main(int argc, char **argv) {
                  "  compare A B                same results on the same inputs? (exit 0 same, 1 different)\n"
                  "  test DIR...                directories of the ONNX backend test suite\n"
                  "  bench MODEL                latency",
-        .examples = "  onnx-run inspect model.onnx\n  onnx-run compare model.onnx model.opt.onnx --samples=5 -v\n",
+        .examples = "  onnx-run compare model.onnx model.opt.onnx --samples=5 -v\n  onnx-run run model.onnx --input image=image.npy -o out.npz\n",
         .options = options,
         .on_option = on_option,
         .user = &a,

@@ -43,6 +43,12 @@ void ox_file_close(ox_file *f) {
     ox_payload_free(f);
 }
 
+void ox_file_forget(const ox_file *f, const uint8_t *from, const uint8_t *to) {
+    if (!f->mapped || from >= to) return;
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), first = ((uintptr_t)from + page - 1) & ~(page - 1), last = (uintptr_t)to & ~(page - 1);
+    if (first < last) madvise((void *)first, last - first, MADV_DONTNEED);
+}
+
 /* Reads a descriptor to its end into pages of our own; one byte more than the limit tells that there is more. */
 static int read_all(ox_ctx *ctx, ox_file *f, int fd, uint64_t limit) {
     size_t room = 1 << 16, n = 0;

@@ -22,6 +22,9 @@ ox_file *ox_file_open(ox_ctx *ctx, const char *path);
  * OX_POLICY, OX_NO_INPUT, OX_BAD_DATA. The text does not name the tensor: the caller adds it. */
 ox_file *ox_file_open_beneath(ox_ctx *ctx, const char *model_path, const char *location);
 void ox_file_close(ox_file *file); /* NULL is allowed */
+/* Lets go of the pages between two places of a mapped file: they stay readable, but are counted no more as our memory until they are read
+ * again. For readers that step over payloads: touching one byte of a large file may map megabytes around it. */
+void ox_file_forget(const ox_file *file, const uint8_t *from, const uint8_t *to);
 
 /* An output: bytes go to a temporary beside the target; ox_out_commit() makes them appear under the name. "-" is standard
  * output. Files that are inputs are never replaced (compare with ox_out_protect). */

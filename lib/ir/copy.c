@@ -206,6 +206,7 @@ static int copy_model(void *arg) {
     for (size_t i = 0; i < from->n_opsets; i++)
         OX_PUSH(m->arena, m->opsets, m->n_opsets, m->cap_opsets, from->opsets[i]);
     m->files = from->files;
+    m->source = from->source; /* borrowed: it stays the original's */
     m->path = from->path;
     m->origin = from->origin;
     m->strip = from->strip;

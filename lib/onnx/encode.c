@@ -1,4 +1,5 @@
-/* Types and tensors of the IR to protobuf. What came from a file and still says the same goes back as the struct it came from. */
+/* Types and tensors of the IR to protobuf. What came from a file and still says the same goes back as the struct it
+ * came from. */
 #include "onnx/proto.h"
 
 #include <string.h>
@@ -6,8 +7,7 @@
 /* ---- types ---- */
 
 static Onnx__TensorShapeProto *encode_shape(ox_arena *arena, const ox_type *t) {
-    if (t->rank < 0)
-        return NULL;
+    if (t->rank < 0) return NULL;
     Onnx__TensorShapeProto *s = OX_NEW(arena, Onnx__TensorShapeProto);
     onnx__tensor_shape_proto__init(s);
     s->n_dim = (size_t)t->rank;
@@ -17,12 +17,12 @@ static Onnx__TensorShapeProto *encode_shape(ox_arena *arena, const ox_type *t) {
         onnx__tensor_shape_proto__dimension__init(d);
         const char *text;
         int64_t v;
-        if (!t->dims || !t->dims[i])
-            continue;
+        if (!t->dims || !t->dims[i]) continue;
         if (ox_dim_is_const(t->dims[i], &v)) {
             d->value_case = ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_VALUE;
             d->dim_value = v;
-        } else if (!strchr(text = ox_dim_text(arena, t->dims[i]), '?')) { /* "?" marks nameless symbols: nothing a file could say */
+        } else if (!strchr(text = ox_dim_text(arena, t->dims[i]),
+                           '?')) { /* "?" marks nameless symbols: nothing a file could say */
             d->value_case = ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_PARAM;
             d->dim_param = (char *)text;
         }
@@ -33,8 +33,7 @@ static Onnx__TensorShapeProto *encode_shape(ox_arena *arena, const ox_type *t) {
 Onnx__TypeProto *ox_type_to_proto(ox_arena *arena, const ox_type *t) {
     Onnx__TypeProto *p = OX_NEW(arena, Onnx__TypeProto);
     onnx__type_proto__init(p);
-    if (!t)
-        return p;
+    if (!t) return p;
     switch (t->kind) {
     case OX_K_TENSOR:
         p->value_case = ONNX__TYPE_PROTO__VALUE_TENSOR_TYPE;
@@ -79,7 +78,8 @@ Onnx__TypeProto *ox_type_to_proto(ox_arena *arena, const ox_type *t) {
         p->opaque_type->domain = (char *)t->domain;
         p->opaque_type->name = (char *)t->name;
         break;
-    default: break;
+    default:
+        break;
     }
     return p;
 }
@@ -123,30 +123,24 @@ void ox_external_set(ox_message *msg, Onnx__TensorProto *p, const char *location
 /* The proto of a tensor that was not changed since it was read. */
 static const Onnx__TensorProto *unchanged(const ox_tensor *t) {
     const Onnx__TensorProto *p = t->origin;
-    if (!p || t->base || p->base.descriptor != &onnx__tensor_proto__descriptor)
-        return NULL;
-    if (p->data_type != (int32_t)t->dtype || p->n_dims != (size_t)t->rank)
-        return NULL;
+    if (!p || t->base || p->base.descriptor != &onnx__tensor_proto__descriptor) return NULL;
+    if (p->data_type != (int32_t)t->dtype || p->n_dims != (size_t)t->rank) return NULL;
     return !t->rank || !memcmp(p->dims, t->dims, p->n_dims * sizeof *p->dims) ? p : NULL;
 }
 
-static bool same_name(const char *a, const char *b) {
-    return !strcmp(a ? a : "", b ? b : "");
-}
+static bool same_name(const char *a, const char *b) { return !strcmp(a ? a : "", b ? b : ""); }
 
 static void set_strings(ox_message *msg, Onnx__TensorProto *p, const ox_str *s, size_t n) {
     p->n_string_data = n;
     p->string_data = OX_NEW_N(msg->arena, ProtobufCBinaryData, n);
-    for (size_t i = 0; i < n; i++)
-        p->string_data[i] = (ProtobufCBinaryData){s[i].len, (uint8_t *)s[i].data};
+    for (size_t i = 0; i < n; i++) p->string_data[i] = (ProtobufCBinaryData){s[i].len, (uint8_t *)s[i].data};
 }
 
 /* The data where they lie: a range of an external file stays external. */
 static int set_payload(ox_message *msg, Onnx__TensorProto *p, const ox_tensor *t) {
     const ox_tensor *root = t->base ? t->base : t;
     const void *data = root->view && t->bytes ? root->view : ox_tensor_data(root);
-    if (!data)
-        return -1;
+    if (!data) return -1;
     if (t->dtype == OX_STRING) {
         set_strings(msg, p, data, (size_t)t->count);
         return 0;
@@ -163,11 +157,11 @@ static int set_payload(ox_message *msg, Onnx__TensorProto *p, const ox_tensor *t
     return 0;
 }
 
-Onnx__TensorProto *ox_tensor_to_proto(ox_message *msg, const ox_tensor *t, const char *name, const Onnx__TensorProto *like) {
+Onnx__TensorProto *ox_tensor_to_proto(ox_message *msg, const ox_tensor *t, const char *name,
+                                      const Onnx__TensorProto *like) {
     const Onnx__TensorProto *old = unchanged(t);
     Onnx__TensorProto *p;
-    if (old && same_name(old->name, name))
-        return (Onnx__TensorProto *)old;
+    if (old && same_name(old->name, name)) return (Onnx__TensorProto *)old;
     if (old) {
         p = ox_dup(msg->arena, old, sizeof *old);
         p->name = (char *)name;
@@ -175,8 +169,7 @@ Onnx__TensorProto *ox_tensor_to_proto(ox_message *msg, const ox_tensor *t, const
     }
     p = OX_NEW(msg->arena, Onnx__TensorProto);
     onnx__tensor_proto__init(p);
-    if (like)
-        *p = *like;
+    if (like) *p = *like;
     ox_tensor_clear(p);
     p->name = (char *)name;
     p->has_data_type = true;

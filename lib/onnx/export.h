@@ -7,10 +7,10 @@
 typedef struct ox_export {
     ox_ctx *ctx;
     ox_model *m;
-    ox_message *msg;     /* being made */
-    ox_message *source;  /* of the model; NULL when it was not read */
+    ox_message *msg;    /* being made */
+    ox_message *source; /* of the model; NULL when it was not read */
     ox_arena *scratch;
-    bool failed;         /* an error was recorded */
+    bool failed; /* an error was recorded */
 } ox_export;
 
 Onnx__GraphProto *ox_export_graph(ox_export *x, const ox_graph *g);

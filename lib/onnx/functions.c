@@ -3,9 +3,7 @@
 
 #include <string.h>
 
-static const char *text_of(const char *s) {
-    return s ? s : "";
-}
+static const char *text_of(const char *s) { return s ? s : ""; }
 
 static ox_where where_function(const Onnx__FunctionProto *p, size_t i) {
     return (ox_where){NULL, "function", p->name, NULL, (int64_t)i};
@@ -17,7 +15,8 @@ int ox_import_function_names(ox_import *im) {
     ox_model *m = im->m;
     ox_map seen;
     if (p->n_functions > im->ctx->limits.functions)
-        return ox_message_fail(im->msg, NULL, OX_BAD_DATA, "%zu functions, over the limit of %u", p->n_functions, im->ctx->limits.functions);
+        return ox_message_fail(im->msg, NULL, OX_BAD_DATA, "%zu functions, over the limit of %u", p->n_functions,
+                               im->ctx->limits.functions);
     m->functions = OX_NEW_N(m->arena, ox_function *, p->n_functions);
     m->n_functions = m->cap_functions = p->n_functions;
     im->calls = OX_NEW_N(im->scratch, ox_call_list, p->n_functions);
@@ -26,15 +25,15 @@ int ox_import_function_names(ox_import *im) {
         const Onnx__FunctionProto *fp = p->functions[i];
         ox_where w = where_function(fp, i);
         ox_function *f = m->functions[i] = OX_NEW(m->arena, ox_function);
-        if (!fp->name || !fp->name[0])
-            return ox_message_fail(im->msg, &w, OX_BAD_DATA, "it has no name");
+        if (!fp->name || !fp->name[0]) return ox_message_fail(im->msg, &w, OX_BAD_DATA, "it has no name");
         const char *domain = strcmp(text_of(fp->domain), "ai.onnx") ? text_of(fp->domain) : "";
         f->domain = ox_intern(im->ctx, domain);
         f->name = ox_intern(im->ctx, fp->name);
         f->overload = fp->overload && fp->overload[0] ? ox_intern(im->ctx, fp->overload) : NULL;
         f->origin = fp;
         /* 0xff is in no UTF-8 text, so the three parts stay apart. */
-        ox_sym id = ox_intern(im->ctx, ox_format(im->scratch, "%s\xff%s\xff%s", f->domain, f->name, text_of(f->overload)));
+        ox_sym id =
+            ox_intern(im->ctx, ox_format(im->scratch, "%s\xff%s\xff%s", f->domain, f->name, text_of(f->overload)));
         if (ox_map_has(&seen, id))
             return ox_message_fail(im->msg, &w, OX_BAD_DATA, "domain '%.256s' has this function%s%.256s twice", domain,
                                    f->overload ? " with overload " : "", text_of(f->overload));
@@ -52,14 +51,12 @@ static int import_formals(ox_import *im, ox_function *f, const Onnx__FunctionPro
     for (size_t i = 0; i < p->n_attribute + p->n_attribute_proto; i++) {
         ox_attr *a;
         if (i < p->n_attribute) {
-            if (!p->attribute[i][0])
-                return ox_message_fail(im->msg, w, OX_BAD_DATA, "an attribute has no name");
+            if (!p->attribute[i][0]) return ox_message_fail(im->msg, w, OX_BAD_DATA, "an attribute has no name");
             a = OX_NEW(im->m->arena, ox_attr);
             a->name = ox_intern(im->ctx, p->attribute[i]);
         } else {
             a = ox_import_attr(im, p->attribute_proto[i - p->n_attribute], NULL, NULL, NULL, w);
-            if (!a)
-                return -1;
+            if (!a) return -1;
         }
         if (ox_map_has(&seen, a->name))
             return ox_message_fail(im->msg, w, OX_BAD_DATA, "attribute '%.256s' is declared twice", a->name);
@@ -69,7 +66,8 @@ static int import_formals(ox_import *im, ox_function *f, const Onnx__FunctionPro
     return 0;
 }
 
-static int import_function_outputs(ox_import *im, const ox_scope *scope, const Onnx__FunctionProto *p, const ox_where *w) {
+static int import_function_outputs(ox_import *im, const ox_scope *scope, const Onnx__FunctionProto *p,
+                                   const ox_where *w) {
     ox_graph *g = scope->graph;
     ox_map seen;
     ox_map_init(&seen, im->scratch);
@@ -93,8 +91,7 @@ static int import_function(ox_import *im, ox_function *f) {
     ox_scope scope = {.graph = g};
     g->function = f;
     ox_map_init(&scope.names, im->scratch);
-    if (import_formals(im, f, p, &w))
-        return -1;
+    if (import_formals(im, f, p, &w)) return -1;
     if (!p->n_opset_import) {
         f->opsets = ox_dup(im->m->arena, im->m->opsets, im->m->n_opsets * sizeof *f->opsets);
         f->n_opsets = im->m->n_opsets;
@@ -103,13 +100,12 @@ static int import_function(ox_import *im, ox_function *f) {
     }
     for (size_t i = 0; i < p->n_input; i++) {
         ox_sym name = ox_intern(im->ctx, p->input[i]);
-        if (!name[0])
-            return ox_message_fail(im->msg, &w, OX_BAD_DATA, "input %zu has no name", i);
-        if (ox_scope_add(im, &scope, name, ox_graph_add_input(g, name, NULL), &w))
-            return -1;
+        if (!name[0]) return ox_message_fail(im->msg, &w, OX_BAD_DATA, "input %zu has no name", i);
+        if (ox_scope_add(im, &scope, name, ox_graph_add_input(g, name, NULL), &w)) return -1;
     }
     return ox_import_nodes(im, &scope, p->node, p->n_node, &w) ||
-                   ox_import_value_infos(im, &scope, p->value_info, p->n_value_info, &w) || import_function_outputs(im, &scope, p, &w)
+                   ox_import_value_infos(im, &scope, p->value_info, p->n_value_info, &w) ||
+                   import_function_outputs(im, &scope, p, &w)
                ? -1
                : 0;
 }
@@ -120,7 +116,7 @@ enum { NEW = 0, OPEN = -1 }; /* else: depth of calls below, plus one */
 
 typedef struct call_walk {
     ox_import *im;
-    ox_map index;  /* function to its number plus one */
+    ox_map index; /* function to its number plus one */
     int64_t *depth;
     ox_function **path;
 } call_walk;
@@ -128,10 +124,8 @@ typedef struct call_walk {
 static int fail_cycle(call_walk *c, ox_function *f, uint32_t n) {
     ox_text t = {.arena = c->im->scratch};
     uint32_t i = 0;
-    while (c->path[i] != f)
-        i++;
-    for (; i < n; i++)
-        ox_text_addf(&t, "'%.128s' calls ", c->path[i]->name);
+    while (c->path[i] != f) i++;
+    for (; i < n; i++) ox_text_addf(&t, "'%.128s' calls ", c->path[i]->name);
     return ox_message_fail(c->im->msg, NULL, OX_BAD_DATA, "recursive functions, a cycle: %s'%.128s'", t.data, f->name);
 }
 
@@ -140,18 +134,16 @@ static int walk_calls(call_walk *c, ox_function *f, uint32_t n) {
     size_t i = (size_t)(uintptr_t)ox_map_get(&c->index, f) - 1;
     const ox_call_list *l = &c->im->calls[i];
     int64_t deepest = 0;
-    if (c->depth[i] == OPEN)
-        return fail_cycle(c, f, n);
-    if (c->depth[i] != NEW && n + c->depth[i] <= c->im->ctx->limits.call_depth)
-        return 0;
+    if (c->depth[i] == OPEN) return fail_cycle(c, f, n);
+    if (c->depth[i] != NEW && n + c->depth[i] <= c->im->ctx->limits.call_depth) return 0;
     if (c->depth[i] != NEW || n >= c->im->ctx->limits.call_depth)
-        return ox_message_fail(c->im->msg, NULL, OX_BAD_DATA, "function '%.128s': calls are nested beyond the limit of %u", f->name,
+        return ox_message_fail(c->im->msg, NULL, OX_BAD_DATA,
+                               "function '%.128s': calls are nested beyond the limit of %u", f->name,
                                c->im->ctx->limits.call_depth);
     c->depth[i] = OPEN;
     c->path[n] = f;
     for (size_t k = 0; k < l->n; k++) {
-        if (walk_calls(c, l->items[k], n + 1))
-            return -1;
+        if (walk_calls(c, l->items[k], n + 1)) return -1;
         int64_t below = c->depth[(size_t)(uintptr_t)ox_map_get(&c->index, l->items[k]) - 1];
         deepest = below > deepest ? below : deepest;
     }
@@ -164,17 +156,14 @@ int ox_import_functions(ox_import *im) {
     call_walk c = {.im = im};
     for (size_t i = 0; i < m->n_functions; i++) {
         im->calling = &im->calls[i];
-        if (import_function(im, m->functions[i]))
-            return -1;
+        if (import_function(im, m->functions[i])) return -1;
     }
     im->calling = NULL;
     ox_map_init(&c.index, im->scratch);
-    for (size_t i = 0; i < m->n_functions; i++)
-        ox_map_put(&c.index, m->functions[i], (void *)(uintptr_t)(i + 1));
+    for (size_t i = 0; i < m->n_functions; i++) ox_map_put(&c.index, m->functions[i], (void *)(uintptr_t)(i + 1));
     c.depth = OX_NEW_N(im->scratch, int64_t, m->n_functions);
     c.path = OX_NEW_N(im->scratch, ox_function *, im->ctx->limits.call_depth + 1);
     for (size_t i = 0; i < m->n_functions; i++)
-        if (walk_calls(&c, m->functions[i], 0))
-            return -1;
+        if (walk_calls(&c, m->functions[i], 0)) return -1;
     return 0;
 }

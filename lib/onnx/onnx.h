@@ -4,8 +4,9 @@
  *   text --parse.c--> message                                ox_model --export.c--> message --write.c--> file
  *                                                            message --print.c--> text
  *
- * A message is what a file says, field by field, nothing checked but the wire and the limits; a model is a graph that obeys the
- * IR's invariants. Printing, parsing and copying work on messages, so they lose nothing even of models that are not valid. */
+ * A message is what a file says, field by field, nothing checked but the wire and the limits; a model is a graph that
+ * obeys the IR's invariants. Printing, parsing and copying work on messages, so they lose nothing even of models that
+ * are not valid. */
 #ifndef OX_ONNX_H
 #define OX_ONNX_H
 
@@ -13,11 +14,12 @@
 
 typedef struct ox_message ox_message; /* a ModelProto with its payloads as views on mapped files */
 
-/* Opens a file, or standard input ("-"). Text models (.txt, .onnxtxt, or no wire format but "<" or letters as first token) are not
- * guessed: use ox_message_parse(). */
+/* Opens a file, or standard input ("-"). Text models (.txt, .onnxtxt, or no wire format but "<" or letters as first
+ * token) are not guessed: use ox_message_parse(). */
 ox_message *ox_message_open(ox_ctx *ctx, const char *path);
 void ox_message_free(ox_message *msg); /* NULL allowed; a model imported from it must be freed before */
-/* ONNX text form (docs/Syntax.md of onnx, with our additions: docs/text.md) to a message. Errors: file:line:column, OX_BAD_DATA. */
+/* ONNX text form (docs/Syntax.md of onnx, with our additions: docs/text.md) to a message. Errors: file:line:column,
+ * OX_BAD_DATA. */
 ox_message *ox_message_parse(ox_ctx *ctx, const char *text, size_t len, const char *file_name);
 
 typedef struct ox_print_options {
@@ -26,8 +28,8 @@ typedef struct ox_print_options {
 } ox_print_options;
 int ox_message_print(const ox_message *msg, const ox_print_options *o, ox_text *out);
 
-/* The model of a message: scopes, names, arity, attributes, types, tensors, external data are checked (OX_BAD_DATA, OX_POLICY ...).
- * Nodes out of order are sorted (with a warning). The message must live as long as the model. */
+/* The model of a message: scopes, names, arity, attributes, types, tensors, external data are checked (OX_BAD_DATA,
+ * OX_POLICY ...). Nodes out of order are sorted (with a warning). The message must live as long as the model. */
 ox_model *ox_model_from_message(ox_ctx *ctx, ox_message *msg);
 /* Both steps; the model owns the message. */
 ox_model *ox_model_open(ox_ctx *ctx, const char *path);
@@ -44,8 +46,8 @@ typedef struct ox_save_options {
     uint64_t align;            /* of tensors of 64 KiB and more: 4096; smaller ones: 64 */
     bool internalize;          /* all external data into the .onnx */
 } ox_save_options;
-/* Writes the model; an unchanged model as the bytes it came from. Nothing of an older file is lost when it fails. Output over 2 GiB
- * without external data: external data in "<name>.data" are chosen by itself. */
+/* Writes the model; an unchanged model as the bytes it came from. Nothing of an older file is lost when it fails.
+ * Output over 2 GiB without external data: external data in "<name>.data" are chosen by itself. */
 int ox_model_save(ox_model *m, const char *path, const ox_save_options *o); /* o may be NULL */
 /* Copies the message's file and its external data untouched. */
 int ox_message_copy(ox_message *msg, const char *path);
@@ -57,8 +59,8 @@ int ox_message_data_files(const ox_message *msg, const char *const **paths, size
 /* Verifies "checksum" keys (SHA-1 of the whole file) when ctx asks for it. */
 int ox_message_verify_checksums(ox_message *msg);
 
-/* Value files of the backend test suite: a bare TensorProto, SequenceProto or OptionalProto, by declared type. out is an
- * ox_rt (op/op.h) made through callbacks to keep the include law: */
+/* Value files of the backend test suite: a bare TensorProto, SequenceProto or OptionalProto, by declared type. out is
+ * an ox_rt (op/op.h) made through callbacks to keep the include law: */
 typedef struct ox_pb_value { /* tree of what the file holds */
     int kind;                /* 0 absent optional, 1 tensor, 2 sequence, 3 map (n = 1 sequence/tensor of values, t = keys) */
     ox_tensor *t;            /* owned by the caller: unref */

@@ -1,5 +1,5 @@
-/* Messages to files. protobuf-c streams the message; a payload that lies in a mapped file is copied by the kernel from that file, so
- * memory stays small whatever the size of the model. */
+/* Messages to files. protobuf-c streams the message; a payload that lies in a mapped file is copied by the kernel from
+ * that file, so memory stays small whatever the size of the model. */
 #include "onnx/write.h"
 
 #include <stdlib.h>
@@ -20,10 +20,10 @@ typedef struct sink {
 
 static void append(ProtobufCBuffer *buffer, size_t len, const uint8_t *data) {
     sink *s = (sink *)buffer;
-    if (s->failed || !len)
-        return;
+    if (s->failed || !len) return;
     const ox_file *f = len >= RANGE_MIN ? ox_message_file_of(s->msg, data, len) : NULL;
-    int failed = f && f->mapped ? ox_out_copy(s->out, f, (uint64_t)(data - f->data), len) : ox_out_write(s->out, data, len);
+    int failed =
+        f && f->mapped ? ox_out_copy(s->out, f, (uint64_t)(data - f->data), len) : ox_out_write(s->out, data, len);
     s->failed = failed != 0;
 }
 
@@ -37,27 +37,24 @@ int ox_pack(const ox_message *msg, const ProtobufCMessage *m, ox_out *out) {
 int ox_protect_inputs(const ox_message *msg, ox_out *out) {
     for (; msg; msg = msg->origin)
         for (const ox_file *f = msg->files; f; f = f->next)
-            if (ox_out_protect(out, f))
-                return -1;
+            if (ox_out_protect(out, f)) return -1;
     return 0;
 }
 
 static int check_size(ox_ctx *ctx, const char *path, uint64_t size) {
-    if (size <= ctx->limits.file_bytes)
-        return 0;
-    return ox_fail(ctx, OX_BAD_DATA, "%s: would have %llu bytes, over the limit of %llu bytes of a protobuf file: external data are needed", path,
-                   (unsigned long long)size, (unsigned long long)ctx->limits.file_bytes);
+    if (size <= ctx->limits.file_bytes) return 0;
+    return ox_fail(
+        ctx, OX_BAD_DATA,
+        "%s: would have %llu bytes, over the limit of %llu bytes of a protobuf file: external data are needed", path,
+        (unsigned long long)size, (unsigned long long)ctx->limits.file_bytes);
 }
 
 ox_out *ox_write_model(ox_message *msg, const Onnx__ModelProto *model, const char *path) {
     ox_ctx *ctx = msg->ctx;
-    if (check_size(ctx, path, protobuf_c_message_get_packed_size(&model->base)))
-        return NULL;
+    if (check_size(ctx, path, protobuf_c_message_get_packed_size(&model->base))) return NULL;
     ox_out *out = ox_out_open(ctx, path);
-    if (!out)
-        return NULL;
-    if (!ox_protect_inputs(msg, out) && !ox_pack(msg, &model->base, out))
-        return out;
+    if (!out) return NULL;
+    if (!ox_protect_inputs(msg, out) && !ox_pack(msg, &model->base, out)) return out;
     ox_out_close(out);
     return NULL;
 }
@@ -91,24 +88,21 @@ static int note_used(const Onnx__TensorProto *t, void *user) {
     used *u = user;
     ox_where w = {NULL, "tensor", t->name, NULL, -1};
     ox_external e;
-    if (!ox_proto_is_external(t))
-        return 0;
-    if (ox_external_read(u->msg, t, &w, &e))
-        return -1;
+    if (!ox_proto_is_external(t)) return 0;
+    if (ox_external_read(u->msg, t, &w, &e)) return -1;
     ox_map_put(&u->files, ox_intern(u->msg->ctx, e.location), u);
     return 0;
 }
 
-static int copy_data_file(ox_ctx *ctx, ox_arena *arena, const ox_message *msg, const ox_data_file *d, const char *path, ox_outs *outs) {
+static int copy_data_file(ox_ctx *ctx, ox_arena *arena, const ox_message *msg, const ox_data_file *d, const char *path,
+                          ox_outs *outs) {
     const char *target = ox_beside(arena, path, d->location);
     struct stat st;
     if (!stat(target, &st) && (uint64_t)st.st_dev == d->file->dev && (uint64_t)st.st_ino == d->file->ino)
         return 0; /* it is there already */
-    if (make_folders(ctx, arena, path, d->location))
-        return -1;
+    if (make_folders(ctx, arena, path, d->location)) return -1;
     ox_out *out = ox_out_open(ctx, target);
-    if (!out)
-        return -1;
+    if (!out) return -1;
     OX_PUSH(arena, outs->items, outs->n, outs->cap, out);
     return ox_protect_inputs(msg, out) || ox_out_copy(out, d->file, 0, d->file->size) ? -1 : 0;
 }
@@ -117,34 +111,29 @@ int ox_copy_data_files(ox_message *msg, const Onnx__ModelProto *model, const cha
     used u = {.msg = msg};
     for (u.owner = msg; u.owner->origin && !u.owner->data_files; u.owner = u.owner->origin)
         ;
-    if (!u.owner->data_files)
-        return 0;
+    if (!u.owner->data_files) return 0;
     ox_map_init(&u.files, msg->arena);
-    if (ox_each_tensor(&model->base, note_used, &u))
-        return -1;
+    if (ox_each_tensor(&model->base, note_used, &u)) return -1;
     for (const ox_data_file *d = u.owner->data_files; d; d = d->next) {
-        if (!ox_map_has(&u.files, d->location))
-            continue;
+        if (!ox_map_has(&u.files, d->location)) continue;
         if (!strcmp(path, "-")) {
-            ox_warn(msg->ctx, "%s: external data '%s' do not go to standard output with the model", msg->name, d->location);
+            ox_warn(msg->ctx, "%s: external data '%s' do not go to standard output with the model", msg->name,
+                    d->location);
             continue;
         }
-        if (copy_data_file(msg->ctx, msg->arena, msg, d, path, outs))
-            return -1;
+        if (copy_data_file(msg->ctx, msg->arena, msg, d, path, outs)) return -1;
     }
     return 0;
 }
 
 int ox_outs_commit(ox_outs *outs) {
     for (size_t i = 0; i < outs->n; i++)
-        if (ox_out_commit(outs->items[i]))
-            return -1;
+        if (ox_out_commit(outs->items[i])) return -1;
     return 0;
 }
 
 void ox_outs_close(ox_outs *outs) {
-    for (size_t i = 0; i < outs->n; i++)
-        ox_out_close(outs->items[i]);
+    for (size_t i = 0; i < outs->n; i++) ox_out_close(outs->items[i]);
     outs->n = 0;
 }
 
@@ -158,11 +147,9 @@ typedef struct write_job {
 
 static int write_message(void *arg) {
     write_job *job = arg;
-    if (ox_copy_data_files(job->msg, job->msg->model, job->path, &job->outs))
-        return -1;
+    if (ox_copy_data_files(job->msg, job->msg->model, job->path, &job->outs)) return -1;
     ox_out *out = ox_write_model(job->msg, job->msg->model, job->path);
-    if (!out)
-        return -1;
+    if (!out) return -1;
     OX_PUSH(job->msg->arena, job->outs.items, job->outs.n, job->outs.cap, out);
     return ox_outs_commit(&job->outs);
 }
@@ -170,14 +157,11 @@ static int write_message(void *arg) {
 static int copy_message(void *arg) {
     write_job *job = arg;
     ox_message *msg = job->msg;
-    if (ox_message_locate(msg) || ox_copy_data_files(msg, msg->model, job->path, &job->outs))
-        return -1;
+    if (ox_message_locate(msg) || ox_copy_data_files(msg, msg->model, job->path, &job->outs)) return -1;
     ox_out *out = ox_out_open(msg->ctx, job->path);
-    if (!out)
-        return -1;
+    if (!out) return -1;
     OX_PUSH(msg->arena, job->outs.items, job->outs.n, job->outs.cap, out);
-    if (ox_protect_inputs(msg, out) || ox_out_copy(out, msg->source, 0, msg->source->size))
-        return -1;
+    if (ox_protect_inputs(msg, out) || ox_out_copy(out, msg->source, 0, msg->source->size)) return -1;
     return ox_outs_commit(&job->outs);
 }
 

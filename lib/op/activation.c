@@ -1,55 +1,63 @@
 /* Activation functions, element by element. */
 #include "op/kernel.h"
+#include "op/special.h"
 
 #include <tgmath.h>
 
 /* ---- functions of one input and parameters */
 
-typedef struct params { float alpha, beta, gamma; } params;
+typedef struct params {
+    float alpha, beta, gamma;
+} params;
 #define ALPHA ((C_)((const params *)p)->alpha)
-#define BETA ((C_)((const params *)p)->beta)
+#define BETA  ((C_)((const params *)p)->beta)
 #define GAMMA ((C_)((const params *)p)->gamma)
 
 static params params_of(const ox_call *c) {
     return (params){(float)ox_get_float(c, "alpha"), (float)ox_get_float(c, "beta"), (float)ox_get_float(c, "gamma")};
 }
 
-#define INLINE static inline __attribute__((always_inline))
+#define EXP(x)   _Generic((x), float : ox_fast_exp, default : exp)(x)
+#define TANH(x)  _Generic((x), float : ox_fast_tanh, default : tanh)(x)
+#define ERF(x)   _Generic((x), float : ox_fast_erf, default : erf)(x)
+#define LOG1P(x) _Generic((x), float : ox_fast_log1p, default : log1p)(x)
+#define MAX0(x)  ((x) < 0 ? 0 : (x)) /* NaN stays */
 /* name(x, p) for float and double, where C_ is the type, and the kernel. */
-#define REAL(name, ...)                                                                                      \
-    REAL_TYPE(name, FLOAT, float, __VA_ARGS__)                                                               \
-    REAL_TYPE(name, DOUBLE, double, __VA_ARGS__)                                                             \
-    static int run_##name(ox_run *r) {                                                                       \
-        static const ox_chunk_fns fns = {[OX_FLOAT] = name##_FLOAT, [OX_DOUBLE] = name##_DOUBLE};            \
-        params p = params_of(r->call);                                                                       \
-        return ox_run_unary(r, fns, OX_UNDEFINED, &p);                                                       \
+#define REAL(name, ...)                                                                                                \
+    REAL_TYPE(name, FLOAT, float, __VA_ARGS__)                                                                         \
+    REAL_TYPE(name, DOUBLE, double, __VA_ARGS__)                                                                       \
+    static int run_##name(ox_run *r) {                                                                                 \
+        static const ox_chunk_fns fns = {[OX_FLOAT] = name##_FLOAT, [OX_DOUBLE] = name##_DOUBLE};                      \
+        params p = params_of(r->call);                                                                                 \
+        return ox_run_unary(r, fns, OX_UNDEFINED, &p);                                                                 \
     }
-#define REAL_TYPE(name, T, C, ...)                                                                           \
-    INLINE C name##_of_##C(C x, const void *p) {                                                             \
-        typedef C C_;                                                                                        \
-        (void)p;                                                                                             \
-        return (C_)(__VA_ARGS__);                                                                            \
-    }                                                                                                        \
+#define REAL_TYPE(name, T, C, ...)                                                                                     \
+    OX_INLINE C name##_of_##C(C x, const void *p) {                                                                    \
+        typedef C C_;                                                                                                  \
+        (void)p;                                                                                                       \
+        return (C_)(__VA_ARGS__);                                                                                      \
+    }                                                                                                                  \
     OX_LOOP1(name, T, C, name##_of_##C(x, p))
 
 REAL(leaky_relu, x < 0 ? ALPHA * x : x)
 REAL(elu, x < 0 ? ALPHA * expm1(x) : x)
 REAL(selu, x > 0 ? GAMMA * x : GAMMA * (ALPHA * expm1(x)))
 REAL(celu, x > 0 ? x : x < 0 ? ALPHA * expm1(x / ALPHA) : x)
-REAL(sigmoid, 1 / (1 + exp(-x)))
-REAL(hard_sigmoid, ALPHA * x + BETA < 0 ? 0 : ALPHA * x + BETA > 1 ? 1 : ALPHA * x + BETA)
-REAL(hard_swish, x * fmax((C_)0, fmin((C_)1, x / 6 + (C_)0.5)))
-REAL(swish, x / (1 + exp(-(ALPHA * x))))
-REAL(softplus, fmax(x, (C_)0) + log1p(exp(-fabs(x))))
+REAL(sigmoid, 1 / (1 + EXP(-x)))
+REAL(hard_sigmoid, ALPHA *x + BETA < 0 ? 0 : ALPHA * x + BETA > 1 ? 1 : ALPHA * x + BETA)
+REAL(hard_swish, x *(x<-3 ? 0 : x> 3 ? 1 : x / 6 + (C_)0.5))
+REAL(swish, x / (1 + EXP(-(ALPHA * x))))
+REAL(softplus, MAX0(x) + LOG1P(EXP(-fabs(x))))
 REAL(softsign, x / (1 + fabs(x)))
 REAL(thresholded_relu, x > ALPHA ? x : 0)
-REAL(mish, x * tanh(fmax(x, (C_)0) + log1p(exp(-fabs(x)))))
-REAL(gelu_erf, (C_)0.5 * x * (1 + erf(x * (C_)0.70710678118654752440)))
-REAL(gelu_tanh, (C_)0.5 * x * (1 + tanh((C_)0.79788456080286535588 * (x + (C_)0.044715 * x * x * x))))
+REAL(mish, x *TANH(MAX0(x) + LOG1P(EXP(-fabs(x)))))
+REAL(gelu_erf, (C_)0.5 * x * (1 + ERF(x * (C_)0.70710678118654752440)))
+REAL(gelu_tanh, (C_)0.5 * x * (1 + TANH((C_)0.79788456080286535588 * (x + (C_)0.044715 * x * x * x))))
 
 static int infer_gelu(ox_call *c) {
     const char *how = ox_get_string(c, "approximate");
-    if (strcmp(how, "none") && strcmp(how, "tanh")) return ox_fail(c->ctx, OX_BAD_DATA, "approximate '%s' is neither none nor tanh", how);
+    if (strcmp(how, "none") && strcmp(how, "tanh"))
+        return ox_fail(c->ctx, OX_BAD_DATA, "approximate '%s' is neither none nor tanh", how);
     return ox_infer_same(c);
 }
 
@@ -72,25 +80,32 @@ static int infer_relu(ox_call *c) {
     ox_dim *out = OX_NEW_N(c->arena, ox_dim, n + 1);
     for (int64_t i = 0; i < n; i++) {
         if (!ox_dim_range(in[i], &lo, &hi)) continue;
-        out[i] = lo >= 0 ? in[i] : hi <= 0 ? ox_dim_const(c->ctx, 0) : ox_dim_max(c->ctx, in[i], ox_dim_const(c->ctx, 0));
+        out[i] = lo >= 0   ? in[i]
+                 : hi <= 0 ? ox_dim_const(c->ctx, 0)
+                           : ox_dim_max(c->ctx, in[i], ox_dim_const(c->ctx, 0));
     }
     if (in) ox_out_elems(c, 0, n, out);
     return ox_infer_same(c);
 }
 
-/* Alpha is the bias, beta the threshold. Integers are computed as double: the bias is a fraction, the result is cut off. */
-#define SHRINK(T, C)                                                                                         \
-    OX_LOOP1(shrink, T, C, (double)x < -(double)((const params *)p)->beta  ? (C)((double)x + (double)((const params *)p)->alpha) : \
-                           (double)x > (double)((const params *)p)->beta ? (C)((double)x - (double)((const params *)p)->alpha) : 0)
+/* Alpha is the bias, beta the threshold. Integers are computed as double: the bias is a fraction, the result is cut
+ * off. */
+#define SHRINK(T, C)                                                                                                   \
+    OX_LOOP1(shrink, T, C,                                                                                             \
+             (double)x<-(double)((const params *)p)->beta ? (C)((double)x + (double)((const params *)p)->alpha)        \
+                                                          : (double)x>(double)((const params *)p)                      \
+                     ->beta                                                                                            \
+                 ? (C)((double)x - (double)((const params *)p)->alpha)                                                 \
+                 : 0)
 OX_EACH_REAL(SHRINK)
-#define SHRINK_INT(T, C)                                                                                     \
-    static void shrink_##T(void *out, const void *const *in, int64_t n, const void *user) {                  \
-        const params *p = user;                                                                              \
-        for (int64_t i = 0; i < n; i++) {                                                                    \
-            double x = (double)((const C *)in[0])[i];                                                        \
-            double y = x < -(double)p->beta ? x + (double)p->alpha : x > (double)p->beta ? x - (double)p->alpha : 0; \
-            ox_store_int(OX_##T, out, i, (int64_t)y);                                                        \
-        }                                                                                                    \
+#define SHRINK_INT(T, C)                                                                                               \
+    static void shrink_##T(void *out, const void *const *in, int64_t n, const void *user) {                            \
+        const params *p = user;                                                                                        \
+        for (int64_t i = 0; i < n; i++) {                                                                              \
+            double x = (double)((const C *)in[0])[i];                                                                  \
+            double y = x < -(double)p->beta ? x + (double)p->alpha : x > (double)p->beta ? x - (double)p->alpha : 0;   \
+            ox_store_int(OX_##T, out, i, (int64_t)y);                                                                  \
+        }                                                                                                              \
     }
 OX_EACH_INT(SHRINK_INT)
 #define ENTRY_SHRINK(T, C) [OX_##T] = shrink_##T,
@@ -103,23 +118,25 @@ static int run_shrink(ox_run *r) {
 
 /* ---- Clip */
 
-typedef struct bounds { const void *min, *max; } bounds; /* one element each, of the type of computation; NULL: none */
+typedef struct bounds {
+    const void *min, *max;
+} bounds; /* one element each, of the type of computation; NULL: none */
 
 /* First the lower, then the upper bound, so that the upper one wins when they cross; NaN passes. */
-#define CLIP(T, C)                                                                                           \
-    static void clip_##T(void *out, const void *const *in, int64_t n, const void *user) {                    \
-        const bounds *b = user;                                                                              \
-        const C *x = in[0];                                                                                  \
-        C *y = out, lo, hi;                                                                                  \
-        memcpy(y, x, (size_t)n * sizeof *y);                                                                 \
-        if (b->min) {                                                                                        \
-            memcpy(&lo, b->min, sizeof lo);                                                                  \
-            for (int64_t i = 0; i < n; i++) y[i] = y[i] < lo ? lo : y[i];                                    \
-        }                                                                                                    \
-        if (b->max) {                                                                                        \
-            memcpy(&hi, b->max, sizeof hi);                                                                  \
-            for (int64_t i = 0; i < n; i++) y[i] = y[i] > hi ? hi : y[i];                                    \
-        }                                                                                                    \
+#define CLIP(T, C)                                                                                                     \
+    static void clip_##T(void *out, const void *const *in, int64_t n, const void *user) {                              \
+        const bounds *b = user;                                                                                        \
+        const C *x = in[0];                                                                                            \
+        C *y = out, lo, hi;                                                                                            \
+        memcpy(y, x, (size_t)n * sizeof *y);                                                                           \
+        if (b->min) {                                                                                                  \
+            memcpy(&lo, b->min, sizeof lo);                                                                            \
+            for (int64_t i = 0; i < n; i++) y[i] = y[i] < lo ? lo : y[i];                                              \
+        }                                                                                                              \
+        if (b->max) {                                                                                                  \
+            memcpy(&hi, b->max, sizeof hi);                                                                            \
+            for (int64_t i = 0; i < n; i++) y[i] = y[i] > hi ? hi : y[i];                                              \
+        }                                                                                                              \
     }
 OX_EACH_NUMBER(CLIP)
 #define ENTRY_CLIP(T, C) [OX_##T] = clip_##T,
@@ -130,7 +147,8 @@ static int infer_clip(ox_call *c) {
         int64_t n;
         const ox_dim *dims = ox_in_dims(c, i);
         for (int k = 0; dims && k < ox_in_rank(c, i); k++) {
-            if (ox_dim_is_const(dims[k], &n) && n != 1) return ox_fail(c->ctx, OX_BAD_DATA, "%s is no scalar", i == 1 ? "min" : "max");
+            if (ox_dim_is_const(dims[k], &n) && n != 1)
+                return ox_fail(c->ctx, OX_BAD_DATA, "%s is no scalar", i == 1 ? "min" : "max");
         }
     }
     return ox_infer_same(c);
@@ -167,7 +185,8 @@ static int lift_clip(ox_call *c) {
     static const char *const names[] = {"min", "max"};
     ox_dtype t = ox_dtype_is_float(ox_in_dtype(c, 0)) ? ox_in_dtype(c, 0) : OX_FLOAT;
     for (int i = 0; i < 2; i++) {
-        if (ox_has(c, names[i])) ox_lift_set_input(c, i + 1, ox_tensor_scalar_double(c->ctx, t, ox_get_float(c, names[i])));
+        if (ox_has(c, names[i]))
+            ox_lift_set_input(c, i + 1, ox_tensor_scalar_double(c->ctx, t, ox_get_float(c, names[i])));
         ox_lift_drop(c, names[i]);
     }
     return 0;
@@ -190,13 +209,14 @@ static int infer_prelu(ox_call *c) {
     for (int k = 1; x && s && k <= ox_in_rank(c, 1); k++) { /* the slope must not make the output larger */
         ox_dim d = s[ox_in_rank(c, 1) - k];
         if (!ox_dim_is_const(d, &n) || n == 1) continue;
-        if (k > rank || (ox_dim_is_const(x[rank - k], &m) && m != n)) return ox_fail(c->ctx, OX_BAD_DATA, "slope does not fit the input");
+        if (k > rank || (ox_dim_is_const(x[rank - k], &m) && m != n))
+            return ox_fail(c->ctx, OX_BAD_DATA, "slope does not fit the input");
     }
     return ox_infer_same(c);
 }
 
-#define PRELU(T, C) OX_LOOP2(prelu, T, C, x < 0 ? (C)(x * y) : x)
-#define PRELU_SIGNED(T, C) OX_LOOP2(prelu, T, C, x < 0 ? (C)((uint64_t)x * (uint64_t)y) : x)
+#define PRELU(T, C)          OX_LOOP2(prelu, T, C, x < 0 ? (C)(x * y) : x)
+#define PRELU_SIGNED(T, C)   OX_LOOP2(prelu, T, C, x < 0 ? (C)((uint64_t)x * (uint64_t)y) : x)
 #define PRELU_UNSIGNED(T, C) OX_LOOP2(prelu, T, C, (void)y, x)
 OX_EACH_REAL(PRELU)
 OX_EACH_SIGNED(PRELU_SIGNED)
@@ -220,7 +240,8 @@ static int run_pair(ox_run *r, const ox_chunk_fns fns, const ox_tensor *a, const
 static int run_prelu(ox_run *r) {
     const ox_tensor *x = ox_input(r, 0), *slope = ox_input(r, 1);
     if (!x || !slope) return ox_fail(r->ctx, OX_BAD_DATA, "an input is no tensor");
-    if (!ox_has(r->call, "axis") || slope->rank != 1 || slope->count == 1 || x->rank < 2) return run_pair(r, prelu_fns, x, slope, NULL);
+    if (!ox_has(r->call, "axis") || slope->rank != 1 || slope->count == 1 || x->rank < 2)
+        return run_pair(r, prelu_fns, x, slope, NULL);
     int64_t *dims = OX_NEW_N(r->arena, int64_t, x->rank);
     for (int k = 0; k < x->rank; k++) dims[k] = k == 1 ? slope->count : 1;
     ox_tensor *t = ox_tensor_reshaped(r->ctx, (ox_tensor *)(uintptr_t)slope, slope->dtype, x->rank, dims);

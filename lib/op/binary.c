@@ -70,7 +70,7 @@ static ox_dim proved_less(ox_call *c, ox_dim a, ox_dim b) {
     return lo > 0 ? truth(c, true) : hi <= 0 ? truth(c, false) : NULL;
 }
 
-static ox_dim not(ox_call *c, ox_dim v) { return v ? truth(c, ox_dim_is(v, 0)) : NULL; }
+static ox_dim not(ox_call * c, ox_dim v) { return v ? truth(c, ox_dim_is(v, 0)) : NULL; }
 
 static ox_dim elem_less(ox_call *c, const ox_dim *in) { return proved_less(c, in[0], in[1]); }
 static ox_dim elem_greater(ox_call *c, const ox_dim *in) { return proved_less(c, in[1], in[0]); }
@@ -106,9 +106,9 @@ static int infer_pair(ox_call *c, ox_dtype dtype, elem_fn fn) {
     return 0;
 }
 
-#define INFER(name)                                                                                          \
+#define INFER(name)                                                                                                    \
     static int infer_##name(ox_call *c) { return infer_pair(c, ox_out_dtype(c, 0), elem_##name); }
-#define INFER_BOOL(name)                                                                                     \
+#define INFER_BOOL(name)                                                                                               \
     static int infer_##name(ox_call *c) { return infer_pair(c, OX_BOOL, elem_##name); }
 INFER(add)
 INFER(sub)
@@ -135,7 +135,8 @@ static int infer_where(ox_call *c) {
 
 static int infer_bitshift(ox_call *c) {
     const char *d = ox_get_string(c, "direction");
-    if (strcmp(d, "LEFT") && strcmp(d, "RIGHT")) return ox_fail(c->ctx, OX_BAD_DATA, "direction '%s' is neither LEFT nor RIGHT", d);
+    if (strcmp(d, "LEFT") && strcmp(d, "RIGHT"))
+        return ox_fail(c->ctx, OX_BAD_DATA, "direction '%s' is neither LEFT nor RIGHT", d);
     return infer_plain(c);
 }
 
@@ -176,7 +177,8 @@ static ox_tensor *at_axis(ox_run *r, const ox_tensor *a, const ox_tensor *b) {
     return ox_tensor_reshaped(r->ctx, (ox_tensor *)(uintptr_t)b, b->dtype, rank, dims);
 }
 
-static int run_tensors(ox_run *r, const ox_chunk_fns fns, ox_dtype to, const ox_tensor *a, const ox_tensor *b, const void *user) {
+static int run_tensors(ox_run *r, const ox_chunk_fns fns, ox_dtype to, const ox_tensor *a, const ox_tensor *b,
+                       const void *user) {
     const ox_tensor *in[] = {a, b};
     int rank;
     int64_t *dims;
@@ -200,28 +202,28 @@ static int run_pair(ox_run *r, const ox_chunk_fns fns, ox_dtype to, const void *
 
 /* ---- arithmetic: integers wrap around */
 
-#define WRAP(OP) (uint64_t) x OP(uint64_t) y
-#define ADD_INT(T, C) OX_LOOP2(add, T, C, WRAP(+))
-#define SUB_INT(T, C) OX_LOOP2(sub, T, C, WRAP(-))
-#define MUL_INT(T, C) OX_LOOP2(mul, T, C, WRAP(*))
+#define WRAP(OP)       (uint64_t) x OP(uint64_t) y
+#define ADD_INT(T, C)  OX_LOOP2(add, T, C, WRAP(+))
+#define SUB_INT(T, C)  OX_LOOP2(sub, T, C, WRAP(-))
+#define MUL_INT(T, C)  OX_LOOP2(mul, T, C, WRAP(*))
 #define ADD_REAL(T, C) OX_LOOP2(add, T, C, x + y)
 #define SUB_REAL(T, C) OX_LOOP2(sub, T, C, x - y)
 #define MUL_REAL(T, C) OX_LOOP2(mul, T, C, x *y)
 #define DIV_REAL(T, C) OX_LOOP2(div, T, C, x / y)
 /* Divisors are not 0 (looked at before); the least number by -1 wraps too. */
-#define DIV_SIGNED(T, C) OX_LOOP2(div, T, C, y == -1 ? (C)(0 - (uint64_t)x) : x / y)
+#define DIV_SIGNED(T, C)   OX_LOOP2(div, T, C, y == -1 ? (C)(0 - (uint64_t)x) : x / y)
 #define DIV_UNSIGNED(T, C) OX_LOOP2(div, T, C, x / y)
-#define REM_SIGNED(T, C) OX_LOOP2(rem, T, C, y == -1 ? 0 : x % y)
+#define REM_SIGNED(T, C)   OX_LOOP2(rem, T, C, y == -1 ? 0 : x % y)
 #define REM_UNSIGNED(T, C) OX_LOOP2(rem, T, C, x % y)
-#define REM_REAL(T, C) OX_LOOP2(rem, T, C, fmod(x, y))
+#define REM_REAL(T, C)     OX_LOOP2(rem, T, C, fmod(x, y))
 /* The remainder with the sign of the divisor. */
-#define MOD_SIGNED(T, C) OX_LOOP2(mod, T, C, y == -1 || x % y == 0 ? 0 : (x % y < 0) != (y < 0) ? x % y + y : x % y)
+#define MOD_SIGNED(T, C)   OX_LOOP2(mod, T, C, y == -1 || x % y == 0 ? 0 : (x % y < 0) != (y < 0) ? x % y + y : x % y)
 #define MOD_UNSIGNED(T, C) OX_LOOP2(mod, T, C, x % y)
-#define MOD_REAL(T, C)                                                                                       \
-    static inline C mod_of_##C(C x, C y) {                                                                   \
-        C m = fmod(x, y);                                                                                    \
-        return m == 0 ? copysign(m, y) : (m < 0) != (y < 0) ? m + y : m;                                                  \
-    }                                                                                                        \
+#define MOD_REAL(T, C)                                                                                                 \
+    static inline C mod_of_##C(C x, C y) {                                                                             \
+        C m = fmod(x, y);                                                                                              \
+        return m == 0 ? copysign(m, y) : (m < 0) != (y < 0) ? m + y : m;                                               \
+    }                                                                                                                  \
     OX_LOOP2(mod, T, C, mod_of_##C(x, y))
 OX_EACH_INT(ADD_INT)
 OX_EACH_INT(SUB_INT)
@@ -293,7 +295,8 @@ static int run_many(ox_run *r, const ox_chunk_fns fns) {
     for (int i = 0; i < n; i++) {
         in[i] = ox_input(r, i);
         if (!in[i]) return ox_fail(r->ctx, OX_BAD_DATA, "an input is no tensor");
-        if (in[i]->dtype != in[0]->dtype) return ox_fail(r->ctx, OX_BAD_DATA, "the inputs have different element types");
+        if (in[i]->dtype != in[0]->dtype)
+            return ox_fail(r->ctx, OX_BAD_DATA, "the inputs have different element types");
     }
     if (!n) return ox_fail(r->ctx, OX_BAD_DATA, "there is no input");
     if (n == 1) return ox_output_share(r, 0, in[0], in[0]->rank, in[0]->dims);
@@ -327,20 +330,20 @@ static int run_mean(ox_run *r) {
 
 /* ---- powers */
 
-#define POW_REAL(T, C)                                                                                       \
-    static void pow_##T(void *out, const void *const *in, int64_t n, const void *user) {                     \
-        const C *x = in[0], *y = in[1];                                                                      \
-        C *z = out;                                                                                          \
-        bool same = true;                                                                                    \
-        (void)user;                                                                                          \
-        for (int64_t i = 1; i < n; i++) same &= y[i] == y[0];                                                \
-        if (same && y[0] == 2) { /* by far the commonest */                                                  \
-            for (int64_t i = 0; i < n; i++) z[i] = x[i] * x[i];                                              \
-        } else if (same && y[0] == 3) {                                                                      \
-            for (int64_t i = 0; i < n; i++) z[i] = x[i] * x[i] * x[i];                                       \
-        } else {                                                                                             \
-            for (int64_t i = 0; i < n; i++) z[i] = pow(x[i], y[i]);                                          \
-        }                                                                                                    \
+#define POW_REAL(T, C)                                                                                                 \
+    static void pow_##T(void *out, const void *const *in, int64_t n, const void *user) {                               \
+        const C *x = in[0], *y = in[1];                                                                                \
+        C *z = out;                                                                                                    \
+        bool same = true;                                                                                              \
+        (void)user;                                                                                                    \
+        for (int64_t i = 1; i < n; i++) same &= y[i] == y[0];                                                          \
+        if (same && y[0] == 2) { /* by far the commonest */                                                            \
+            for (int64_t i = 0; i < n; i++) z[i] = x[i] * x[i];                                                        \
+        } else if (same && y[0] == 3) {                                                                                \
+            for (int64_t i = 0; i < n; i++) z[i] = x[i] * x[i] * x[i];                                                 \
+        } else {                                                                                                       \
+            for (int64_t i = 0; i < n; i++) z[i] = pow(x[i], y[i]);                                                    \
+        }                                                                                                              \
     }
 OX_EACH_REAL(POW_REAL)
 
@@ -356,7 +359,8 @@ static int64_t int_pow(int64_t x, int64_t y) {
 #define POW_INT(T, C) OX_LOOP2(pow, T, C, int_pow(x, y))
 POW_INT(INT32, int32_t)
 POW_INT(INT64, int64_t)
-static const ox_chunk_fns pow_fns = {[OX_FLOAT] = pow_FLOAT, [OX_DOUBLE] = pow_DOUBLE, [OX_INT32] = pow_INT32, [OX_INT64] = pow_INT64};
+static const ox_chunk_fns pow_fns = {
+    [OX_FLOAT] = pow_FLOAT, [OX_DOUBLE] = pow_DOUBLE, [OX_INT32] = pow_INT32, [OX_INT64] = pow_INT64};
 
 /* The tensor in another type, element by element. The caller releases it. */
 static ox_tensor *converted(ox_run *r, const ox_tensor *t, ox_dtype to) {
@@ -381,7 +385,8 @@ static int run_pow(ox_run *r) {
     const ox_tensor *x = ox_input(r, 0), *y = ox_input(r, 1);
     if (!x || !y) return ox_fail(r->ctx, OX_BAD_DATA, "an input is no tensor");
     bool real = ox_dtype_is_int(x->dtype) && ox_dtype_is_float(y->dtype);
-    ox_tensor *base = converted(r, x, real ? OX_DOUBLE : x->dtype), *exponent = base ? converted(r, y, base->dtype) : NULL;
+    ox_tensor *base = converted(r, x, real ? OX_DOUBLE : x->dtype),
+              *exponent = base ? converted(r, y, base->dtype) : NULL;
     ox_tensor *at = exponent && ox_has(r->call, "axis") ? at_axis(r, base, exponent) : ox_tensor_ref(exponent);
     int rc = at ? run_tensors(r, pow_fns, OX_UNDEFINED, base, at, NULL) : -1;
     ox_tensor_unref(at);
@@ -396,30 +401,31 @@ static int run_pow(ox_run *r) {
 
 #define BITS(T) (uint64_t)(sizeof(T) * 8)
 /* Shifting by as many bits as there are, or more, leaves nothing but the sign. */
-#define SHIFT_LEFT(T, C) OX_LOOP2(left, T, C, (uint64_t)y >= BITS(C) ? 0 : (C)((uint64_t)x << y))
+#define SHIFT_LEFT(T, C)  OX_LOOP2(left, T, C, (uint64_t)y >= BITS(C) ? 0 : (C)((uint64_t)x << y))
 #define SHIFT_RIGHT(T, C) OX_LOOP2(right, T, C, (uint64_t)y >= BITS(C) ? (C)(x >> (BITS(C) - 1) >> 1) : (C)(x >> y))
-#define BIT_AND(T, C) OX_LOOP2(bitand, T, C, x &y)
-#define BIT_OR(T, C) OX_LOOP2(bitor, T, C, x | y)
-#define BIT_XOR(T, C) OX_LOOP2(bitxor, T, C, x ^ y)
+#define BIT_AND(T, C)     OX_LOOP2(bitand, T, C, x &y)
+#define BIT_OR(T, C)      OX_LOOP2(bitor, T, C, x | y)
+#define BIT_XOR(T, C)     OX_LOOP2(bitxor, T, C, x ^ y)
 OX_EACH_INT(SHIFT_LEFT)
 OX_EACH_INT(SHIFT_RIGHT)
 OX_EACH_INT(BIT_AND)
 OX_EACH_INT(BIT_OR)
 OX_EACH_INT(BIT_XOR)
-OX_LOOP2(and, BOOL, uint8_t, x && y)
+OX_LOOP2(and, BOOL, uint8_t, x &&y)
 OX_LOOP2(or, BOOL, uint8_t, x || y)
 OX_LOOP2(xor, BOOL, uint8_t, !x != !y)
-#define ENTRY_LEFT(T, C) [OX_##T] = left_##T,
+#define ENTRY_LEFT(T, C)  [OX_##T] = left_##T,
 #define ENTRY_RIGHT(T, C) [OX_##T] = right_##T,
-#define ENTRY_AND(T, C) [OX_##T] = bitand_##T,
-#define ENTRY_OR(T, C) [OX_##T] = bitor_##T,
-#define ENTRY_XOR(T, C) [OX_##T] = bitxor_##T,
+#define ENTRY_AND(T, C)   [OX_##T] = bitand_##T,
+#define ENTRY_OR(T, C)    [OX_##T] = bitor_##T,
+#define ENTRY_XOR(T, C)   [OX_##T] = bitxor_##T,
 static const ox_chunk_fns left_fns = {OX_EACH_INT(ENTRY_LEFT)};
 static const ox_chunk_fns right_fns = {OX_EACH_INT(ENTRY_RIGHT)};
 static const ox_chunk_fns bitand_fns = {OX_EACH_INT(ENTRY_AND)};
 static const ox_chunk_fns bitor_fns = {OX_EACH_INT(ENTRY_OR)};
 static const ox_chunk_fns bitxor_fns = {OX_EACH_INT(ENTRY_XOR)};
-static const ox_chunk_fns and_fns = {[OX_BOOL] = and_BOOL}, or_fns = {[OX_BOOL] = or_BOOL}, xor_fns = {[OX_BOOL] = xor_BOOL};
+static const ox_chunk_fns and_fns = {[OX_BOOL] = and_BOOL}, or_fns = {[OX_BOOL] = or_BOOL},
+                          xor_fns = {[OX_BOOL] = xor_BOOL};
 
 static int run_bitshift(ox_run *r) {
     bool left = !strcmp(ox_get_string(r->call, "direction"), "LEFT");
@@ -434,10 +440,10 @@ static int run_xor(ox_run *r) { return run_pair(r, xor_fns, OX_BOOL, NULL); }
 
 /* ---- comparison */
 
-#define EQUAL(T, C) OX_LOOP2_TO(equal, T, C, uint8_t, x == y)
-#define LESS(T, C) OX_LOOP2_TO(less, T, C, uint8_t, x < y)
-#define LESS_EQUAL(T, C) OX_LOOP2_TO(less_equal, T, C, uint8_t, x <= y)
-#define GREATER(T, C) OX_LOOP2_TO(greater, T, C, uint8_t, x > y)
+#define EQUAL(T, C)         OX_LOOP2_TO(equal, T, C, uint8_t, x == y)
+#define LESS(T, C)          OX_LOOP2_TO(less, T, C, uint8_t, x < y)
+#define LESS_EQUAL(T, C)    OX_LOOP2_TO(less_equal, T, C, uint8_t, x <= y)
+#define GREATER(T, C)       OX_LOOP2_TO(greater, T, C, uint8_t, x > y)
 #define GREATER_EQUAL(T, C) OX_LOOP2_TO(greater_equal, T, C, uint8_t, x >= y)
 OX_EACH_NUMBER(EQUAL)
 OX_EACH_NUMBER(LESS)
@@ -446,10 +452,10 @@ OX_EACH_NUMBER(GREATER)
 OX_EACH_NUMBER(GREATER_EQUAL)
 OX_LOOP2(equal, BOOL, uint8_t, !x == !y)
 OX_LOOP2_TO(equal, STRING, ox_str, uint8_t, x.len == y.len && (!x.len || !memcmp(x.data, y.data, x.len)))
-#define ENTRY_EQUAL(T, C) [OX_##T] = equal_##T,
-#define ENTRY_LESS(T, C) [OX_##T] = less_##T,
-#define ENTRY_LESS_EQUAL(T, C) [OX_##T] = less_equal_##T,
-#define ENTRY_GREATER(T, C) [OX_##T] = greater_##T,
+#define ENTRY_EQUAL(T, C)         [OX_##T] = equal_##T,
+#define ENTRY_LESS(T, C)          [OX_##T] = less_##T,
+#define ENTRY_LESS_EQUAL(T, C)    [OX_##T] = less_equal_##T,
+#define ENTRY_GREATER(T, C)       [OX_##T] = greater_##T,
 #define ENTRY_GREATER_EQUAL(T, C) [OX_##T] = greater_equal_##T,
 static const ox_chunk_fns equal_fns = {OX_EACH_NUMBER(ENTRY_EQUAL)[OX_BOOL] = equal_BOOL, [OX_STRING] = equal_STRING};
 static const ox_chunk_fns less_fns = {OX_EACH_NUMBER(ENTRY_LESS)};
@@ -465,13 +471,13 @@ static int run_greater_equal(ox_run *r) { return run_pair(r, greater_equal_fns, 
 
 /* ---- Where: moves elements, so only their size counts */
 
-#define WHERE(T, C)                                                                                          \
-    static void where_##T(void *out, const void *const *in, int64_t n, const void *user) {                   \
-        const uint8_t *c = in[0];                                                                            \
-        const C *x = in[1], *y = in[2];                                                                      \
-        C *z = out;                                                                                          \
-        (void)user;                                                                                          \
-        for (int64_t i = 0; i < n; i++) z[i] = c[i] ? x[i] : y[i];                                           \
+#define WHERE(T, C)                                                                                                    \
+    static void where_##T(void *out, const void *const *in, int64_t n, const void *user) {                             \
+        const uint8_t *c = in[0];                                                                                      \
+        const C *x = in[1], *y = in[2];                                                                                \
+        C *z = out;                                                                                                    \
+        (void)user;                                                                                                    \
+        for (int64_t i = 0; i < n; i++) z[i] = c[i] ? x[i] : y[i];                                                     \
     }
 WHERE(8, uint8_t)
 WHERE(16, uint16_t)
@@ -483,9 +489,14 @@ static int run_where(ox_run *r) {
     const ox_tensor *in[] = {ox_input(r, 0), ox_input(r, 1), ox_input(r, 2)};
     if (!in[0] || !in[1] || !in[2]) return ox_fail(r->ctx, OX_BAD_DATA, "an input is no tensor");
     ox_dtype t = in[1]->dtype, as[] = {OX_BOOL, t, t};
-    if (in[0]->dtype != OX_BOOL || in[2]->dtype != t) return ox_fail(r->ctx, OX_BAD_DATA, "the inputs have the wrong element types");
+    if (in[0]->dtype != OX_BOOL || in[2]->dtype != t)
+        return ox_fail(r->ctx, OX_BAD_DATA, "the inputs have the wrong element types");
     unsigned bits = t == OX_STRING ? 128 : ox_dtype_bits(t);
-    ox_chunk_fn fn = bits == 8 ? where_8 : bits == 16 ? where_16 : bits == 32 ? where_32 : bits == 64 ? where_64 : where_128;
+    ox_chunk_fn fn = bits == 8    ? where_8
+                     : bits == 16 ? where_16
+                     : bits == 32 ? where_32
+                     : bits == 64 ? where_64
+                                  : where_128;
     if (bits < 8) return ox_kernel_no_type(r, t);
     int rank;
     int64_t *dims;

@@ -1,7 +1,9 @@
-/* Calls: a node's operands and attributes in the form of the newest version of its operator, for shape rules, kernels and rewrites.
+/* Calls: a node's operands and attributes in the form of the newest version of its operator, for shape rules, kernels
+ * and rewrites.
  *
- * ox_call_init() copies the lists of the node (not the things in them) and lets the rows between the node's and the newest lift the
- * copy step by step; a lift may lead to another operator (Upsample to Resize). The node itself stays as it is. */
+ * ox_call_init() copies the lists of the node (not the things in them) and lets the rows between the node's and the
+ * newest lift the copy step by step; a lift may lead to another operator (Upsample to Resize). The node itself stays
+ * as it is. */
 #include "op/table.h"
 
 #include <string.h>
@@ -28,7 +30,9 @@ static int take_attrs(ox_call *c, const ox_node *n, const ox_call *caller, const
     for (uint32_t i = 0; i < n->n_attrs; i++) {
         ox_attr *a = n->attrs[i];
         if (a->ref) {
-            if (!caller) return ox_fail(c->ctx, OX_UNAVAILABLE, "attribute '%s' gets its value where the function is called", a->name);
+            if (!caller)
+                return ox_fail(c->ctx, OX_UNAVAILABLE, "attribute '%s' gets its value where the function is called",
+                               a->name);
             a = bound_attr(c->arena, a, caller, f);
         }
         if (a) c->attrs[c->n_attrs++] = a;
@@ -52,7 +56,8 @@ static int lift(ox_call *c) {
     }
 }
 
-int ox_call_init_bound(ox_call *c, ox_ctx *ctx, ox_arena *arena, const ox_node *n, const ox_call *caller, const ox_function *f) {
+int ox_call_init_bound(ox_call *c, ox_ctx *ctx, ox_arena *arena, const ox_node *n, const ox_call *caller,
+                       const ox_function *f) {
     *c = (ox_call){.ctx = ctx, .arena = arena, .node = n, .op = n->op, .n_in = (int)n->n_in, .n_out = (int)n->n_out};
     while (c->n_out > 0 && !n->out[c->n_out - 1]) c->n_out--;
     c->in = OX_NEW_N(arena, ox_arg, c->n_in + 1);
@@ -194,14 +199,21 @@ void ox_lift_ints_to_input(ox_call *c, const char *name, int i) {
     int64_t n = (int64_t)a->n;
     ox_tensor *t = NULL;
     switch (a->type) {
-    case OX_A_INT: t = ox_tensor_scalar_int(c->ctx, OX_INT64, a->i); break;
-    case OX_A_FLOAT: t = ox_tensor_scalar_double(c->ctx, OX_FLOAT, (double)a->f); break;
-    case OX_A_INTS: t = ox_tensor_ints(c->ctx, n, a->is); break;
+    case OX_A_INT:
+        t = ox_tensor_scalar_int(c->ctx, OX_INT64, a->i);
+        break;
+    case OX_A_FLOAT:
+        t = ox_tensor_scalar_double(c->ctx, OX_FLOAT, (double)a->f);
+        break;
+    case OX_A_INTS:
+        t = ox_tensor_ints(c->ctx, n, a->is);
+        break;
     case OX_A_FLOATS:
         t = ox_tensor_new(c->ctx, OX_FLOAT, 1, &n);
         if (t && n) memcpy(ox_tensor_mut(t), a->fs, (size_t)n * sizeof(float));
         break;
-    default: return;
+    default:
+        return;
     }
     ox_lift_set_input(c, i, t);
     ox_lift_drop(c, name);
@@ -217,7 +229,8 @@ int ox_lift_consumed_inputs(ox_call *c) {
 int ox_fail_in_node(ox_ctx *ctx, const ox_node *n) {
     if (n->name && *n->name) return ox_fail_in(ctx, "node '%s' (%s)", n->name, n->op_type);
     for (uint32_t i = 0; i < n->n_out; i++) {
-        if (n->out[i] && n->out[i]->name) return ox_fail_in(ctx, "node (%s) that makes '%s'", n->op_type, n->out[i]->name);
+        if (n->out[i] && n->out[i]->name)
+            return ox_fail_in(ctx, "node (%s) that makes '%s'", n->op_type, n->out[i]->name);
     }
     return ox_fail_in(ctx, "node (%s) without a name", n->op_type);
 }

@@ -6,10 +6,14 @@
 #include <stdlib.h>
 #include <strings.h>
 
-/* ---- how a number travels: as int64, as uint64 in the same bits, or as double, each of which holds every source exactly */
+/* ---- how a number travels: as int64, as uint64 in the same bits, or as double, each of which holds every source
+ * exactly */
 
 typedef enum way { AS_INT, AS_UNSIGNED, AS_REAL } way;
-typedef union box { int64_t i[OX_CHUNK]; double r[OX_CHUNK]; } box;
+typedef union box {
+    int64_t i[OX_CHUNK];
+    double r[OX_CHUNK];
+} box;
 
 typedef struct cast {
     ox_dtype from, to;
@@ -17,18 +21,22 @@ typedef struct cast {
     ox_round round; /* to float8e8m0 */
 } cast;
 
-static way way_of(ox_dtype t) { return t == OX_UINT64 ? AS_UNSIGNED : ox_dtype_is_float(t) || t == OX_COMPLEX64 || t == OX_COMPLEX128 ? AS_REAL : AS_INT; }
+static way way_of(ox_dtype t) {
+    return t == OX_UINT64                                                    ? AS_UNSIGNED
+           : ox_dtype_is_float(t) || t == OX_COMPLEX64 || t == OX_COMPLEX128 ? AS_REAL
+                                                                             : AS_INT;
+}
 
 static void load_chunk(ox_dtype t, const void *data, int64_t at, int64_t n, box *b) {
     switch (t) {
-#define LOAD_INT(T, C)                                                                                       \
-    case OX_##T:                                                                                             \
-        for (int64_t k = 0; k < n; k++) b->i[k] = (int64_t)((const C *)data)[at + k];                        \
+#define LOAD_INT(T, C)                                                                                                 \
+    case OX_##T:                                                                                                       \
+        for (int64_t k = 0; k < n; k++) b->i[k] = (int64_t)((const C *)data)[at + k];                                  \
         return;
         OX_EACH_INT(LOAD_INT)
-#define LOAD_REAL(T, C)                                                                                      \
-    case OX_##T:                                                                                             \
-        for (int64_t k = 0; k < n; k++) b->r[k] = (double)((const C *)data)[at + k];                         \
+#define LOAD_REAL(T, C)                                                                                                \
+    case OX_##T:                                                                                                       \
+        for (int64_t k = 0; k < n; k++) b->r[k] = (double)((const C *)data)[at + k];                                   \
         return;
         OX_EACH_REAL(LOAD_REAL)
     default:
@@ -50,12 +58,15 @@ static void store_real(const cast *c, void *data, int64_t at, int64_t n, const d
     case OX_FLOAT:
         for (int64_t k = 0; k < n; k++) ((float *)data)[at + k] = (float)in[k];
         return;
-    case OX_DOUBLE: memcpy((double *)data + at, in, (size_t)n * sizeof *in); return;
+    case OX_DOUBLE:
+        memcpy((double *)data + at, in, (size_t)n * sizeof *in);
+        return;
     case OX_INT32:
         for (int64_t k = 0; k < n; k++) ((int32_t *)data)[at + k] = cut32(in[k]);
         return;
     case OX_UINT64:
-        for (int64_t k = 0; k < n; k++) ((uint64_t *)data)[at + k] = in[k] >= 0x1p63 && in[k] < 0x1p64 ? (uint64_t)in[k] : (uint64_t)cut(in[k]);
+        for (int64_t k = 0; k < n; k++)
+            ((uint64_t *)data)[at + k] = in[k] >= 0x1p63 && in[k] < 0x1p64 ? (uint64_t)in[k] : (uint64_t)cut(in[k]);
         return;
     case OX_BOOL:
         for (int64_t k = 0; k < n; k++) ((uint8_t *)data)[at + k] = in[k] != 0;
@@ -82,14 +93,14 @@ static void store_real(const cast *c, void *data, int64_t at, int64_t n, const d
 static void store_int(const cast *c, void *data, int64_t at, int64_t n, box *b) {
     bool is_unsigned = c->from == OX_UINT64;
     switch (c->to) {
-#define STORE_INT(T, C)                                                                                      \
-    case OX_##T:                                                                                             \
-        for (int64_t k = 0; k < n; k++) ((C *)data)[at + k] = (C)b->i[k];                                    \
+#define STORE_INT(T, C)                                                                                                \
+    case OX_##T:                                                                                                       \
+        for (int64_t k = 0; k < n; k++) ((C *)data)[at + k] = (C)b->i[k];                                              \
         return;
         OX_EACH_INT(STORE_INT)
-#define STORE_REAL(T, C)                                                                                     \
-    case OX_##T:                                                                                             \
-        for (int64_t k = 0; k < n; k++) ((C *)data)[at + k] = is_unsigned ? (C)(uint64_t)b->i[k] : (C)b->i[k]; \
+#define STORE_REAL(T, C)                                                                                               \
+    case OX_##T:                                                                                                       \
+        for (int64_t k = 0; k < n; k++) ((C *)data)[at + k] = is_unsigned ? (C)(uint64_t)b->i[k] : (C)b->i[k];         \
         return;
         OX_EACH_REAL(STORE_REAL)
     case OX_BOOL:
@@ -124,7 +135,8 @@ static void cast_chunk(const cast *c, const void *in, void *out, int64_t at, int
 
 /* ---- text */
 
-/* The shortest digits that read back as the same element, laid out plainly, or with an exponent where it is below -4 or above 15. */
+/* The shortest digits that read back as the same element, laid out plainly, or with an exponent where it is below -4
+ * or above 15. */
 static void real_text(ox_dtype t, const void *data, int64_t i, char *out, size_t size) {
     double v = ox_load_double(t, data, i);
     if (v != v || v - v != 0) {
@@ -152,7 +164,8 @@ static void real_text(ox_dtype t, const void *data, int64_t i, char *out, size_t
     while (n > 1 && digits[n - 1] == '0') n--;
     const char *sign = *text == '-' ? "-" : "";
     if (v != 0 && (exponent < -4 || exponent > 15)) {
-        snprintf(out, size, "%s%c%s%.*se%c%02d", sign, digits[0], n > 1 ? "." : "", n - 1, digits + 1, exponent < 0 ? '-' : '+', abs(exponent));
+        snprintf(out, size, "%s%c%s%.*se%c%02d", sign, digits[0], n > 1 ? "." : "", n - 1, digits + 1,
+                 exponent < 0 ? '-' : '+', abs(exponent));
     } else if (exponent < 0) {
         snprintf(out, size, "%s0.%.*s%.*s", sign, -exponent - 1, "0000", n, digits);
     } else if (n > exponent + 1) {
@@ -179,13 +192,23 @@ static int to_strings(const ox_tensor *x, ox_tensor *y) {
     return 0;
 }
 
-static bool same_word(const ox_str *s, const char *word) { return s->len == strlen(word) && !strncasecmp(s->data, word, s->len); }
+static bool same_word(const ox_str *s, const char *word) {
+    return s->len == strlen(word) && !strncasecmp(s->data, word, s->len);
+}
 
 /* A string as a number; whole numbers stay exact. */
 static bool parse_number(const ox_str *s, bool *whole, int64_t *i, double *v) {
-    static const struct { const char *word; double v; } words[] = {
-        {"inf", (double)__builtin_inff()}, {"+inf", (double)__builtin_inff()}, {"-inf", -(double)__builtin_inff()},
-        {"infinity", (double)__builtin_inff()}, {"nan", (double)__builtin_nanf("")}, {"true", 1}, {"false", 0},
+    static const struct {
+        const char *word;
+        double v;
+    } words[] = {
+        {"inf", (double)__builtin_inff()},
+        {"+inf", (double)__builtin_inff()},
+        {"-inf", -(double)__builtin_inff()},
+        {"infinity", (double)__builtin_inff()},
+        {"nan", (double)__builtin_nanf("")},
+        {"true", 1},
+        {"false", 0},
     };
     size_t plus = s->len > 1 && s->data[0] == '+';
     if ((*whole = ox_parse_int(s->data + plus, s->len - plus, i))) {
@@ -207,7 +230,8 @@ static int from_strings(ox_run *r, const cast *c, const ox_tensor *x, ox_tensor 
         box b;
         double v = 0;
         int64_t n = 0;
-        if (!parse_number(&s[i], &whole, &n, &v)) return ox_fail(r->ctx, OX_BAD_DATA, "'%.*s' is no number", (int)(s[i].len < 64 ? s[i].len : 64), s[i].data);
+        if (!parse_number(&s[i], &whole, &n, &v))
+            return ox_fail(r->ctx, OX_BAD_DATA, "'%.*s' is no number", (int)(s[i].len < 64 ? s[i].len : 64), s[i].data);
         b.i[0] = n;
         if (whole && !ox_dtype_is_float(c->to))
             store_int(&(cast){OX_INT64, c->to, c->saturate, c->round}, ox_tensor_mut(y), i, 1, &b);
@@ -223,10 +247,13 @@ static int run_to(ox_run *r, ox_dtype to) {
     const ox_tensor *x = ox_input(r, 0);
     if (!x) return ox_fail(r->ctx, OX_BAD_DATA, "the input is no tensor");
     if (x->dtype == to) return ox_output_share(r, 0, x, x->rank, x->dims);
-    if (to <= OX_UNDEFINED || to >= OX_DTYPE_COUNT || to == OX_COMPLEX64 || to == OX_COMPLEX128) return ox_kernel_no_type(r, to);
+    if (to <= OX_UNDEFINED || to >= OX_DTYPE_COUNT || to == OX_COMPLEX64 || to == OX_COMPLEX128)
+        return ox_kernel_no_type(r, to);
     const char *mode = ox_get_string(r->call, "round_mode");
     cast c = {x->dtype, to, !ox_has(r->call, "saturate") || ox_get_int(r->call, "saturate"),
-              !strcmp(mode, "down") ? OX_ROUND_DOWN : !strcmp(mode, "nearest") ? OX_ROUND_NEAREST : OX_ROUND_UP};
+              !strcmp(mode, "down")      ? OX_ROUND_DOWN
+              : !strcmp(mode, "nearest") ? OX_ROUND_NEAREST
+                                         : OX_ROUND_UP};
     ox_tensor *y = ox_output(r, 0, to, x->rank, x->dims);
     const void *in = ox_tensor_data(x);
     if (!y || !in) return -1;
@@ -270,7 +297,8 @@ static ox_dim elem_in(ox_call *c, ox_dim d, ox_dtype to) {
     if (to == OX_INT64 || to == OX_INT32) return d; /* sizes beyond 2^31 do not exist in tensors of int32 */
     if ((to == OX_UINT64 || to == OX_UINT32) && lo >= 0) return d;
     int bits = (int)ox_dtype_bits(to);
-    int64_t most = ox_dtype_is_signed(to) ? (INT64_C(1) << (bits - 1)) - 1 : (INT64_C(1) << (bits < 63 ? bits : 62)) - 1;
+    int64_t most =
+        ox_dtype_is_signed(to) ? (INT64_C(1) << (bits - 1)) - 1 : (INT64_C(1) << (bits < 63 ? bits : 62)) - 1;
     return lo >= (ox_dtype_is_signed(to) ? -most - 1 : 0) && hi <= most ? d : NULL;
 }
 
@@ -287,7 +315,8 @@ static int infer_to(ox_call *c, ox_dtype to) {
 
 static int infer_cast(ox_call *c) {
     int64_t to = ox_get_int(c, "to");
-    if (to <= OX_UNDEFINED || to >= OX_DTYPE_COUNT) return ox_fail(c->ctx, OX_BAD_DATA, "attribute 'to' is %lld, which is no element type", (long long)to);
+    if (to <= OX_UNDEFINED || to >= OX_DTYPE_COUNT)
+        return ox_fail(c->ctx, OX_BAD_DATA, "attribute 'to' is %lld, which is no element type", (long long)to);
     return infer_to(c, (ox_dtype)to);
 }
 
@@ -298,7 +327,8 @@ static int infer_bit_cast(ox_call *c) {
     ox_dtype from = ox_in_dtype(c, 0);
     bool known = to > OX_UNDEFINED && to < OX_DTYPE_COUNT && ox_dtype_bits((ox_dtype)to);
     if (!known || (from && ox_dtype_bits(from) != ox_dtype_bits((ox_dtype)to)))
-        return ox_fail(c->ctx, OX_BAD_DATA, "attribute 'to' is %lld, which has not the size of the input's type", (long long)to);
+        return ox_fail(c->ctx, OX_BAD_DATA, "attribute 'to' is %lld, which has not the size of the input's type",
+                       (long long)to);
     ox_out_tensor(c, 0, (ox_dtype)to, ox_in_rank(c, 0), ox_in_dims(c, 0));
     return 0;
 }

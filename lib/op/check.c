@@ -4,8 +4,9 @@
 #include <limits.h>
 #include <string.h>
 
-static const char *const attr_type_names[] = {"undefined", "float", "int", "string", "tensor", "graph", "floats", "ints", "strings",
-                                              "tensors", "graphs", "sparse_tensor", "sparse_tensors", "type", "types"};
+static const char *const attr_type_names[] = {
+    "undefined", "float",   "int",    "string",        "tensor",         "graph", "floats", "ints",
+    "strings",   "tensors", "graphs", "sparse_tensor", "sparse_tensors", "type",  "types"};
 
 static const char *type_name(ox_attr_type t) {
     return (size_t)t < sizeof attr_type_names / sizeof attr_type_names[0] ? attr_type_names[t] : "undefined";
@@ -42,16 +43,18 @@ static int check_attr(const ox_node *n, const ox_attr *a, const ox_signature *s)
     ox_ctx *ctx = n->graph->model->ctx;
     if (!a->name || !*a->name) return ox_fail(ctx, OX_BAD_DATA, "an attribute has no name");
     if (a->ref && !in_function(n->graph))
-        return ox_fail(ctx, OX_BAD_DATA, "attribute '%s' refers to '%s' of a function, but stands outside of one", a->name, a->ref);
+        return ox_fail(ctx, OX_BAD_DATA, "attribute '%s' refers to '%s' of a function, but stands outside of one",
+                       a->name, a->ref);
     if (!s || !strncmp(a->name, "__", 2)) return 0; /* names that begin so are private to whoever wrote them */
     if (!strcmp(a->name, "description")) return 0;  /* ONNX Runtime's training tools write it on any operator */
     const ox_formal_attr *f = ox_signature_attr(s, a->name);
     if (!f) return ox_fail(ctx, OX_BAD_DATA, "attribute '%s' is unknown to the operator", a->name);
     if (f->type == a->type || (a->ref && a->type == OX_A_UNDEFINED)) return 0;
-    return ox_fail(ctx, OX_BAD_DATA, "attribute '%s' has type %s, but must be %s", a->name, type_name(a->type), type_name(f->type));
+    return ox_fail(ctx, OX_BAD_DATA, "attribute '%s' has type %s, but must be %s", a->name, type_name(a->type),
+                   type_name(f->type));
 }
 
-/* Attributes of one node are few, but a file may list as many as it likes: the names are compared through a map then. */
+/* Attributes of one node are few, but a file may list many: the names are compared through a map then. */
 static int check_twice(const ox_node *n) {
     enum { FEW = 16 };
     ox_ctx *ctx = n->graph->model->ctx;
@@ -82,7 +85,8 @@ static int check_attrs(const ox_node *n, const ox_signature *s) {
     if (check_twice(n) < 0) return -1;
     for (int i = 0; s && i < s->n_attrs; i++) {
         if (s->attrs[i].required && !ox_attr_find(n, s->attrs[i].name))
-            return ox_fail(n->graph->model->ctx, OX_BAD_DATA, "attribute '%s' is required, but missing", s->attrs[i].name);
+            return ox_fail(n->graph->model->ctx, OX_BAD_DATA, "attribute '%s' is required, but missing",
+                           s->attrs[i].name);
     }
     return 0;
 }

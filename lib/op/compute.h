@@ -8,6 +8,13 @@
 #include <inttypes.h>
 #include <math.h>
 
+#ifdef _OPENMP
+#include <omp.h>
+static inline int ox_thread_index(void) { return omp_get_thread_num(); }
+#else
+static inline int ox_thread_index(void) { return 0; }
+#endif
+
 /* Kernels, by the name of their operator. */
 int ox_run_conv(ox_run *r);
 int ox_run_conv_transpose(ox_run *r);

@@ -25,14 +25,15 @@ static int tensors_in(ox_call *c, ox_tensor *const *in, ox_rt **values) {
 static int tensors_out(ox_call *c, ox_rt **values, ox_tensor **out) {
     for (int i = 0; i < c->n_out; i++) {
         if (!values[i]) continue;
-        if (values[i]->kind != OX_RT_TENSOR) return ox_fail(c->ctx, OX_BAD_DATA, "%s: output %d is no tensor", c->op->name, i);
+        if (values[i]->kind != OX_RT_TENSOR)
+            return ox_fail(c->ctx, OX_BAD_DATA, "%s: output %d is no tensor", c->op->name, i);
         out[i] = ox_tensor_ref(values[i]->t);
     }
     return 0;
 }
 
-int ox_eval_op(ox_ctx *ctx, ox_arena *arena, const char *op_type, ox_attr *const *attrs, int n_attrs, ox_tensor *const *in, int n_in,
-               ox_tensor **out, int n_out) {
+int ox_eval_op(ox_ctx *ctx, ox_arena *arena, const char *op_type, ox_attr *const *attrs, int n_attrs,
+               ox_tensor *const *in, int n_in, ox_tensor **out, int n_out) {
     const char *colons = strstr(op_type, "::");
     const char *domain = colons ? ox_format(arena, "%.*s", (int)(colons - op_type), op_type) : "";
     ox_call c = {.ctx = ctx, .arena = arena, .n_in = n_in, .n_out = n_out, .n_attrs = n_attrs};

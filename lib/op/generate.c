@@ -6,8 +6,8 @@
 
 /* ---- Constant */
 
-static const char *const value_names[] = {"value", "sparse_value", "value_float", "value_floats", "value_int", "value_ints", "value_string",
-                                          "value_strings"};
+static const char *const value_names[] = {"value",     "sparse_value", "value_float",  "value_floats",
+                                          "value_int", "value_ints",   "value_string", "value_strings"};
 enum { N_VALUE_NAMES = sizeof value_names / sizeof value_names[0] };
 
 /* The one attribute that holds the value; NULL after ox_fail. */
@@ -26,15 +26,21 @@ static const ox_attr *the_value(const ox_call *c) {
 
 static ox_dtype value_dtype(const ox_attr *a) {
     switch (a->type) {
-    case OX_A_TENSOR: return a->t->dtype;
-    case OX_A_SPARSE: return a->sparse->values->dtype;
+    case OX_A_TENSOR:
+        return a->t->dtype;
+    case OX_A_SPARSE:
+        return a->sparse->values->dtype;
     case OX_A_FLOAT:
-    case OX_A_FLOATS: return OX_FLOAT;
+    case OX_A_FLOATS:
+        return OX_FLOAT;
     case OX_A_INT:
-    case OX_A_INTS: return OX_INT64;
+    case OX_A_INTS:
+        return OX_INT64;
     case OX_A_STRING:
-    case OX_A_STRINGS: return OX_STRING;
-    default: return OX_UNDEFINED;
+    case OX_A_STRINGS:
+        return OX_STRING;
+    default:
+        return OX_UNDEFINED;
     }
 }
 
@@ -57,7 +63,8 @@ static int infer_constant(ox_call *c) {
     if (a->type == OX_A_INT || a->type == OX_A_INTS) {
         ints = a->type == OX_A_INT ? &a->i : a->is;
         n = a->type == OX_A_INT ? 1 : (int64_t)a->n;
-    } else if (a->type == OX_A_TENSOR && a->t->count <= OX_ELEMS_MAX && (ox_dtype_is_int(a->t->dtype) || a->t->dtype == OX_BOOL)) {
+    } else if (a->type == OX_A_TENSOR && a->t->count <= OX_ELEMS_MAX &&
+               (ox_dtype_is_int(a->t->dtype) || a->t->dtype == OX_BOOL)) {
         ints = ox_tensor_to_ints(c->arena, a->t);
         n = a->t->count;
         if (!ints) return -1;
@@ -111,12 +118,22 @@ static int run_constant(ox_run *r) {
     if (!y) return -1;
     void *out = ox_tensor_mut(y);
     switch (a->type) {
-    case OX_A_FLOAT: memcpy(out, &a->f, sizeof a->f); return 0;
-    case OX_A_INT: memcpy(out, &a->i, sizeof a->i); return 0;
-    case OX_A_FLOATS: memcpy(out, n ? (const void *)a->fs : out, (size_t)n * sizeof *a->fs); return 0;
-    case OX_A_INTS: memcpy(out, n ? (const void *)a->is : out, (size_t)n * sizeof *a->is); return 0;
-    case OX_A_STRING: return ox_tensor_set_str(y, 0, a->s.data, a->s.len);
-    default: break;
+    case OX_A_FLOAT:
+        memcpy(out, &a->f, sizeof a->f);
+        return 0;
+    case OX_A_INT:
+        memcpy(out, &a->i, sizeof a->i);
+        return 0;
+    case OX_A_FLOATS:
+        memcpy(out, n ? (const void *)a->fs : out, (size_t)n * sizeof *a->fs);
+        return 0;
+    case OX_A_INTS:
+        memcpy(out, n ? (const void *)a->is : out, (size_t)n * sizeof *a->is);
+        return 0;
+    case OX_A_STRING:
+        return ox_tensor_set_str(y, 0, a->s.data, a->s.len);
+    default:
+        break;
     }
     for (int64_t k = 0; k < n; k++) {
         if (ox_tensor_set_str(y, k, a->ss[k].data, a->ss[k].len) < 0) return -1;
@@ -145,7 +162,8 @@ static ox_dim in_scalar(const ox_call *c, int i) {
 /* The one number of an input of a run. */
 static int run_scalar(ox_run *r, int i, const ox_tensor **t, const void **data) {
     *t = ox_input(r, i);
-    if (!*t || (*t)->count != 1 || !ox_dtype_bits((*t)->dtype)) return ox_fail(r->ctx, OX_BAD_DATA, "input %d is not one number", i);
+    if (!*t || (*t)->count != 1 || !ox_dtype_bits((*t)->dtype))
+        return ox_fail(r->ctx, OX_BAD_DATA, "input %d is not one number", i);
     *data = ox_tensor_data(*t);
     return *data ? 0 : -1;
 }
@@ -178,7 +196,8 @@ static void store(ox_tensor *y, int64_t i, double v) {
 
 static int infer_constant_of_shape(ox_call *c) {
     const ox_attr *a = ox_get_attr(c, "value");
-    if (a && a->t->count != 1) return ox_fail(c->ctx, OX_BAD_DATA, "attribute 'value' has %" PRId64 " elements, not one", a->t->count);
+    if (a && a->t->count != 1)
+        return ox_fail(c->ctx, OX_BAD_DATA, "attribute 'value' has %" PRId64 " elements, not one", a->t->count);
     ox_dtype dtype = a ? a->t->dtype : OX_FLOAT;
     int64_t rank, total = 1, d;
     const ox_dim *dims = ox_in_elems(c, 0, &rank);
@@ -207,11 +226,13 @@ static int run_constant_of_shape(ox_run *r) {
     int64_t rank;
     const int64_t *dims = ox_run_ints(r, 0, &rank);
     if (!dims) return -1;
-    if (a && a->t->count != 1) return ox_fail(r->ctx, OX_BAD_DATA, "attribute 'value' has %" PRId64 " elements, not one", a->t->count);
+    if (a && a->t->count != 1)
+        return ox_fail(r->ctx, OX_BAD_DATA, "attribute 'value' has %" PRId64 " elements, not one", a->t->count);
     for (int64_t k = 0; k < rank; k++) {
         if (dims[k] < 0) return ox_fail(r->ctx, OX_BAD_DATA, "dimension %" PRId64 " is %" PRId64, k, dims[k]);
     }
-    if (rank > (int64_t)r->ctx->limits.rank) return ox_fail(r->ctx, OX_BAD_DATA, "rank %" PRId64 " is beyond the limit %u", rank, r->ctx->limits.rank);
+    if (rank > (int64_t)r->ctx->limits.rank)
+        return ox_fail(r->ctx, OX_BAD_DATA, "rank %" PRId64 " is beyond the limit %u", rank, r->ctx->limits.rank);
     ox_tensor *y = ox_output(r, 0, a ? a->t->dtype : OX_FLOAT, (int)rank, dims);
     const char *v = a ? ox_tensor_data(a->t) : NULL;
     if (!y || (a && !v)) return -1;
@@ -318,7 +339,8 @@ static int run_range(ox_run *r) {
 static int infer_eye_like(ox_call *c) {
     ox_dtype t = attr_dtype(c, "dtype", ox_in_dtype(c, 0));
     if (!t && ox_has(c, "dtype")) return -1;
-    if (ox_in_rank(c, 0) >= 0 && ox_in_rank(c, 0) != 2) return ox_fail(c->ctx, OX_BAD_DATA, "the input has rank %d, not 2", ox_in_rank(c, 0));
+    if (ox_in_rank(c, 0) >= 0 && ox_in_rank(c, 0) != 2)
+        return ox_fail(c->ctx, OX_BAD_DATA, "the input has rank %d, not 2", ox_in_rank(c, 0));
     ox_out_tensor(c, 0, t, 2, ox_in_dims(c, 0));
     return 0;
 }
@@ -332,13 +354,15 @@ static int run_eye_like(ox_run *r) {
     int64_t k = ox_get_int(r->call, "k"), rows = x->dims[0], cols = x->dims[1];
     memset(ox_tensor_mut(y), 0, (size_t)y->bytes);
     if (k >= cols || k <= -rows) return 0;
-    for (int64_t i = k < 0 ? -k : 0; i < rows && i + k < cols; i++) ox_store_double(t, ox_tensor_mut(y), i * cols + i + k, 1);
+    for (int64_t i = k < 0 ? -k : 0; i < rows && i + k < cols; i++)
+        ox_store_double(t, ox_tensor_mut(y), i * cols + i + k, 1);
     return 0;
 }
 
 static int infer_trilu(ox_call *c) {
     int rank = ox_in_rank(c, 0);
-    if (rank >= 0 && rank < 2) return ox_fail(c->ctx, OX_BAD_DATA, "the input has rank %d, but at least 2 is needed", rank);
+    if (rank >= 0 && rank < 2)
+        return ox_fail(c->ctx, OX_BAD_DATA, "the input has rank %d, but at least 2 is needed", rank);
     return ox_infer_same(c);
 }
 
@@ -370,14 +394,23 @@ static int run_trilu(ox_run *r) {
 
 /* ---- OneHot */
 
+/* The depth may be a whole number held as float. */
+static ox_dim depth_of(const ox_call *c) {
+    const ox_tensor *t = c->n_in > 1 ? c->in[1].t : NULL;
+    const void *data = t && t->count == 1 && ox_dtype_is_float(t->dtype) ? ox_tensor_data(t) : NULL;
+    return data ? ox_dim_const(c->ctx, ox_load_int(t->dtype, data, 0)) : in_scalar(c, 1);
+}
+
 static int infer_one_hot(ox_call *c) {
     int rank = ox_in_rank(c, 0);
     int64_t n, axis;
-    ox_dim depth = in_scalar(c, 1);
+    ox_dim depth = depth_of(c);
     const ox_dim *values = ox_in_dims(c, 2);
     if (ox_dim_is_const(depth, &n) && n < 0) return ox_fail(c->ctx, OX_BAD_DATA, "depth is %" PRId64, n);
-    if (values && ox_in_rank(c, 2) != 1) return ox_fail(c->ctx, OX_BAD_DATA, "values has rank %d, not 1", ox_in_rank(c, 2));
-    if (values && ox_dim_is_const(values[0], &n) && n != 2) return ox_fail(c->ctx, OX_BAD_DATA, "values has %" PRId64 " elements, not 2", n);
+    if (values && ox_in_rank(c, 2) != 1)
+        return ox_fail(c->ctx, OX_BAD_DATA, "values has rank %d, not 1", ox_in_rank(c, 2));
+    if (values && ox_dim_is_const(values[0], &n) && n != 2)
+        return ox_fail(c->ctx, OX_BAD_DATA, "values has %" PRId64 " elements, not 2", n);
     if (rank < 0) {
         ox_out_tensor(c, 0, ox_in_dtype(c, 2), -1, NULL);
         return 0;
@@ -397,7 +430,8 @@ static int put_element(ox_tensor *y, int64_t at, const ox_tensor *values, int wh
         return ox_tensor_set_str(y, at, s->data, s->len);
     }
     size_t size = ox_dtype_bits(y->dtype) / 8;
-    memcpy((char *)ox_tensor_mut(y) + (size_t)at * size, (const char *)ox_tensor_data(values) + (size_t)which * size, size);
+    memcpy((char *)ox_tensor_mut(y) + (size_t)at * size, (const char *)ox_tensor_data(values) + (size_t)which * size,
+           size);
     return 0;
 }
 
@@ -405,7 +439,9 @@ static int run_one_hot(ox_run *r) {
     const ox_tensor *x = ox_input(r, 0), *values = ox_input(r, 2);
     int64_t depth, axis, inner = 1;
     if (!x || !values || values->count != 2) return ox_fail(r->ctx, OX_BAD_DATA, "values has not two elements");
-    if (run_scalar_int(r, 1, &depth) < 0 || (axis = ox_axis(r->call, ox_get_int(r->call, "axis"), x->rank + 1, "axis")) < 0) return -1;
+    if (run_scalar_int(r, 1, &depth) < 0 ||
+        (axis = ox_axis(r->call, ox_get_int(r->call, "axis"), x->rank + 1, "axis")) < 0)
+        return -1;
     if (depth < 0) return ox_fail(r->ctx, OX_BAD_DATA, "depth is %" PRId64, depth);
     if (ox_dtype_packed(values->dtype)) return ox_kernel_no_type(r, values->dtype);
     int64_t *dims = OX_NEW_N(r->arena, int64_t, x->rank + 1);
@@ -474,7 +510,8 @@ static int infer_mel(ox_call *c) {
 static void mel_triangle(ox_tensor *y, int64_t column, int64_t left, int64_t mid, int64_t right) {
     int64_t cols = y->dims[1];
     if (left == mid) store(y, mid * cols + column, 1);
-    for (int64_t j = left; left < mid && j <= mid; j++) store(y, j * cols + column, (double)(j - left) / (double)(mid - left));
+    for (int64_t j = left; left < mid && j <= mid; j++)
+        store(y, j * cols + column, (double)(j - left) / (double)(mid - left));
     for (int64_t j = mid; j < right; j++) store(y, j * cols + column, (double)(right - j) / (double)(right - mid));
 }
 
@@ -482,18 +519,23 @@ static int run_mel(ox_run *r) {
     int64_t bins, length, rate;
     double low, high;
     ox_dtype t = attr_dtype(r->call, "output_datatype", OX_FLOAT);
-    if (!t || run_scalar_int(r, 0, &bins) < 0 || run_scalar_int(r, 1, &length) < 0 || run_scalar_int(r, 2, &rate) < 0) return -1;
+    if (!t || run_scalar_int(r, 0, &bins) < 0 || run_scalar_int(r, 1, &length) < 0 || run_scalar_int(r, 2, &rate) < 0)
+        return -1;
     if (run_scalar_double(r, 3, &low) < 0 || run_scalar_double(r, 4, &high) < 0) return -1;
-    if (bins < 0 || length < 0 || rate <= 0 || length >= INT64_MAX - 1) return ox_fail(r->ctx, OX_BAD_DATA, "a size or rate is negative or 0");
+    if (bins < 0 || length < 0 || rate <= 0 || length >= INT64_MAX - 1)
+        return ox_fail(r->ctx, OX_BAD_DATA, "a size or rate is negative or 0");
     int64_t dims[2] = {length / 2 + 1, bins};
     ox_tensor *y = ox_output(r, 0, t, 2, dims);
     if (!y) return -1;
     memset(ox_tensor_mut(y), 0, (size_t)y->bytes);
-    double from = 2595 * log10(1 + low / 700), to = 2595 * log10(1 + high / 700), step = (to - from) / (double)(bins + 2);
+    double from = 2595 * log10(1 + low / 700), to = 2595 * log10(1 + high / 700),
+           step = (to - from) / (double)(bins + 2);
     int64_t edge[3] = {0};
     for (int64_t i = 0; i < bins + 2; i++) {
-        double hertz = 700 * (pow(10, (from + step * (double)i) / 2595) - 1), at = floor((double)(length + 1) * hertz / (double)rate);
-        if (!(at >= 0 && at <= (double)dims[0])) return ox_fail(r->ctx, OX_BAD_DATA, "a frequency is beyond the spectrum");
+        double hertz = 700 * (pow(10, (from + step * (double)i) / 2595) - 1),
+               at = floor((double)(length + 1) * hertz / (double)rate);
+        if (!(at >= 0 && at <= (double)dims[0]))
+            return ox_fail(r->ctx, OX_BAD_DATA, "a frequency is beyond the spectrum");
         edge[0] = edge[1];
         edge[1] = edge[2];
         edge[2] = (int64_t)at;

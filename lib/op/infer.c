@@ -1,36 +1,36 @@
 /* Type and shape inference over a model.
  *
- * Nodes are visited once, in order; bodies through the rule of the node that holds them (as often as a loop needs to settle),
- * functions where they are called, once per distinct set of argument types. What the file declares is met with what is inferred: the
- * stronger fact of each part is kept, the inferred one where they contradict. Invariants: a fact of a value of the main graph never gets
- * weaker; facts of values in bodies and functions are rebuilt from the declared ones on every visit, because they hold for all
- * iterations and all calls. */
+ * Nodes are visited once, in order; bodies through the rule of the node that holds them (as often as a loop needs to
+ * settle), functions where they are called, once per distinct set of argument types. What the file declares is met
+ * with what is inferred: the stronger fact of each part is kept, the inferred one where they contradict. Invariants: a
+ * fact of a value of the main graph never gets weaker; facts of values in bodies and functions are rebuilt from the
+ * declared ones on every visit, because they hold for all iterations and all calls. */
 #include "op/table.h"
 
 #include <string.h>
 
 enum { CONSTANT_ELEMENTS = 4096, MAX_WARNINGS = 20, MAX_VARIANTS = 64, MAX_DEPTH = 256, MAX_RANK = 64 };
-/* Elements of shape data in one run: real models need some ten thousand; beyond, only values of a few elements are followed, so that
- * memory stays in proportion to the file whatever it holds. */
+/* Elements of shape data in one run: real models need some ten thousand; beyond, only values of a few elements are
+ * followed, so that memory stays in proportion to the file whatever it holds. */
 enum { ELEMS_BUDGET = 1 << 19, ELEMS_ALWAYS = 8 };
 
 typedef struct driver {
     ox_ctx *ctx;
     ox_model *m;
     bool strict, run_constants;
-    ox_node *only;           /* not NULL: this node alone */
-    ox_arena *long_arena;    /* of this run */
-    ox_arena *arena;         /* of the node at work: one of those below, by depth of bodies and calls */
+    ox_node *only;        /* not NULL: this node alone */
+    ox_arena *long_arena; /* of this run */
+    ox_arena *arena;      /* of the node at work: one of those below, by depth of bodies and calls */
     ox_arena *arenas[MAX_DEPTH];
     int depth, calls, warnings;
-    int64_t elems;           /* of shape data that were made */
-    ox_map declared;         /* value of a body or function -> type in the file */
-    ox_map constants;        /* value -> tensor that was computed */
-    ox_map entered;          /* bodies that some rule has inferred */
-    ox_map functions;        /* function -> history */
-    const ox_call *caller;   /* whose attributes references stand for, inside a function */
+    int64_t elems;         /* of shape data that were made */
+    ox_map declared;       /* value of a body or function -> type in the file */
+    ox_map constants;      /* value -> tensor that was computed */
+    ox_map entered;        /* bodies that some rule has inferred */
+    ox_map functions;      /* function -> history */
+    const ox_call *caller; /* whose attributes references stand for, inside a function */
     const ox_function *function;
-    ox_tensor **held;        /* references of `constants` */
+    ox_tensor **held; /* references of `constants` */
     size_t n_held, cap_held;
 } driver;
 
@@ -49,8 +49,8 @@ static const ox_type *keep_type(ox_arena *arena, const ox_type *t) {
 
 static void warn_conflict(driver *d, const ox_value *v, const ox_type *declared, const ox_type *inferred) {
     if (d->warnings++ < MAX_WARNINGS)
-        ox_warn(d->ctx, "value '%s' is declared as %s, but is %s", v->name ? v->name : "", ox_type_text(d->arena, declared),
-                ox_type_text(d->arena, inferred));
+        ox_warn(d->ctx, "value '%s' is declared as %s, but is %s", v->name ? v->name : "",
+                ox_type_text(d->arena, declared), ox_type_text(d->arena, inferred));
 }
 
 /* Both facts together; -1 in strict mode when they contradict. */
@@ -93,7 +93,9 @@ static int set_value(driver *d, ox_value *v, const ox_type *t, const ox_dim *ele
 
 /* ---- constants */
 
-static ox_tensor *known_constant(driver *d, ox_value *v) { return d->run_constants ? ox_map_get(&d->constants, v) : NULL; }
+static ox_tensor *known_constant(driver *d, ox_value *v) {
+    return d->run_constants ? ox_map_get(&d->constants, v) : NULL;
+}
 
 static void add_constant(driver *d, ox_value *v, ox_tensor *t) {
     ox_map_put(&d->constants, v, t);
@@ -141,7 +143,9 @@ static void take_result(driver *d, ox_call *c, int i, ox_tensor *t) {
     ox_dim *dims = OX_NEW_N(d->arena, ox_dim, t->count + t->rank + 1);
     for (int k = 0; k < t->rank; k++) dims[k] = ox_dim_const(d->ctx, t->dims[k]);
     ox_out_tensor(c, i, t->dtype, t->rank, dims);
-    const int64_t *ints = t->count <= OX_ELEMS_MAX && (ox_dtype_is_int(t->dtype) || t->dtype == OX_BOOL) ? ox_tensor_to_ints(d->arena, t) : NULL;
+    const int64_t *ints = t->count <= OX_ELEMS_MAX && (ox_dtype_is_int(t->dtype) || t->dtype == OX_BOOL)
+                              ? ox_tensor_to_ints(d->arena, t)
+                              : NULL;
     if (ints) {
         for (int64_t k = 0; k < t->count; k++) dims[k] = ox_dim_const(d->ctx, ints[k]);
         ox_out_elems(c, i, t->count, dims);
@@ -149,7 +153,7 @@ static void take_result(driver *d, ox_call *c, int i, ox_tensor *t) {
     if (v) add_constant(d, v, t);
 }
 
-/* Computes a small node whose inputs are all known. What cannot be computed is no error here: the node may never run. */
+/* Computes a small node whose inputs are all known. A failure is no error here: the node may never run. */
 static void evaluate(driver *d, ox_call *c) {
     const uint32_t never = OX_RANDOM | OX_STATEFUL | OX_CONTROL | OX_QUANT;
     if (!d->run_constants || !c->op->kernel || c->op->flags & never || !c->n_in || !small_outputs(c)) return;
@@ -268,13 +272,20 @@ static bool same_attr(const ox_attr *a, const ox_attr *b) {
     if (a == b) return true;
     if (a->name != b->name || a->type != b->type || a->n != b->n) return false;
     switch (a->type) {
-    case OX_A_FLOAT: return !memcmp(&a->f, &b->f, sizeof a->f);
-    case OX_A_INT: return a->i == b->i;
-    case OX_A_STRING: return a->s.len == b->s.len && (!a->s.len || !memcmp(a->s.data, b->s.data, a->s.len));
-    case OX_A_FLOATS: return !a->n || !memcmp(a->fs, b->fs, a->n * sizeof *a->fs);
-    case OX_A_INTS: return !a->n || !memcmp(a->is, b->is, a->n * sizeof *a->is);
-    case OX_A_TENSOR: return a->t == b->t;
-    default: return false;
+    case OX_A_FLOAT:
+        return !memcmp(&a->f, &b->f, sizeof a->f);
+    case OX_A_INT:
+        return a->i == b->i;
+    case OX_A_STRING:
+        return a->s.len == b->s.len && (!a->s.len || !memcmp(a->s.data, b->s.data, a->s.len));
+    case OX_A_FLOATS:
+        return !a->n || !memcmp(a->fs, b->fs, a->n * sizeof *a->fs);
+    case OX_A_INTS:
+        return !a->n || !memcmp(a->is, b->is, a->n * sizeof *a->is);
+    case OX_A_TENSOR:
+        return a->t == b->t;
+    default:
+        return false;
     }
 }
 
@@ -283,7 +294,8 @@ static bool same_variant(const variant *a, const variant *b) {
     for (int i = 0; i < a->n_in; i++) {
         if ((a->in[i] || b->in[i]) && !(a->in[i] && b->in[i] && ox_type_equal(a->in[i], b->in[i]))) return false;
         if (!a->in_elems[i] != !b->in_elems[i] || a->in_nelems[i] != b->in_nelems[i]) return false;
-        if (a->in_elems[i] && memcmp(a->in_elems[i], b->in_elems[i], (size_t)a->in_nelems[i] * sizeof(ox_dim))) return false;
+        if (a->in_elems[i] && memcmp(a->in_elems[i], b->in_elems[i], (size_t)a->in_nelems[i] * sizeof(ox_dim)))
+            return false;
     }
     for (int i = 0; i < a->n_attrs; i++) {
         if (!same_attr(a->attrs[i], b->attrs[i])) return false;

@@ -1,9 +1,9 @@
 /* The element-wise engine and conversion in bulk.
  *
- * An element-wise operator is a function on chunks of 1024 elements without gaps. The engine gives it pointers into the tensors where
- * these lie so already, else fills a buffer: with copies of one element, with elements found by strides (broadcasting), with
- * numbers widened to the type of computation. So one plain loop per operator and type serves every shape, and compilers can
- * make vectors of it. */
+ * An element-wise operator is a function on chunks of 1024 elements without gaps. The engine gives it pointers into
+ * the tensors where these lie so already, else fills a buffer: with copies of one element, with elements found by
+ * strides (broadcasting), with numbers widened to the type of computation. So one plain loop per operator and type
+ * serves every shape, and compilers can make vectors of it. */
 #include "op/kernel.h"
 
 #include <inttypes.h>
@@ -50,21 +50,34 @@ static inline float bf16_to_float(uint16_t h) {
     return f;
 }
 
+#define CONVERT(name, FROM, TO)                                                                                        \
+    OX_INLINE void name##_all_in(void *out, const void *const *in, int64_t n, const void *user) {                      \
+        (void)user;                                                                                                    \
+        for (int64_t i = 0; i < n; i++) ((TO *)out)[i] = name(((const FROM *)in[0])[i]);                               \
+    }                                                                                                                  \
+    OX_TWICE(name##_all)
+CONVERT(half_to_float, uint16_t, float)
+CONVERT(float_to_half, float, uint16_t)
+CONVERT(bf16_to_float, uint16_t, float)
+CONVERT(float_to_bf16, float, uint16_t)
+
 void ox_to_floats(ox_dtype t, const void *data, int64_t index, int64_t n, float *out) {
     switch (t) {
-    case OX_FLOAT: memcpy(out, (const float *)data + index, (size_t)n * sizeof *out); return;
+    case OX_FLOAT:
+        memcpy(out, (const float *)data + index, (size_t)n * sizeof *out);
+        return;
     case OX_FLOAT16:
-        for (int64_t i = 0; i < n; i++) out[i] = half_to_float(((const uint16_t *)data + index)[i]);
+        half_to_float_all(out, (const void *[]){(const uint16_t *)data + index}, n, NULL);
         return;
     case OX_BFLOAT16:
-        for (int64_t i = 0; i < n; i++) out[i] = bf16_to_float(((const uint16_t *)data + index)[i]);
+        bf16_to_float_all(out, (const void *[]){(const uint16_t *)data + index}, n, NULL);
         return;
     case OX_BOOL:
         for (int64_t i = 0; i < n; i++) out[i] = ((const uint8_t *)data + index)[i] != 0;
         return;
-#define CASE(T, C)                                                                                           \
-    case OX_##T:                                                                                             \
-        for (int64_t i = 0; i < n; i++) out[i] = (float)((const C *)data + index)[i];                        \
+#define CASE(T, C)                                                                                                     \
+    case OX_##T:                                                                                                       \
+        for (int64_t i = 0; i < n; i++) out[i] = (float)((const C *)data + index)[i];                                  \
         return;
         CASE(DOUBLE, double)
         OX_EACH_INT(CASE)
@@ -76,12 +89,14 @@ void ox_to_floats(ox_dtype t, const void *data, int64_t index, int64_t n, float 
 
 void ox_from_floats(ox_dtype t, void *data, int64_t index, int64_t n, const float *in) {
     switch (t) {
-    case OX_FLOAT: memcpy((float *)data + index, in, (size_t)n * sizeof *in); return;
+    case OX_FLOAT:
+        memcpy((float *)data + index, in, (size_t)n * sizeof *in);
+        return;
     case OX_FLOAT16:
-        for (int64_t i = 0; i < n; i++) ((uint16_t *)data + index)[i] = float_to_half(in[i]);
+        float_to_half_all((uint16_t *)data + index, (const void *[]){in}, n, NULL);
         return;
     case OX_BFLOAT16:
-        for (int64_t i = 0; i < n; i++) ((uint16_t *)data + index)[i] = float_to_bf16(in[i]);
+        float_to_bf16_all((uint16_t *)data + index, (const void *[]){in}, n, NULL);
         return;
     case OX_DOUBLE:
         for (int64_t i = 0; i < n; i++) ((double *)data + index)[i] = (double)in[i];
@@ -132,7 +147,8 @@ int ox_loop_shape(ox_run *r, int n, const ox_tensor *const *in, int *rank, int64
             if (*want == 1) {
                 *want = have;
             } else if (have != 1 && have != *want) {
-                return ox_fail(r->ctx, OX_BAD_DATA, "shapes cannot be broadcast: sizes %" PRId64 " and %" PRId64 " meet", *want, have);
+                return ox_fail(r->ctx, OX_BAD_DATA,
+                               "shapes cannot be broadcast: sizes %" PRId64 " and %" PRId64 " meet", *want, have);
             }
         }
     }
@@ -220,8 +236,9 @@ static int set_operand(ox_run *r, plan *p, int i, const ox_tensor *t, ox_dtype a
     return 0;
 }
 
-#define FILL(C)                                                                                              \
-    for (int64_t k = 0; k < n; k++) memcpy(to + (size_t)k * sizeof(C), from + k * stride * (int64_t)sizeof(C), sizeof(C));
+#define FILL(C)                                                                                                        \
+    for (int64_t k = 0; k < n; k++)                                                                                    \
+        memcpy(to + (size_t)k * sizeof(C), from + k * stride * (int64_t)sizeof(C), sizeof(C));
 
 /* A run of n elements, one after the other in TO, `stride` apart in FROM. */
 static void copy_run(char *to, const char *from, int64_t n, int64_t stride, size_t size) {
@@ -230,11 +247,16 @@ static void copy_run(char *to, const char *from, int64_t n, int64_t stride, size
         return;
     }
     switch (size) {
-    case 1: FILL(uint8_t) break;
-    case 2: FILL(uint16_t) break;
-    case 4: FILL(uint32_t) break;
-    case 8: FILL(uint64_t) break;
-    default: FILL(ox_str) break;
+    case 1:
+        FILL(uint8_t) break;
+    case 2:
+        FILL(uint16_t) break;
+    case 4:
+        FILL(uint32_t) break;
+    case 8:
+        FILL(uint64_t) break;
+    default:
+        FILL(ox_str) break;
     }
 }
 
@@ -307,14 +329,21 @@ static void run_block(const plan *p, int64_t start) {
         if (p->out_as == OX_FLOAT) {
             ox_from_floats(p->out_dtype, p->out, at, n, (const float *)(const void *)b.out);
         } else {
-            for (int64_t k = 0; k < n; k++) ox_store_int(p->out_dtype, p->out, at + k, ox_load_int(p->out_as, b.out, k));
+            for (int64_t k = 0; k < n; k++)
+                ox_store_int(p->out_dtype, p->out, at + k, ox_load_int(p->out_as, b.out, k));
         }
     }
 }
 
-int ox_elementwise(ox_run *r, ox_tensor *out, ox_dtype out_as, int n_in, const ox_tensor *const *in, const ox_dtype *in_as, ox_chunk_fn fn,
-           const void *user) {
-    plan p = {.rank = out->rank, .n_in = n_in, .count = out->count, .out_dtype = out->dtype, .out_as = out_as, .fn = fn, .user = user};
+int ox_elementwise(ox_run *r, ox_tensor *out, ox_dtype out_as, int n_in, const ox_tensor *const *in,
+                   const ox_dtype *in_as, ox_chunk_fn fn, const void *user) {
+    plan p = {.rank = out->rank,
+              .n_in = n_in,
+              .count = out->count,
+              .out_dtype = out->dtype,
+              .out_as = out_as,
+              .fn = fn,
+              .user = user};
     if (!out->count) return 0;
     if (n_in > OX_LOOP_MAX || out->rank > 64) return ox_fail(r->ctx, OX_BUG, "too many inputs or axes for one loop");
     p.dims = ox_dup(r->arena, out->dims, (size_t)out->rank * sizeof *p.dims);

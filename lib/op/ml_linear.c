@@ -65,7 +65,7 @@ int ox_run_linear_classifier(ox_run *r) {
         scores_of(x, features, w, b, classes, z);
         int64_t k = classes == 1 ? z[0] > 0 : best(z, classes);
         if (ox_ml_label(r, y, i, &l, l.n == 1 ? 0 : k)) return -1;
-        if (two) ox_ml_post_two((ox_ml_post)post, z, post == OX_ML_LOGISTIC || post == OX_ML_SOFTMAX ? 2 : 1);
+        if (two) ox_ml_post_two((ox_ml_post)post, z, post == OX_ML_LOGISTIC ? 2 : 1);
         else ox_ml_post_apply((ox_ml_post)post, z, classes);
     }
     return 0;

@@ -231,6 +231,10 @@ static int old_base(ox_run *r, forest *f) {
         f->base = b;
         f->n_base = (int)n;
     }
+    if (f->n_base == 2 && f->targets == 1) { /* one score for two classes: its own is the second */
+        f->base++;
+        f->n_base = 1;
+    }
     if (!f->base || f->n_base == 0 || f->n_base == 1 || f->n_base == f->targets) return 0;
     return ox_fail(r->ctx, OX_BAD_DATA, "%d base values for %lld targets", f->n_base, (long long)f->targets);
 }

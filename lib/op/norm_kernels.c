@@ -194,14 +194,16 @@ int ox_run_batch_norm(ox_run *r) {
     if (!x || !ox_ok_float(r, x)) return -1;
     batch_norm v = {.batch = x->rank ? x->dims[0] : 1, .channels = x->rank > 1 ? x->dims[1] : 1, .span = ox_count(x->dims, 2, x->rank)};
     v.epsilon = ox_get_float(r->call, "epsilon");
-    if (ox_get_int(r->call, "__per_activation")) {
+    bool per_activation = ox_get_int(r->call, "__per_activation") != 0;
+    if (per_activation) {
         v.channels *= v.span;
         v.span = 1;
     }
     for (int i = 1; i < 5; i++) {
         const ox_tensor *t = ox_need(r, i);
         if (!t) return -1;
-        if (t->count != v.channels) return ox_fail(r->ctx, OX_BAD_DATA, "input %d must have one element per channel", i);
+        if (t->count != v.channels || (t->rank != 1 && !per_activation))
+            return ox_fail(r->ctx, OX_BAD_DATA, "input %d must have one element per channel", i);
         if (!ox_ok_float(r, t) || !(p[i] = ox_as_doubles(r, t))) return -1;
     }
     v.scale = p[1];

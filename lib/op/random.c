@@ -4,8 +4,8 @@
 #include <inttypes.h>
 #include <math.h>
 
-/* Numbers are a function of seed and position, so the order of work does not matter. Without a seed the name of the output stands for
- * it: nodes differ from each other, and a model gives the same in every run and on every machine. */
+/* Numbers are a function of seed and position, so the order of work does not matter. Without a seed the name of the
+ * output stands for it: nodes differ from each other, and a model gives the same in every run and on every machine. */
 
 static uint64_t mix(uint64_t x) {
     x += 0x9e3779b97f4a7c15u;
@@ -72,7 +72,8 @@ static int infer_multinomial(ox_call *c) {
     ox_dtype t = dtype_of(c, OX_INT32);
     const ox_dim *in = ox_in_dims(c, 0);
     if (!t) return -1;
-    if (in && ox_in_rank(c, 0) != 2) return ox_fail(c->ctx, OX_BAD_DATA, "the input has rank %d, not 2", ox_in_rank(c, 0));
+    if (in && ox_in_rank(c, 0) != 2)
+        return ox_fail(c->ctx, OX_BAD_DATA, "the input has rank %d, not 2", ox_in_rank(c, 0));
     if (ox_get_int(c, "sample_size") < 0) return ox_fail(c->ctx, OX_BAD_DATA, "attribute 'sample_size' is negative");
     ox_dim dims[2] = {in ? in[0] : NULL, ox_dim_const(c->ctx, ox_get_int(c, "sample_size"))};
     ox_out_tensor(c, 0, t, 2, dims);
@@ -107,7 +108,7 @@ static int fill_like(ox_run *r, draw_fn draw, double scale, double shift) {
     return fill(r, dtype_of(r->call, float_or(x->dtype)), x->rank, x->dims, draw, scale, shift);
 }
 
-#define LOW_HIGH(r) ox_get_float((r)->call, "high") - ox_get_float((r)->call, "low"), ox_get_float((r)->call, "low")
+#define LOW_HIGH(r)   ox_get_float((r)->call, "high") - ox_get_float((r)->call, "low"), ox_get_float((r)->call, "low")
 #define MEAN_SCALE(r) ox_get_float((r)->call, "scale"), ox_get_float((r)->call, "mean")
 static int run_uniform(ox_run *r) { return fill_shape(r, uniform, LOW_HIGH(r)); }
 static int run_uniform_like(ox_run *r) { return fill_like(r, uniform, LOW_HIGH(r)); }

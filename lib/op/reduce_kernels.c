@@ -182,6 +182,7 @@ static int read_axes(ox_run *r, const ox_tensor *x, bool *reduced) {
     for (int64_t i = 0; i < n; i++) {
         int64_t axis = ox_axis(r->call, axes[i], x->rank, "axis");
         if (axis < 0) return -1;
+        if (reduced[axis]) return ox_fail(r->ctx, OX_BAD_DATA, "axis %" PRId64 " is named twice", axis);
         reduced[axis] = true;
     }
     return 0;

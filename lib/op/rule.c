@@ -1,4 +1,5 @@
-/* What shape rules are made of: types and shape data of a call's inputs and outputs, broadcasting, the commonest rules. */
+/* What shape rules are made of: types and shape data of a call's inputs and outputs, broadcasting, the commonest
+ * rules. */
 #include "op/table.h"
 
 #include <string.h>
@@ -145,8 +146,8 @@ int ox_infer_same(ox_call *c) {
     return 0;
 }
 
-/* b is min(a, k) with a number k: it is 0 or 1 where a is, so that a valid broadcast of both always has size a. Slices that take the
- * part of a table which a sequence needs have such sizes. */
+/* b is min(a, k) with a number k: it is 0 or 1 where a is, so that a valid broadcast of both always has size a. Slices
+ * that take the part of a table which a sequence needs have such sizes. */
 static bool is_part_of(ox_ctx *ctx, ox_dim b, ox_dim a) {
     int64_t lo, hi;
     return ox_dim_range(b, &lo, &hi) && hi >= 1 && hi < INT64_MAX && ox_dim_min(ctx, a, ox_dim_const(ctx, hi)) == b;
@@ -180,8 +181,8 @@ int ox_broadcast_dims(ox_call *c, int ra, const ox_dim *a, int rb, const ox_dim 
         } else if (j < 0) {
             out[k] = a[i];
         } else if (!broadcast_dim(c->ctx, a[i], b[j], &out[k])) {
-            return ox_fail(c->ctx, OX_BAD_DATA, "shapes cannot be broadcast: axis %d is %s and %s", k, ox_dim_text(c->arena, a[i]),
-                           ox_dim_text(c->arena, b[j]));
+            return ox_fail(c->ctx, OX_BAD_DATA, "shapes cannot be broadcast: axis %d is %s and %s", k,
+                           ox_dim_text(c->arena, a[i]), ox_dim_text(c->arena, b[j]));
         }
     }
     *rank = r;

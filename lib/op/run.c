@@ -4,7 +4,9 @@
 #include <inttypes.h>
 #include <string.h>
 
-typedef struct block { struct block *next; } block;
+typedef struct block {
+    struct block *next;
+} block;
 enum { BLOCK_HEAD = 64 }; /* keeps what follows aligned */
 
 static int call_kernel(void *arg) {

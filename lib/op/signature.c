@@ -1,8 +1,11 @@
 /* Signatures: the text of a row to arity, attributes and types.
  *
- *   signature = [ "<" attribute { "," attribute } ">" ] "(" formals ")" "=>" "(" formals ")" [ variable { "," variable } ]
- *   attribute = name ":" type ( "?" | "=" default | )          formal = type [ "?" | "..." | "..~" [ count ] ] name
- *   variable  = name ":" item { "|" item }                     item   = set | element type | "seq(" .. ")" | "optional(" .. ")" | "map(" .. ")"
+ *   signature = [ "<" attribute { "," attribute } ">" ] "(" formals ")" "=>" "(" formals ")"
+ *               [ variable { "," variable } ]
+ *   attribute = name ":" type ( "?" | "=" default | )
+ *   formal    = type [ "?" | "..." | "..~" [ count ] ] name
+ *   variable  = name ":" item { "|" item }
+ *   item      = set | element type | "seq(" .. ")" | "optional(" .. ")" | "map(" .. ")"
  *
  * A name of an element type that we do not know is passed over: rows name types that files cannot hold yet. */
 #include "base/lex.h"
@@ -12,15 +15,18 @@
 #include <math.h>
 #include <string.h>
 
-#define BIT(t) (UINT64_C(1) << (t))
-#define SIGNED_INTS (BIT(OX_INT8) | BIT(OX_INT16) | BIT(OX_INT32) | BIT(OX_INT64))
+#define BIT(t)        (UINT64_C(1) << (t))
+#define SIGNED_INTS   (BIT(OX_INT8) | BIT(OX_INT16) | BIT(OX_INT32) | BIT(OX_INT64))
 #define UNSIGNED_INTS (BIT(OX_UINT8) | BIT(OX_UINT16) | BIT(OX_UINT32) | BIT(OX_UINT64))
-#define INTS (SIGNED_INTS | UNSIGNED_INTS)
-#define FLOATS (BIT(OX_FLOAT16) | BIT(OX_FLOAT) | BIT(OX_DOUBLE))
-#define COMPLEX (BIT(OX_COMPLEX64) | BIT(OX_COMPLEX128))
-#define FP8 (BIT(OX_FLOAT8E4M3FN) | BIT(OX_FLOAT8E4M3FNUZ) | BIT(OX_FLOAT8E5M2) | BIT(OX_FLOAT8E5M2FNUZ))
+#define INTS          (SIGNED_INTS | UNSIGNED_INTS)
+#define FLOATS        (BIT(OX_FLOAT16) | BIT(OX_FLOAT) | BIT(OX_DOUBLE))
+#define COMPLEX       (BIT(OX_COMPLEX64) | BIT(OX_COMPLEX128))
+#define FP8           (BIT(OX_FLOAT8E4M3FN) | BIT(OX_FLOAT8E4M3FNUZ) | BIT(OX_FLOAT8E5M2) | BIT(OX_FLOAT8E5M2FNUZ))
 
-static const struct { const char *name; uint64_t dtypes; } sets[] = {
+static const struct {
+    const char *name;
+    uint64_t dtypes;
+} sets[] = {
     {"ints", INTS},
     {"floats", FLOATS},
     {"numbers", INTS | FLOATS},
@@ -31,10 +37,24 @@ static const struct { const char *name; uint64_t dtypes; } sets[] = {
     {"int2s", BIT(OX_INT2) | BIT(OX_UINT2)},
 };
 
-static const struct { const char *name; ox_attr_type type; } attr_types[] = {
-    {"float", OX_A_FLOAT}, {"int", OX_A_INT}, {"string", OX_A_STRING}, {"tensor", OX_A_TENSOR}, {"graph", OX_A_GRAPH},
-    {"floats", OX_A_FLOATS}, {"ints", OX_A_INTS}, {"strings", OX_A_STRINGS}, {"tensors", OX_A_TENSORS}, {"graphs", OX_A_GRAPHS},
-    {"sparse_tensor", OX_A_SPARSE}, {"sparse_tensors", OX_A_SPARSES}, {"type_proto", OX_A_TYPE}, {"type_protos", OX_A_TYPES},
+static const struct {
+    const char *name;
+    ox_attr_type type;
+} attr_types[] = {
+    {"float", OX_A_FLOAT},
+    {"int", OX_A_INT},
+    {"string", OX_A_STRING},
+    {"tensor", OX_A_TENSOR},
+    {"graph", OX_A_GRAPH},
+    {"floats", OX_A_FLOATS},
+    {"ints", OX_A_INTS},
+    {"strings", OX_A_STRINGS},
+    {"tensors", OX_A_TENSORS},
+    {"graphs", OX_A_GRAPHS},
+    {"sparse_tensor", OX_A_SPARSE},
+    {"sparse_tensors", OX_A_SPARSES},
+    {"type_proto", OX_A_TYPE},
+    {"type_protos", OX_A_TYPES},
 };
 
 static char *take_ident(ox_lexer *lx) {
@@ -105,8 +125,10 @@ static int read_default(ox_lexer *lx, ox_formal_attr *fa) {
     switch (fa->type) {
     case OX_A_INTS:
     case OX_A_FLOATS:
-    case OX_A_STRINGS: return read_default_list(lx, a);
-    case OX_A_STRING: return read_string(lx, &a->s);
+    case OX_A_STRINGS:
+        return read_default_list(lx, a);
+    case OX_A_STRING:
+        return read_string(lx, &a->s);
     case OX_A_INT:
     case OX_A_FLOAT:
         if (read_number(lx, fa->type, &i, &f) < 0) return -1;
@@ -115,7 +137,8 @@ static int read_default(ox_lexer *lx, ox_formal_attr *fa) {
         else
             a->f = f;
         return 0;
-    default: return ox_lex_fail(lx, "an attribute of this type has no default");
+    default:
+        return ox_lex_fail(lx, "an attribute of this type has no default");
     }
 }
 
@@ -144,7 +167,8 @@ static int read_attributes(ox_lexer *lx, ox_signature *s) {
 
 /* ---- types */
 
-/* One item of a set, or a type around one, up to the matching ")": adds its text to OUT and its dtypes to *dtypes at the top level. */
+/* One item of a set, or a type around one, up to the matching ")": adds its text to OUT and its dtypes to *dtypes at
+ * the top level. */
 static int read_type_item(ox_lexer *lx, ox_text *out, uint64_t *dtypes, bool *other, int depth) {
     if (lx->tok != OX_T_IDENT || depth > 4) return ox_lex_fail(lx, "expected a type");
     bool known = false;

@@ -4,10 +4,6 @@
  * A tensor is [outer, axis, inner] here. Rows of the axis that lie one after the other (inner = 1) are the common case. */
 #include "op/compute.h"
 
-#ifdef _OPENMP
-#include <omp.h>
-#endif
-
 static int lift_flat(ox_call *c) {
     ox_lift_attr_int(c, "axis", ox_get_int(c, "axis")); /* its default changes with the next version */
     ox_lift_attr_int(c, "__flat", 1);
@@ -115,7 +111,7 @@ enum { BAND = 16 };
         T *all = ox_scratch(r, (uint64_t)v->n * 2 * BAND * sizeof(T) * (uint64_t)threads);                   \
         if (!all) return -1;                                                                                 \
         _Pragma("omp parallel num_threads(threads)") {                                                       \
-            T *in = all + (int64_t)thread_index() * v->n * 2 * BAND, *out = in + v->n * BAND;                \
+            T *in = all + ox_thread_index() * v->n * 2 * BAND, *out = in + v->n * BAND;                \
             _Pragma("omp for schedule(static)") for (int64_t job = 0; job < jobs; job++) {                   \
                 int64_t first = job % bands * BAND, wide = v->inner - first < BAND ? v->inner - first : BAND; \
                 const T *from = x + job / bands * v->n * v->inner + first;                                   \
@@ -131,12 +127,6 @@ enum { BAND = 16 };
         }                                                                                                    \
         return 0;                                                                                            \
     }
-
-#ifdef _OPENMP
-static int thread_index(void) { return omp_get_thread_num(); }
-#else
-static int thread_index(void) { return 0; }
-#endif
 
 APPLY(float)
 APPLY(double)

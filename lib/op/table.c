@@ -1,8 +1,9 @@
 /* The operator table: rows of all families, found by name and version.
  *
- * Built on the first look-up of a context, because rows are completed: infer, kernel and flags of the newest row are copied onto older
- * ones, so that a node of any version leads to what it needs. An operator that was replaced by another name (Upsample, Scatter)
- * takes them from its successor, as its calls are lifted to that. Invariant: rows of one operator form a chain, newest first. */
+ * Built on the first look-up of a context, because rows are completed: infer, kernel and flags of the newest row are
+ * copied onto older ones, so that a node of any version leads to what it needs. An operator that was replaced by
+ * another name (Upsample, Scatter) takes them from its successor, as its calls are lifted to that. Invariant: rows of
+ * one operator form a chain, newest first. */
 #include "op/table.h"
 
 #include <stdlib.h>
@@ -19,8 +20,16 @@ static const ox_family *const families[] = {
 };
 enum { N_FAMILIES = sizeof families / sizeof families[0] };
 
-static const struct { const char *domain; int64_t version; } newest_opsets[] = {
-    {"", 28}, {"ai.onnx", 28}, {"ai.onnx.ml", 5}, {"ai.onnx.preview", 1}, {"ai.onnx.preview.training", 1}, {"ai.onnx.training", 1},
+static const struct {
+    const char *domain;
+    int64_t version;
+} newest_opsets[] = {
+    {"", 28},
+    {"ai.onnx", 28},
+    {"ai.onnx.ml", 5},
+    {"ai.onnx.preview", 1},
+    {"ai.onnx.preview.training", 1},
+    {"ai.onnx.training", 1},
     {"com.microsoft", 1},
 };
 
@@ -43,7 +52,8 @@ static uint64_t name_hash(const char *domain, const char *name) {
 
 static ox_op_row **find_slot(struct ox_optable *t, const char *domain, const char *name) {
     size_t i = name_hash(domain, name) & t->mask;
-    while (t->slots[i] && (strcmp(t->slots[i]->op.name, name) || strcmp(t->slots[i]->domain, domain))) i = (i + 1) & t->mask;
+    while (t->slots[i] && (strcmp(t->slots[i]->op.name, name) || strcmp(t->slots[i]->domain, domain)))
+        i = (i + 1) & t->mask;
     return &t->slots[i];
 }
 
@@ -206,7 +216,8 @@ void ox_node_resolve(ox_node *n) {
     if (version > 0) n->op = ox_op_find(m->ctx, n->domain, n->op_type, version);
 }
 
-ox_node *ox_node_make(ox_graph *g, ox_node *before, const char *op_type, uint32_t n_in, ox_value *const *in, uint32_t n_out) {
+ox_node *ox_node_make(ox_graph *g, ox_node *before, const char *op_type, uint32_t n_in, ox_value *const *in,
+                      uint32_t n_out) {
     ox_ctx *ctx = g->model->ctx;
     const char *colons = strstr(op_type, "::");
     ox_sym domain = colons ? ox_intern_n(ctx, op_type, (size_t)(colons - op_type)) : ox_intern(ctx, "");
@@ -214,7 +225,8 @@ ox_node *ox_node_make(ox_graph *g, ox_node *before, const char *op_type, uint32_
     int64_t version = ox_model_opset(g->model, g, domain);
     const ox_op *op = version > 0 ? ox_op_find(ctx, domain, name, version) : NULL;
     if (!op) {
-        ox_fail(ctx, OX_UNAVAILABLE, "operator %s is not in opset %lld of domain '%s'", name, (long long)version, domain);
+        ox_fail(ctx, OX_UNAVAILABLE, "operator %s is not in opset %lld of domain '%s'", name, (long long)version,
+                domain);
         return NULL;
     }
     ox_node *n = ox_node_new(g, before, name, domain, n_in, in, n_out);

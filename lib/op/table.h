@@ -20,6 +20,7 @@ static inline ox_op_row *ox_row(const ox_op *op) { return (ox_op_row *)(uintptr_
 ox_signature *ox_signature_parse(ox_ctx *ctx, const char *text, const char *name);
 
 /* A call in which references to attributes of a function take their values from CALLER (NULL: they are refused). */
-int ox_call_init_bound(ox_call *c, ox_ctx *ctx, ox_arena *arena, const ox_node *n, const ox_call *caller, const ox_function *f);
+int ox_call_init_bound(ox_call *c, ox_ctx *ctx, ox_arena *arena, const ox_node *n, const ox_call *caller,
+                       const ox_function *f);
 
 #endif

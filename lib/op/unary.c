@@ -1,5 +1,6 @@
 /* Element-wise functions of one input. */
 #include "op/kernel.h"
+#include "op/special.h"
 
 #include <tgmath.h>
 
@@ -40,29 +41,29 @@ static ox_dim elem_not(ox_ctx *ctx, ox_dim x) {
     return ox_dim_is_const(x, &v) ? ox_dim_const(ctx, !v) : NULL;
 }
 
-#define INFER(name)                                                                                          \
-    static int infer_##name(ox_call *c) {                                                                    \
-        map_elems(c, elem_##name);                                                                           \
-        return ox_infer_same(c);                                                                             \
+#define INFER(name)                                                                                                    \
+    static int infer_##name(ox_call *c) {                                                                              \
+        map_elems(c, elem_##name);                                                                                     \
+        return ox_infer_same(c);                                                                                       \
     }
 INFER(same)
 INFER(neg)
 INFER(abs)
 INFER(sign)
-INFER(not)
+INFER(not )
 
 /* ---- kernels */
 
 /* Signed integers are negated as unsigned ones: the least number stays itself, as everywhere else. */
-#define ABS_SIGNED(T, C) OX_LOOP1(abs, T, C, x < 0 ? (C)(0 - (uint64_t)x) : x)
-#define ABS_UNSIGNED(T, C) OX_LOOP1(abs, T, C, x)
-#define ABS_REAL(T, C) OX_LOOP1(abs, T, C, fabs(x))
-#define NEG_SIGNED(T, C) OX_LOOP1(neg, T, C, (C)(0 - (uint64_t)x))
-#define NEG_REAL(T, C) OX_LOOP1(neg, T, C, -x)
-#define SIGN_INT(T, C) OX_LOOP1(sign, T, C, (x > 0) - (x < 0))
+#define ABS_SIGNED(T, C)    OX_LOOP1(abs, T, C, x < 0 ? (C)(0 - (uint64_t)x) : x)
+#define ABS_UNSIGNED(T, C)  OX_LOOP1(abs, T, C, x)
+#define ABS_REAL(T, C)      OX_LOOP1(abs, T, C, fabs(x))
+#define NEG_SIGNED(T, C)    OX_LOOP1(neg, T, C, (C)(0 - (uint64_t)x))
+#define NEG_REAL(T, C)      OX_LOOP1(neg, T, C, -x)
+#define SIGN_INT(T, C)      OX_LOOP1(sign, T, C, (x > 0) - (x < 0))
 #define SIGN_UNSIGNED(T, C) OX_LOOP1(sign, T, C, x > 0)
-#define SIGN_REAL(T, C) OX_LOOP1(sign, T, C, x > 0 ? 1 : x < 0 ? -1 : x)
-#define NOT_INT(T, C) OX_LOOP1(bitnot, T, C, ~x)
+#define SIGN_REAL(T, C)     OX_LOOP1(sign, T, C, x > 0 ? 1 : x < 0 ? -1 : x)
+#define NOT_INT(T, C)       OX_LOOP1(bitnot, T, C, ~x)
 OX_EACH_SIGNED(ABS_SIGNED)
 OX_EACH_UNSIGNED(ABS_UNSIGNED)
 OX_EACH_REAL(ABS_REAL)
@@ -74,10 +75,10 @@ OX_EACH_REAL(SIGN_REAL)
 OX_EACH_INT(NOT_INT)
 OX_LOOP1(logic, not, uint8_t, !x)
 
-#define ENTRY_ABS(T, C) [OX_##T] = abs_##T,
-#define ENTRY_NEG(T, C) [OX_##T] = neg_##T,
+#define ENTRY_ABS(T, C)  [OX_##T] = abs_##T,
+#define ENTRY_NEG(T, C)  [OX_##T] = neg_##T,
 #define ENTRY_SIGN(T, C) [OX_##T] = sign_##T,
-#define ENTRY_NOT(T, C) [OX_##T] = bitnot_##T,
+#define ENTRY_NOT(T, C)  [OX_##T] = bitnot_##T,
 static const ox_chunk_fns abs_fns = {OX_EACH_NUMBER(ENTRY_ABS)};
 static const ox_chunk_fns neg_fns = {OX_EACH_SIGNED(ENTRY_NEG) OX_EACH_REAL(ENTRY_NEG)};
 static const ox_chunk_fns sign_fns = {OX_EACH_NUMBER(ENTRY_SIGN)};
@@ -91,18 +92,26 @@ static int run_bitnot(ox_run *r) { return ox_run_unary(r, bitnot_fns, OX_UNDEFIN
 static int run_not(ox_run *r) { return ox_run_unary(r, not_fns, OX_UNDEFINED, NULL); }
 
 /* A function of the reals: both types and the kernel. */
-#define REAL(name, ...)                                                                                      \
-    OX_LOOP1(name, FLOAT, float, __VA_ARGS__)                                                                \
-    OX_LOOP1(name, DOUBLE, double, __VA_ARGS__)                                                              \
-    static int run_##name(ox_run *r) {                                                                       \
-        static const ox_chunk_fns fns = {[OX_FLOAT] = name##_FLOAT, [OX_DOUBLE] = name##_DOUBLE};            \
-        return ox_run_unary(r, fns, OX_UNDEFINED, NULL);                                                     \
+#define REAL(name, ...)                                                                                                \
+    OX_LOOP1(name, FLOAT, float, __VA_ARGS__)                                                                          \
+    OX_LOOP1(name, DOUBLE, double, __VA_ARGS__)                                                                        \
+    static int run_##name(ox_run *r) {                                                                                 \
+        static const ox_chunk_fns fns = {[OX_FLOAT] = name##_FLOAT, [OX_DOUBLE] = name##_DOUBLE};                      \
+        return ox_run_unary(r, fns, OX_UNDEFINED, NULL);                                                               \
+    }
+/* The same with a faster function for float. */
+#define FAST(name, fast, exact)                                                                                        \
+    OX_LOOP1(name, FLOAT, float, fast)                                                                                 \
+    OX_LOOP1(name, DOUBLE, double, exact)                                                                              \
+    static int run_##name(ox_run *r) {                                                                                 \
+        static const ox_chunk_fns fns = {[OX_FLOAT] = name##_FLOAT, [OX_DOUBLE] = name##_DOUBLE};                      \
+        return ox_run_unary(r, fns, OX_UNDEFINED, NULL);                                                               \
     }
 REAL(reciprocal, 1 / x)
 REAL(sqrt, sqrt(x))
-REAL(exp, exp(x))
+FAST(exp, ox_fast_exp(x), exp(x))
 REAL(log, log(x))
-REAL(erf, erf(x))
+FAST(erf, ox_fast_erf(x), erf(x))
 REAL(ceil, ceil(x))
 REAL(floor, floor(x))
 REAL(round, rint(x))
@@ -114,13 +123,17 @@ REAL(acos, acos(x))
 REAL(atan, atan(x))
 REAL(sinh, sinh(x))
 REAL(cosh, cosh(x))
-REAL(tanh, tanh(x))
+FAST(tanh, ox_fast_tanh(x), tanh(x))
 REAL(asinh, asinh(x))
 REAL(acosh, acosh(x))
 REAL(atanh, atanh(x))
 
-typedef struct detect { bool negative, positive; } detect;
-#define IS_INF(T, C) OX_LOOP1_TO(isinf, T, C, uint8_t, isinf(x) && (x > 0 ? ((const detect *)p)->positive : ((const detect *)p)->negative))
+typedef struct detect {
+    bool negative, positive;
+} detect;
+#define IS_INF(T, C)                                                                                                   \
+    OX_LOOP1_TO(isinf, T, C, uint8_t,                                                                                  \
+                isinf(x) && (x > 0 ? ((const detect *)p)->positive : ((const detect *)p)->negative))
 #define IS_NAN(T, C) OX_LOOP1_TO(isnan, T, C, uint8_t, x != x)
 OX_EACH_REAL(IS_INF)
 OX_EACH_REAL(IS_NAN)

@@ -1,4 +1,4 @@
-/* Models as bytes, written field by field, so that tests can make any of them wrong; and what the loader says to them. */
+/* Models as bytes, written field by field, so that tests can make any of them wrong; and what the loader says. */
 #ifndef TEST_ONNX_BUILD_H
 #define TEST_ONNX_BUILD_H
 
@@ -87,7 +87,7 @@ static inline bytes tensor_type(int dtype, const int64_t *dims) {
 }
 
 #define DIMS(...) ((const int64_t[]){__VA_ARGS__, -9})
-#define SCALAR ((const int64_t[]){-9})
+#define SCALAR    ((const int64_t[]){-9})
 
 static inline bytes info(const char *name, int dtype, const int64_t *dims) {
     bytes b = {0};
@@ -245,7 +245,8 @@ static inline ox_ctx *new_ctx(void) {
     return ctx;
 }
 
-/* Opens a model given as bytes (taken over): the code must be `code`, and the error must hold every word of `words`, separated by "|". */
+/* Opens a model given as bytes (taken over): the code must be `code`, and the error must hold every word of `words`,
+ * separated by "|". */
 static inline void expect_open(bytes b, int code, const char *words, const char *what) {
     ox_ctx *ctx = new_ctx();
     const char *path = in_folder("model.onnx");

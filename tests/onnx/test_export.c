@@ -1,5 +1,5 @@
-/* From model to file: what was not touched stays byte for byte, what was touched is written right; data files; value files; and, where
- * folders of models are at hand (OX_MODELS, OX_ONNX_TESTS), the round trip of every one. */
+/* From model to file: what was not touched stays byte for byte, what was touched is written right; data files; value
+ * files; and, where folders of models are at hand (OX_MODELS, OX_ONNX_TESTS), the round trip of every one. */
 #include "build.h"
 
 #include <dirent.h>
@@ -46,7 +46,8 @@ static void must(ox_ctx *ctx, int failed) {
 
 /* Everything that no pass understands, in a file whose fields stand in order. */
 static bytes rich_model(void) {
-    bytes g = {0}, n = node("Relu", "x", "h"), meta = {0}, device = {0}, note = {0}, entry = {0}, m = {0}, opset = {0}, type, v = {0};
+    bytes g = {0}, n = node("Relu", "x", "h"), meta = {0}, device = {0}, note = {0}, entry = {0}, m = {0}, opset = {0},
+          type, v = {0};
     put_str(&meta, 1, "key");
     put_str(&meta, 2, "value");
     put_str(&n, 6, "doc of the node");
@@ -119,7 +120,8 @@ static void touched(void **state) {
     ox_node_set_input(relu, 0, abs->out[0]);
     must(ctx, ox_model_save(m, in_folder("out.onnx"), NULL));
     ox_model_free(m);
-    static const char *const kept[] = {"doc of the node", "conf", "unknown", "doc of the graph", "denoted", "doc of h", "SCALE_TENSOR", "producer"};
+    static const char *const kept[] = {"doc of the node", "conf",     "unknown",      "doc of the graph",
+                                       "denoted",         "doc of h", "SCALE_TENSOR", "producer"};
     for (size_t i = 0; i < sizeof kept / sizeof *kept; i++) assert_true(holds(in_folder("out.onnx"), kept[i]));
     m = open_model(ctx, in_folder("out.onnx"));
     assert_int_equal(m->graph->n_nodes, 3);
@@ -246,7 +248,8 @@ static void external(void **state) {
         assert_true(ox_model_save(m, in_folder("x.onnx"), &(ox_save_options){.data_file = wrong[i]}) < 0);
         assert_int_equal(ox_error_code(ctx), OX_POLICY);
     }
-    must(ctx, ox_model_save(m, in_folder("all.onnx"), &(ox_save_options){.data_file = "all.bin", .threshold = 1, .align = 65536}));
+    must(ctx, ox_model_save(m, in_folder("all.onnx"),
+                            &(ox_save_options){.data_file = "all.bin", .threshold = 1, .align = 65536}));
     ox_model_free(m);
     m = open_model(ctx, in_folder("all.onnx"));
     assert_int_equal(offset_of(m, "small"), 64);
@@ -329,7 +332,8 @@ typedef struct tally {
     int files, rewritten, refused;
 } tally;
 
-/* Read and written as a message: the same bytes, when fields stand in order and the schema's choice of packing was kept. */
+/* Read and written as a message: the same bytes, when fields stand in order and the schema's choice of packing was
+ * kept. */
 static void round_trip(const char *path, tally *t) {
     ox_ctx *ctx = new_ctx();
     ox_message *msg = ox_message_open(ctx, path);
@@ -396,8 +400,9 @@ static void corpus(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(untouched), cmocka_unit_test(touched),        cmocka_unit_test(attributes), cmocka_unit_test(old_ir),
-        cmocka_unit_test(external),  cmocka_unit_test(over_the_limit), cmocka_unit_test(values),     cmocka_unit_test(corpus),
+        cmocka_unit_test(untouched), cmocka_unit_test(touched),  cmocka_unit_test(attributes),
+        cmocka_unit_test(old_ir),    cmocka_unit_test(external), cmocka_unit_test(over_the_limit),
+        cmocka_unit_test(values),    cmocka_unit_test(corpus),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

@@ -114,8 +114,18 @@ static void locations(void **state) {
 
 static void numbers(void **state) {
     (void)state;
-    static const char *const bad[] = {"-1",  "+1", " 1",  "1 ", "0x8", "1.0", "1e1", "", "9223372036854775808", "18446744073709551616",
-                                      "99999999999999999999", "eight"};
+    static const char *const bad[] = {"-1",
+                                      "+1",
+                                      " 1",
+                                      "1 ",
+                                      "0x8",
+                                      "1.0",
+                                      "1e1",
+                                      "",
+                                      "9223372036854775808",
+                                      "18446744073709551616",
+                                      "99999999999999999999",
+                                      "eight"};
     char entries[128];
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         snprintf(entries, sizeof entries, "location=six.bin|offset=%s|length=8", bad[i]);
@@ -123,11 +133,14 @@ static void numbers(void **state) {
         snprintf(entries, sizeof entries, "location=six.bin|offset=0|length=%s", bad[i]);
         expect_open(with_initializer(external_tensor(entries)), OX_BAD_DATA, "'w'|'length'", entries);
     }
-    expect_open(with_initializer(external_tensor("location=six.bin|offset=9223372036854775807|length=8")), OX_BAD_DATA, "'offset'|past the end",
-                "sum");
-    expect_open(with_initializer(external_tensor("location=six.bin|offset=20|length=8")), OX_BAD_DATA, "past the end", "range");
-    expect_open(with_initializer(external_tensor("location=six.bin|offset=0|length=12")), OX_BAD_DATA, "'length'", "length against dims");
-    expect_open(with_initializer(external_tensor("location=six.bin")), OX_BAD_DATA, "'length'", "no length, longer file");
+    expect_open(with_initializer(external_tensor("location=six.bin|offset=9223372036854775807|length=8")), OX_BAD_DATA,
+                "'offset'|past the end", "sum");
+    expect_open(with_initializer(external_tensor("location=six.bin|offset=20|length=8")), OX_BAD_DATA, "past the end",
+                "range");
+    expect_open(with_initializer(external_tensor("location=six.bin|offset=0|length=12")), OX_BAD_DATA, "'length'",
+                "length against dims");
+    expect_open(with_initializer(external_tensor("location=six.bin")), OX_BAD_DATA, "'length'",
+                "no length, longer file");
     bytes t = tensor_head("w", 1, DIMS(1ll << 50));
     entry_text(&t, "location=six.bin|offset=0|length=4503599627370496");
     put_num(&t, 14, 1);

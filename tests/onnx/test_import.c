@@ -1,5 +1,5 @@
-/* From message to model: headers, names and scopes, order, attributes, functions, tensors, types. Right models come in, wrong ones get
- * OX_BAD_DATA with the thing named. */
+/* From message to model: headers, names and scopes, order, attributes, functions, tensors, types. Right models come
+ * in, wrong ones get OX_BAD_DATA with the thing named. */
 #include "build.h"
 
 static const bytes none;
@@ -139,18 +139,23 @@ static void bodies(void **state) {
     (void)state;
     expect_open(if_model(identity_body("x", "t"), identity_body("y", "t"), none), 0, "", "siblings may share names");
     expect_open(if_model(identity_body("x", "t"), none, none), OX_BAD_DATA, "choose|else_branch", "no else");
-    expect_open(if_model(identity_body("x", "y"), identity_body("x", "e"), none), OX_BAD_DATA, "'y'|choose|body", "shadows an outer name");
-    expect_open(if_model(identity_body("x", "t"), identity_body("t", "e"), none), OX_BAD_DATA, "'t'|defined nowhere", "private to another body");
-    expect_open(if_model(identity_body("c", "t"), identity_body("x", "e"), none), OX_BAD_DATA, "cycle", "cycle through a body");
+    expect_open(if_model(identity_body("x", "y"), identity_body("x", "e"), none), OX_BAD_DATA, "'y'|choose|body",
+                "shadows an outer name");
+    expect_open(if_model(identity_body("x", "t"), identity_body("t", "e"), none), OX_BAD_DATA, "'t'|defined nowhere",
+                "private to another body");
+    expect_open(if_model(identity_body("c", "t"), identity_body("x", "e"), none), OX_BAD_DATA, "cycle",
+                "cycle through a body");
     bytes extra = {0};
     put_sub(&extra, 1, node("Relu", "c", "late"));
-    expect_open(if_model(identity_body("late", "t"), identity_body("x", "e"), extra), OX_BAD_DATA, "cycle", "longer cycle through a body");
+    expect_open(if_model(identity_body("late", "t"), identity_body("x", "e"), extra), OX_BAD_DATA, "cycle",
+                "longer cycle through a body");
     bytes outer = {0};
     put_sub(&outer, 12, info("x", 1, DIMS(2)));
     expect_open(if_model(outer, identity_body("x", "e"), none), 0, "", "output is an outer value");
     extra = none;
     put_sub(&extra, 5, tensor_raw("w", 1, DIMS(2), "12345678", 8));
-    expect_open(if_model(identity_body("w", "t"), identity_body("x", "e"), extra), 0, "", "initializer only a body reads");
+    expect_open(if_model(identity_body("w", "t"), identity_body("x", "e"), extra), 0, "",
+                "initializer only a body reads");
 }
 
 /* body of Loop or Scan: `in` and `out` names separated by spaces */
@@ -191,17 +196,23 @@ static bytes scan(int scans, const char *in, const char *out, bytes body) {
 static void loops(void **state) {
     (void)state;
     expect_open(loop("x x x", "r s", body_of("i c v", "c v v")), 0, "", "right");
-    expect_open(loop("x x x", "r s", body_of("i c", "c c c")), OX_BAD_DATA, "around|inputs", "too few inputs of the body");
-    expect_open(loop("x x x", "r s", body_of("i c v q", "c v v")), OX_BAD_DATA, "around|inputs", "too many inputs of the body");
-    expect_open(loop("x x x", "r s", body_of("i c v", "c v")), OX_BAD_DATA, "around|outputs", "too few outputs of the body");
-    expect_open(loop("x x x", "r s", body_of("i c v", "c v v v")), OX_BAD_DATA, "around|outputs", "too many outputs of the body");
-    expect_open(loop("x x x x", "r", body_of("i c v w", "c v")), OX_BAD_DATA, "around|carried", "too few outputs of the node");
+    expect_open(loop("x x x", "r s", body_of("i c", "c c c")), OX_BAD_DATA, "around|inputs",
+                "too few inputs of the body");
+    expect_open(loop("x x x", "r s", body_of("i c v q", "c v v")), OX_BAD_DATA, "around|inputs",
+                "too many inputs of the body");
+    expect_open(loop("x x x", "r s", body_of("i c v", "c v")), OX_BAD_DATA, "around|outputs",
+                "too few outputs of the body");
+    expect_open(loop("x x x", "r s", body_of("i c v", "c v v v")), OX_BAD_DATA, "around|outputs",
+                "too many outputs of the body");
+    expect_open(loop("x x x x", "r", body_of("i c v w", "c v")), OX_BAD_DATA, "around|carried",
+                "too few outputs of the node");
     bytes body = body_of("i c v", "c v v");
     put_sub(&body, 5, tensor_raw("v", 1, DIMS(1), "1234", 4));
     expect_open(loop("x x x", "r s", body), OX_BAD_DATA, "around|'v'", "input that is an initializer");
     expect_open(scan(1, "x x", "r s", body_of("a b", "a b")), 0, "", "right");
     expect_open(scan(0, "x x", "r s", body_of("a b", "a b")), OX_BAD_DATA, "over|num_scan_inputs", "no scan input");
-    expect_open(scan(3, "x x", "r s", body_of("a b", "a b")), OX_BAD_DATA, "over|num_scan_inputs", "too many scan inputs");
+    expect_open(scan(3, "x x", "r s", body_of("a b", "a b")), OX_BAD_DATA, "over|num_scan_inputs",
+                "too many scan inputs");
     expect_open(scan(1, "x x", "r s", body_of("a", "a a")), OX_BAD_DATA, "over|inputs", "inputs of the body");
     expect_open(scan(1, "x x", "r s", body_of("a b", "a")), OX_BAD_DATA, "over|outputs", "outputs of the body");
     bytes ints = {0}, floats = identity_body("x", "t"), two = identity_body("x", "t");
@@ -210,7 +221,8 @@ static void loops(void **state) {
     put_sub(&extra, 11, info("q", 7, SCALAR));
     expect_open(if_model(floats, ints, extra), OX_BAD_DATA, "choose|else_branch|int64", "branches of two types");
     put_sub(&two, 12, info("x", 1, DIMS(2)));
-    expect_open(if_model(two, identity_body("x", "e"), none), OX_BAD_DATA, "choose|then_branch|outputs", "outputs of a branch");
+    expect_open(if_model(two, identity_body("x", "e"), none), OX_BAD_DATA, "choose|then_branch|outputs",
+                "outputs of a branch");
 }
 
 static bytes leaky(bytes attr) {
@@ -499,9 +511,9 @@ static void many_nodes(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(headers),    cmocka_unit_test(nodes),     cmocka_unit_test(inputs_and_outputs),
-        cmocka_unit_test(bodies),     cmocka_unit_test(attributes), cmocka_unit_test(functions),
-        cmocka_unit_test(tensors),    cmocka_unit_test(sparse_tensors), cmocka_unit_test(many_nodes),
+        cmocka_unit_test(headers), cmocka_unit_test(nodes),          cmocka_unit_test(inputs_and_outputs),
+        cmocka_unit_test(bodies),  cmocka_unit_test(attributes),     cmocka_unit_test(functions),
+        cmocka_unit_test(tensors), cmocka_unit_test(sparse_tensors), cmocka_unit_test(many_nodes),
         cmocka_unit_test(loops),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);

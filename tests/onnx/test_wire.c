@@ -92,8 +92,8 @@ static void lengths(void **state) {
 static void wire_types(void **state) {
     (void)state;
     for (unsigned wire = 3; wire <= 7; wire++) {
-        bytes b = relu_model(none);
         if (wire == 5) continue;
+        bytes b = relu_model(none);
         put_tag(&b, 14, wire);
         expect_open(b, OX_BAD_DATA, wire < 5 ? "group" : "wire type", "wire type");
         b = relu_model(none);
@@ -215,9 +215,14 @@ static void strings(void **state) {
         int code;
         const char *word;
     } cases[] = {
-        {"a\0b", 3, OX_BAD_DATA, "NUL"},          {"\xff", 1, OX_BAD_DATA, "UTF-8"},     {"\xc0\x80", 2, OX_BAD_DATA, "UTF-8"},
-        {"\xed\xa0\x80", 3, OX_BAD_DATA, "UTF-8"}, {"\xf5\x80\x80\x80", 4, OX_BAD_DATA, "UTF-8"}, {"a\xc3", 2, OX_BAD_DATA, "UTF-8"},
-        {"a\n\"\x1b[31m", 8, 0, ""},              {"\xc3\xa9\xe4\xb8\xad", 5, 0, ""},
+        {"a\0b", 3, OX_BAD_DATA, "NUL"},
+        {"\xff", 1, OX_BAD_DATA, "UTF-8"},
+        {"\xc0\x80", 2, OX_BAD_DATA, "UTF-8"},
+        {"\xed\xa0\x80", 3, OX_BAD_DATA, "UTF-8"},
+        {"\xf5\x80\x80\x80", 4, OX_BAD_DATA, "UTF-8"},
+        {"a\xc3", 2, OX_BAD_DATA, "UTF-8"},
+        {"a\n\"\x1b[31m", 8, 0, ""},
+        {"\xc3\xa9\xe4\xb8\xad", 5, 0, ""},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         bytes n = node("Relu", "x", "z"), extra = {0};
@@ -240,9 +245,10 @@ static void strings(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(foreign_formats), cmocka_unit_test(cut_anywhere),   cmocka_unit_test(trailing), cmocka_unit_test(varints),
-        cmocka_unit_test(lengths),         cmocka_unit_test(wire_types),     cmocka_unit_test(packed_and_not), cmocka_unit_test(nesting),
-        cmocka_unit_test(many_small_messages), cmocka_unit_test(twice),      cmocka_unit_test(strings),
+        cmocka_unit_test(foreign_formats), cmocka_unit_test(cut_anywhere), cmocka_unit_test(trailing),
+        cmocka_unit_test(varints),         cmocka_unit_test(lengths),      cmocka_unit_test(wire_types),
+        cmocka_unit_test(packed_and_not),  cmocka_unit_test(nesting),      cmocka_unit_test(many_small_messages),
+        cmocka_unit_test(twice),           cmocka_unit_test(strings),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

@@ -20,7 +20,7 @@ enum { MAX_RULES = 512, MAX_CASES = 1024 };
 
 typedef struct { char *head, *rule, *types, *opsets, *model, *expected, *got; } rule_case;
 typedef struct { char *name, *set; bool applied; } known_rule;
-typedef struct { ox_ctx *ctx; const char *text, *without, *set; bool check_text; char **got; int rewrites; ox_verify_result verdict; } job;
+typedef struct { ox_ctx *ctx; const char *text, *without, *set; bool check_text; char **got; int rewrites; ox_verify_result verdict; ox_model *before, *after; } job;
 
 static known_rule rules[MAX_RULES];
 static int n_rules, test_number, failures, proofs, unproved;
@@ -54,7 +54,10 @@ static char *all_but(const known_rule *r) {
 
 static ox_model *open_model(job *j) {
     ox_model *m = ox_model_parse(j->ctx, j->text, strlen(j->text), "case");
-    if (m && ox_infer_model(m, &(ox_infer_options){.run_constants = true})) return NULL;
+    if (m && ox_infer_model(m, &(ox_infer_options){.run_constants = true})) {
+        ox_model_free(m);
+        return NULL;
+    }
     return m;
 }
 
@@ -62,7 +65,7 @@ static double tolerance(const char *text) { return strstr(text, "float16") ? 2e-
 
 static int run_job(void *arg) {
     job *j = arg;
-    ox_model *before = open_model(j), *m = before ? open_model(j) : NULL;
+    ox_model *before = j->before = open_model(j), *m = j->after = before ? open_model(j) : NULL;
     const ox_ruleset *set = m ? ox_rules_shipped(j->ctx, j->set) : NULL;
     if (!set) return -1;
     ox_pass_run r = {.ctx = j->ctx, .m = m, .arena = ox_arena_new(j->ctx), .without = j->without};
@@ -79,8 +82,6 @@ static int run_job(void *arg) {
         ox_verify_options o = {.samples = 3, .seed = 1, .tol = {tol, tol, true}, .seconds = 20};
         if (ox_verify_models(before, m, &o, &j->verdict)) return -1;
     }
-    ox_model_free(before);
-    ox_model_free(m);
     return 0;
 }
 
@@ -106,6 +107,8 @@ static int run_text(const rule_case *c, const known_rule *r, const char *text, b
         rc = j.rewrites > 0;
     }
     free(without);
+    ox_model_free(j.before);
+    ox_model_free(j.after);
     ox_ctx_free(ctx);
     return rc;
 }
@@ -159,6 +162,7 @@ static char *with_numbers(const char *text) {
 /* The model for each type and opset of the lists (and the ones it is written in). */
 static bool run_variants(const rule_case *c, const known_rule *r, char *error, size_t size) {
     char types[256], opsets[256], *state_t, *state_o;
+    bool ok = true;
     snprintf(types, sizeof types, "float %s", c->types ? c->types : "");
     for (char *t = strtok_r(types, " ", &state_t); t; t = strtok_r(NULL, " ", &state_t)) {
         char *typed = replaced(c->model, "float", t);
@@ -168,11 +172,11 @@ static bool run_variants(const rule_case *c, const known_rule *r, char *error, s
             int rc = run_text(c, r, text, false, NULL, what, sizeof what);
             if (rc == -1) snprintf(error, size, "type %s, opset %s: %s", t, v, what);
             free(text);
-            if (rc == -1) return false;
+            ok = ok && rc != -1;
         }
         free(typed);
     }
-    return true;
+    return ok;
 }
 
 /* ---- cases ---- */
@@ -300,6 +304,12 @@ static void run_file(const char *path) {
         run_case(&cases[i]);
     }
     if (getenv("OX_UPDATE")) update(path, comment, cases, models, n);
+    for (int i = 0; i < n; i++) {
+        free(cases[i].model);
+        free(cases[i].rule);
+        free(cases[i].got);
+    }
+    free(text);
 }
 
 int main(int argc, char **argv) {
@@ -311,6 +321,10 @@ int main(int argc, char **argv) {
         report(rules[i].applied, name, "");
     }
     printf("# %d rewrites proved by running both sides, %d could not be run\n", proofs, unproved);
+    for (int i = 0; i < n_rules; i++) {
+        free(rules[i].name);
+        free(rules[i].set);
+    }
     printf("1..%d\n", test_number);
     return failures > 0;
 }
