@@ -61,7 +61,10 @@ static void index_rules(engine *e, const ox_ruleset *const *sets, size_t n_sets)
     size_t n = 0, cap = 0;
     for (size_t i = 0; i < n_sets; i++)
         for (size_t k = 0; k < sets[i]->n; k++)
-            if (wanted(e, sets[i]->rules[k])) OX_PUSH(e->arena, all, n, cap, ((ranked){sets[i]->rules[k], n}));
+            if (wanted(e, sets[i]->rules[k])) {
+                ranked next = {sets[i]->rules[k], n};
+                OX_PUSH(e->arena, all, n, cap, next);
+            }
     if (n) qsort(all, n, sizeof *all, larger_first);
     ox_map_init(&e->by_op, e->arena);
     for (size_t i = 0; i < n; i++) {

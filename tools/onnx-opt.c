@@ -255,7 +255,7 @@ static void print_table(const opt *o) {
     fprintf(stderr, "%-32s %8llu %8llu\n", "bytes of weights", (unsigned long long)a->weight_bytes, (unsigned long long)b->weight_bytes);
     for (size_t i = 0; i < o->result.n_stats; i++) {
         const ox_pass_stat *s = &o->result.stats[i];
-        if (o->c.verbose > 1 || s->changes) fprintf(stderr, "  %-36s %7d changes %9.2f ms\n", s->name, s->changes, s->seconds * 1e3);
+        if (o->c.verbose > 1 || s->changes) fprintf(stderr, "%7d changes %9.2f ms  %s\n", s->changes, s->seconds * 1e3, s->name);
     }
     fprintf(stderr, "%s in %.1f ms\n",
             o->verified                                  ? "verified: same results on generated inputs"

@@ -6,7 +6,8 @@
 
 static int infer_nms(ox_call *c) {
     int rb = ox_in_rank(c, 0), rs = ox_in_rank(c, 1);
-    if ((rb >= 0 && rb != 3) || (rs >= 0 && rs != 3)) return ox_fail(c->ctx, OX_BAD_DATA, "boxes and scores of rank %d and %d, not 3", rb, rs);
+    if ((rb >= 0 && rb != 3) || (rs >= 0 && rs != 3))
+        return ox_fail(c->ctx, OX_BAD_DATA, "boxes and scores of rank %d and %d, not 3", rb, rs);
     ox_dim d[2] = {ox_dim_fresh(c->ctx), ox_dim_const(c->ctx, 3)};
     ox_out_tensor(c, 0, OX_INT64, 2, d);
     return 0;
@@ -91,10 +92,13 @@ static int read_max(ox_run *r, int64_t boxes, int64_t *max) {
 
 static int run_nms(ox_run *r) {
     const ox_tensor *boxes = ox_input(r, 0), *scores = ox_input(r, 1);
-    bool fits = boxes && scores && boxes->rank == 3 && scores->rank == 3 && boxes->dtype == OX_FLOAT && scores->dtype == OX_FLOAT;
+    bool fits = boxes && scores && boxes->rank == 3 && scores->rank == 3 && boxes->dtype == OX_FLOAT &&
+                scores->dtype == OX_FLOAT;
     fits = fits && boxes->dims[0] == scores->dims[0] && boxes->dims[1] == scores->dims[2] && boxes->dims[2] == 4;
-    if (!fits) return ox_fail(r->ctx, OX_BAD_DATA, "boxes [batch, n, 4] and scores [batch, classes, n] do not fit each other");
-    nms s = {.n = boxes->dims[1], .limited = ox_input(r, 4) != NULL, .center = ox_get_int(r->call, "center_point_box") != 0};
+    if (!fits)
+        return ox_fail(r->ctx, OX_BAD_DATA, "boxes [batch, n, 4] and scores [batch, classes, n] do not fit each other");
+    nms s = {
+        .n = boxes->dims[1], .limited = ox_input(r, 4) != NULL, .center = ox_get_int(r->call, "center_point_box") != 0};
     const float *b = ox_tensor_data(boxes), *v = ox_tensor_data(scores);
     if (!b || !v || read_max(r, s.n, &s.max) || read_number(r, 3, &s.iou) || read_number(r, 4, &s.score)) return -1;
     if (!(s.iou >= 0 && s.iou <= 1)) return ox_fail(r->ctx, OX_BAD_DATA, "iou_threshold is %g", (double)s.iou);

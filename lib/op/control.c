@@ -20,8 +20,8 @@ static ox_graph *branch(ox_call *c, const char *name) {
 static int join_output(ox_call *c, int i, const ox_value *a, const ox_value *b) {
     const ox_type *x = a ? a->type : NULL, *y = b ? b->type : NULL;
     if (ox_type_is_tensor(x) && ox_type_is_tensor(y) && x->dtype && y->dtype && x->dtype != y->dtype)
-        return ox_fail(c->ctx, OX_BAD_DATA, "else_branch: output %d is %s, then_branch gives %s", i, ox_dtype_name(y->dtype),
-                       ox_dtype_name(x->dtype));
+        return ox_fail(c->ctx, OX_BAD_DATA, "else_branch: output %d is %s, then_branch gives %s", i,
+                       ox_dtype_name(y->dtype), ox_dtype_name(x->dtype));
     if (x && y) ox_out_type(c, i, ox_type_join(c->arena, x, y));
     if (!a || !b || !a->elems || !b->elems || a->nelems != b->nelems) return 0;
     ox_dim *e = OX_NEW_N(c->arena, ox_dim, a->nelems + 1);
@@ -37,7 +37,8 @@ static int infer_if(ox_call *c) {
     if (c->infer_body && (c->infer_body(c, yes) || c->infer_body(c, no))) return -1;
     const int64_t *cond = ox_in_ints(c, 0, &n);
     for (int i = 0; i < c->n_out; i++) {
-        const ox_value *a = yes->ret->in[i].v, *b = no->ret->in[i].v, *taken = cond && n == 1 ? (cond[0] ? a : b) : NULL;
+        const ox_value *a = yes->ret->in[i].v, *b = no->ret->in[i].v,
+                       *taken = cond && n == 1 ? (cond[0] ? a : b) : NULL;
         if (!taken) {
             if (join_output(c, i, a, b)) return -1;
             continue;
@@ -50,7 +51,8 @@ static int infer_if(ox_call *c) {
 
 static int run_if(ox_run *r) {
     const ox_tensor *cond = ox_input(r, 0);
-    if (!cond || cond->dtype != OX_BOOL || cond->count != 1) return ox_fail(r->ctx, OX_BAD_DATA, "cond is not one bool");
+    if (!cond || cond->dtype != OX_BOOL || cond->count != 1)
+        return ox_fail(r->ctx, OX_BAD_DATA, "cond is not one bool");
     const uint8_t *yes = ox_tensor_data(cond);
     if (!yes) return -1;
     ox_graph *g = branch(r->call, *yes ? "then_branch" : "else_branch");

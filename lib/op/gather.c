@@ -89,7 +89,8 @@ static int run_gather(ox_run *r) {
     const char *from = ox_mv_in(r, x);
     if (!from || ox_mv_begin(r, 0, x->dtype, k, dims, &o)) return -1;
     if (!o.t->count) return 0;
-    int64_t outer = ox_mv_product((int)axis, x->dims), inner = ox_mv_product(x->rank - (int)axis - 1, x->dims + axis + 1);
+    int64_t outer = ox_mv_product((int)axis, x->dims),
+            inner = ox_mv_product(x->rank - (int)axis - 1, x->dims + axis + 1);
     size_t run = (size_t)inner * o.size;
     bool aligned = run == o.size; /* then rows are elements, aligned as such */
     for (int64_t b = 0; b < outer; b++) {
@@ -118,7 +119,8 @@ static int run_gather_elements(ox_run *r) {
     int64_t axis = ox_axis(r->call, ox_get_int(r->call, "axis"), x->rank, "axis"), n;
     if (axis < 0) return -1;
     for (int i = 0; i < x->rank; i++)
-        if (i != axis && it->dims[i] > x->dims[i]) return ox_fail(r->ctx, OX_BAD_DATA, "indices are larger than data in dim %d", i);
+        if (i != axis && it->dims[i] > x->dims[i])
+            return ox_fail(r->ctx, OX_BAD_DATA, "indices are larger than data in dim %d", i);
     const int64_t *idx = read_indices(r, x->dims[axis], &n);
     ox_mv_out o;
     const char *from = idx ? ox_mv_in(r, x) : NULL;
@@ -129,7 +131,8 @@ static int run_gather_elements(ox_run *r) {
     int64_t row = n ? it->dims[last] : 0, step = last == axis ? 0 : 1;
     for (int64_t done = 0; done < n; done += row) { /* base: the data's place of this row, without the axis */
         for (int64_t i = 0; i < row; i++)
-            memcpy(o.data + (size_t)(done + i) * o.size, from + (size_t)(base + i * step + idx[done + i] * ss[axis]) * o.size, o.size);
+            memcpy(o.data + (size_t)(done + i) * o.size,
+                   from + (size_t)(base + i * step + idx[done + i] * ss[axis]) * o.size, o.size);
         for (int i = last - 1; i >= 0; i--) {
             int64_t s = i == axis ? 0 : ss[i];
             base += s;
@@ -153,7 +156,8 @@ static int infer_gather_nd(ox_call *c) {
         ox_out_tensor(c, 0, ox_in_dtype(c, 0), -1, NULL);
         return 0;
     }
-    if (k < 1 || k > rd - b) return ox_fail(c->ctx, OX_BAD_DATA, "indices of %lld entries for rank %d", (long long)k, rd);
+    if (k < 1 || k > rd - b)
+        return ox_fail(c->ctx, OX_BAD_DATA, "indices of %lld entries for rank %d", (long long)k, rd);
     ox_dim *out = ox_mv_no_dims(c, rd + ri);
     bool bad = false;
     for (int i = 0; i < ri - 1; i++) out[n++] = i < b ? ox_mv_same_dim(c, id[i], d[i], "batch_dims", &bad) : id[i];
@@ -181,7 +185,8 @@ static int run_gather_nd(ox_run *r) {
     if (!x || !it || !idx) return -1;
     int64_t k = it->rank ? it->dims[it->rank - 1] : 0;
     if (it->rank < 1 || b < 0 || b >= it->rank || b > x->rank || k < 1 || k > x->rank - b)
-        return ox_fail(r->ctx, OX_BAD_DATA, "indices of %lld entries after %lld batch dims for rank %d", (long long)k, (long long)b, x->rank);
+        return ox_fail(r->ctx, OX_BAD_DATA, "indices of %lld entries after %lld batch dims for rank %d", (long long)k,
+                       (long long)b, x->rank);
     int64_t *dims = OX_NEW_N(r->arena, int64_t, x->rank + it->rank), *ss = OX_NEW_N(r->arena, int64_t, x->rank + 1);
     int rank = 0;
     for (int i = 0; i < it->rank - 1; i++) {
@@ -194,7 +199,8 @@ static int run_gather_nd(ox_run *r) {
     const char *from = ox_mv_in(r, x);
     if (!from || ox_mv_begin(r, 0, x->dtype, rank, dims, &o)) return -1;
     int64_t batches = ox_mv_product((int)b, x->dims), rows = n / k, each = batches ? rows / batches : 0;
-    int64_t inner = ox_mv_product(x->rank - (int)(b + k), x->dims + b + k), stride = ox_mv_product(x->rank - (int)b, x->dims + b);
+    int64_t inner = ox_mv_product(x->rank - (int)(b + k), x->dims + b + k),
+            stride = ox_mv_product(x->rank - (int)b, x->dims + b);
     size_t run = (size_t)inner * o.size;
     for (int64_t i = 0; i < rows && each; i++) {
         int64_t at = i / each * stride;

@@ -1,6 +1,6 @@
-/* com.microsoft: the operators that published models hold after optimization or quantization by ONNX Runtime. Every row has a
- * signature; shape rules are here, kernels in microsoft_quant.c and microsoft_fused.c. Rows without a kernel are known to
- * passes and shape inference, and named when a model cannot be run. */
+/* com.microsoft: the operators that published models hold after optimization or quantization by ONNX Runtime. Every
+ * row has a signature; shape rules are here, kernels in microsoft_quant.c and microsoft_fused.c. Rows without a
+ * kernel are known to passes and shape inference, and named when a model cannot be run. */
 #include "op/microsoft.h"
 
 /* ------------------------------------------------------------------------------------------------ shape rules */
@@ -76,7 +76,8 @@ static int infer_gemm(ox_call *c, int b, ox_dtype t) {
     int ra = ox_in_rank(c, 0), rb = ox_in_rank(c, b);
     bool ta = ox_get_int(c, "transA") != 0, tb = ox_get_int(c, "transB") != 0, bad = false;
     ox_dim d[2] = {NULL, NULL};
-    if ((ra >= 0 && ra != 2) || (rb >= 0 && rb != 2)) return ox_fail(c->ctx, OX_BAD_DATA, "matrices of rank %d and %d", ra, rb);
+    if ((ra >= 0 && ra != 2) || (rb >= 0 && rb != 2))
+        return ox_fail(c->ctx, OX_BAD_DATA, "matrices of rank %d and %d", ra, rb);
     if (ra == 2) d[0] = ox_in_dims(c, 0)[ta];
     if (rb == 2) d[1] = ox_in_dims(c, b)[!tb];
     if (ra == 2 && rb == 2) ox_mv_same_dim(c, ox_in_dims(c, 0)[!ta], ox_in_dims(c, b)[tb], "inner sizes", &bad);
@@ -128,7 +129,9 @@ static int infer_attention(ox_call *c) {
     int n;
     const int64_t *sizes = ox_get_ints(c, "qkv_hidden_sizes", &n);
     const ox_dim *w = ox_in_rank(c, 1) == 2 ? ox_in_dims(c, 1) : NULL;
-    ox_dim width = sizes && n == 3 ? ox_dim_const(c->ctx, sizes[2]) : w ? ox_dim_exact_div(c->ctx, w[1], ox_dim_const(c->ctx, 3)) : NULL;
+    ox_dim width = sizes && n == 3 ? ox_dim_const(c->ctx, sizes[2])
+                   : w             ? ox_dim_exact_div(c->ctx, w[1], ox_dim_const(c->ctx, 3))
+                                   : NULL;
     bool quantized = ox_is(c->node, "QAttention") || c->op->name[0] == 'Q';
     out_hidden(c, 0, ox_in_dtype(c, quantized ? 3 : 0), width);
     ox_out_tensor(c, 1, ox_in_dtype(c, quantized ? 3 : 0), 5, NULL);
@@ -147,7 +150,8 @@ static int infer_multi_head(ox_call *c) {
 }
 
 static int infer_group_query(ox_call *c) {
-    ox_dim heads = ox_dim_const(c->ctx, ox_get_int(c, "num_heads")), kv = ox_dim_const(c->ctx, ox_get_int(c, "kv_num_heads"));
+    ox_dim heads = ox_dim_const(c->ctx, ox_get_int(c, "num_heads")),
+           kv = ox_dim_const(c->ctx, ox_get_int(c, "kv_num_heads"));
     const ox_dim *q = ox_in_rank(c, 0) == 3 ? ox_in_dims(c, 0) : NULL;
     ox_dim width = q ? q[2] : NULL;
     if (!ox_arg_given(c, 1) && q) { /* query, key and value in one */
@@ -164,7 +168,8 @@ static int infer_group_query(ox_call *c) {
 }
 
 static int infer_embed_norm(ox_call *c, int table, ox_dtype t) {
-    const ox_dim *ids = ox_in_rank(c, 0) == 2 ? ox_in_dims(c, 0) : NULL, *w = ox_in_rank(c, table) == 2 ? ox_in_dims(c, table) : NULL;
+    const ox_dim *ids = ox_in_rank(c, 0) == 2 ? ox_in_dims(c, 0) : NULL,
+                 *w = ox_in_rank(c, table) == 2 ? ox_in_dims(c, table) : NULL;
     ox_dim batch = ids ? ids[0] : NULL;
     out_hidden(c, 0, t, w ? w[1] : NULL);
     ox_out_tensor(c, 1, OX_INT32, 1, &batch);
@@ -179,7 +184,8 @@ static int infer_expand_dims(ox_call *c) {
     int64_t n, axis = 0;
     const int64_t *a = ox_in_ints(c, 1, &n);
     if (rank < 0) return infer_rank(c);
-    if (a && (n != 1 || (axis = ox_axis(c, a[0], rank + 1, "axis")) < 0)) return n != 1 ? ox_fail(c->ctx, OX_BAD_DATA, "axis is not one number") : -1;
+    if (a && (n != 1 || (axis = ox_axis(c, a[0], rank + 1, "axis")) < 0))
+        return n != 1 ? ox_fail(c->ctx, OX_BAD_DATA, "axis is not one number") : -1;
     ox_dim *d = ox_mv_no_dims(c, rank + 1);
     for (int i = 0; i <= rank && a; i++) d[i] = i == axis ? ox_dim_const(c->ctx, 1) : ox_in_dims(c, 0)[k++];
     ox_out_tensor(c, 0, ox_in_dtype(c, 0), rank + 1, d);
@@ -197,7 +203,8 @@ static int infer_tokenizer(ox_call *c) {
 
 static int infer_position_bias(ox_call *c) {
     int64_t n;
-    const ox_dim *table = ox_in_rank(c, 0) == 2 ? ox_in_dims(c, 0) : NULL, *q = ox_in_elems(c, 1, &n), *k = ox_in_elems(c, 2, &n);
+    const ox_dim *table = ox_in_rank(c, 0) == 2 ? ox_in_dims(c, 0) : NULL, *q = ox_in_elems(c, 1, &n),
+                 *k = ox_in_elems(c, 2, &n);
     ox_dim d[4] = {ox_dim_const(c->ctx, 1), table ? table[1] : NULL, q ? q[0] : NULL, k ? k[0] : NULL};
     ox_out_tensor(c, 0, ox_in_dtype(c, 0), 4, d);
     return 0;
@@ -210,7 +217,8 @@ static int infer_gather_block(ox_call *c) {
 }
 
 static int run_q_conv(ox_run *r) {
-    if (ox_get_int(r->call, "channels_last")) return ox_fail(r->ctx, OX_UNAVAILABLE, "QLinearConv with channels last is not served");
+    if (ox_get_int(r->call, "channels_last"))
+        return ox_fail(r->ctx, OX_UNAVAILABLE, "QLinearConv with channels last is not served");
     return ox_run_qlinear_conv(r);
 }
 

@@ -1,5 +1,5 @@
-/* com.microsoft: float operators that optimizers put in the place of several. Arithmetic is in float (double for double), rounded once
- * per output. Rows are in microsoft.c. */
+/* com.microsoft: float operators that optimizers put in the place of several. Arithmetic is in float (double for
+ * double), rounded once per output. Rows are in microsoft.c. */
 #include "op/blas.h"
 #include "op/microsoft.h"
 
@@ -42,7 +42,8 @@ static void gelu_chunk(void *out, const void *const *in, int64_t n, const void *
 
 static int run_gelu_kind(ox_run *r, char kind) {
     const ox_tensor *in[2] = {ox_input(r, 0), ox_input(r, 1)};
-    if (!in[0] || !ox_dtype_is_float(in[0]->dtype)) return ox_fail(r->ctx, OX_BAD_DATA, "the input is no tensor of floats");
+    if (!in[0] || !ox_dtype_is_float(in[0]->dtype))
+        return ox_fail(r->ctx, OX_BAD_DATA, "the input is no tensor of floats");
     ox_dtype as = ox_compute_type(in[0]->dtype), types[2] = {as, as};
     gelu g = {kind, kind == 'q' ? ox_get_float(r->call, "alpha") : 0, in[1] != NULL, as == OX_DOUBLE};
     int64_t width = in[0]->rank ? in[0]->dims[in[0]->rank - 1] : 1;
@@ -92,7 +93,8 @@ typedef struct fused {
 static int fused_dims(ox_run *r, const ox_tensor *a, const ox_tensor *b, fused *f) {
     int ra = a->rank, rb = b->rank, ba = ra > 2 ? ra - 2 : 0, bb = rb > 2 ? rb - 2 : 0;
     if (!ra || !rb) return ox_fail(r->ctx, OX_BAD_DATA, "a matrix product of a scalar");
-    if (flag(r->call, "transBatchA") || flag(r->call, "transBatchB")) return ox_fail(r->ctx, OX_UNAVAILABLE, "transBatchA and transBatchB are not served");
+    if (flag(r->call, "transBatchA") || flag(r->call, "transBatchB"))
+        return ox_fail(r->ctx, OX_UNAVAILABLE, "transBatchA and transBatchB are not served");
     f->ta = flag(r->call, "transA") && ra > 1;
     f->tb = flag(r->call, "transB") && rb > 1;
     f->m = ra > 1 ? a->dims[ra - 2 + f->ta] : 1;
@@ -103,7 +105,8 @@ static int fused_dims(ox_run *r, const ox_tensor *a, const ox_tensor *b, fused *
     f->dims = OX_NEW_N(r->arena, int64_t, f->rank + 2);
     f->batch = 1;
     for (int i = 0; i < f->rank; i++) {
-        int64_t x = i < f->rank - ba ? 1 : a->dims[i - (f->rank - ba)], y = i < f->rank - bb ? 1 : b->dims[i - (f->rank - bb)];
+        int64_t x = i < f->rank - ba ? 1 : a->dims[i - (f->rank - ba)],
+                y = i < f->rank - bb ? 1 : b->dims[i - (f->rank - bb)];
         if (x != y && x != 1 && y != 1) return ox_fail(r->ctx, OX_BAD_DATA, "batches do not broadcast");
         f->dims[i] = x == 1 ? y : x;
         if (!ox_mul_ok(f->batch, f->dims[i], &f->batch)) return ox_fail(r->ctx, OX_BAD_DATA, "too many batches");
@@ -131,7 +134,8 @@ static int64_t batch_of(const fused *f, const ox_tensor *t, int64_t at) {
 int ox_ms_run_matmul(ox_run *r) {
     const ox_tensor *a = ox_input(r, 0), *b = ox_input(r, 1);
     fused f = {0};
-    if (!a || !b || a->dtype != b->dtype || !ox_dtype_is_float(a->dtype)) return ox_fail(r->ctx, OX_BAD_DATA, "the inputs are no tensors of one float type");
+    if (!a || !b || a->dtype != b->dtype || !ox_dtype_is_float(a->dtype))
+        return ox_fail(r->ctx, OX_BAD_DATA, "the inputs are no tensors of one float type");
     if (fused_dims(r, a, b, &f)) return -1;
     double alpha = ox_get_float(r->call, "alpha");
     int64_t lda = f.ta ? f.m : f.k, ldb = f.tb ? f.k : f.n, sa = f.m * f.k, sb = f.k * f.n, sy = f.m * f.n;
@@ -141,15 +145,16 @@ int ox_ms_run_matmul(ox_run *r) {
         const double *x = ox_tensor_data(a), *w = ox_tensor_data(b);
         if (!x || !w) return -1;
         for (int64_t i = 0; i < f.batch && y->count; i++)
-            ox_dgemm(r->ctx, f.ta, f.tb, f.m, f.n, f.k, alpha, x + batch_of(&f, a, i) * sa, lda, w + batch_of(&f, b, i) * sb, ldb, 0,
-                     (double *)ox_tensor_mut(y) + i * sy, f.n);
+            ox_dgemm(r->ctx, f.ta, f.tb, f.m, f.n, f.k, alpha, x + batch_of(&f, a, i) * sa, lda,
+                     w + batch_of(&f, b, i) * sb, ldb, 0, (double *)ox_tensor_mut(y) + i * sy, f.n);
         return 0;
     }
     const float *x = ox_as_floats(r, a), *w = x ? ox_as_floats(r, b) : NULL;
     float *out = w ? ox_floats_of(r, y) : NULL;
     if (!out) return -1;
     for (int64_t i = 0; i < f.batch && y->count; i++)
-        ox_sgemm(r->ctx, f.ta, f.tb, f.m, f.n, f.k, (float)alpha, x + batch_of(&f, a, i) * sa, lda, w + batch_of(&f, b, i) * sb, ldb, 0, out + i * sy, f.n);
+        ox_sgemm(r->ctx, f.ta, f.tb, f.m, f.n, f.k, (float)alpha, x + batch_of(&f, a, i) * sa, lda,
+                 w + batch_of(&f, b, i) * sb, ldb, 0, out + i * sy, f.n);
     ox_floats_done(r, y, out);
     return 0;
 }
@@ -190,7 +195,8 @@ static const float *row_vector(ox_run *r, int i, int64_t width, bool *bad) {
     const ox_tensor *t = ox_input(r, i);
     if (!t || *bad) return NULL;
     const float *v = t->count == width ? ox_as_floats(r, t) : NULL;
-    if (!v && t->count != width) ox_fail(r->ctx, OX_BAD_DATA, "input %d has %lld elements, not %lld", i, (long long)t->count, (long long)width);
+    if (!v && t->count != width)
+        ox_fail(r->ctx, OX_BAD_DATA, "input %d has %lld elements, not %lld", i, (long long)t->count, (long long)width);
     *bad |= !v;
     return v;
 }
@@ -209,11 +215,13 @@ static float *statistics(ox_run *r, int i, const ox_tensor *x, int axis, bool *b
 static int run_skip(ox_run *r, bool simple) {
     const ox_tensor *x = ox_input(r, 0), *skip = ox_input(r, 1);
     bool bad = false;
-    if (!x || !skip || x->rank < 1 || x->dtype != skip->dtype) return ox_fail(r->ctx, OX_BAD_DATA, "input or skip is missing or of another type");
+    if (!x || !skip || x->rank < 1 || x->dtype != skip->dtype)
+        return ox_fail(r->ctx, OX_BAD_DATA, "input or skip is missing or of another type");
     norm n = {.simple = simple, .epsilon = (float)ox_get_float(r->call, "epsilon"), .width = x->dims[x->rank - 1]};
     n.rows = n.width ? x->count / n.width : 0;
     n.skip_rows = n.width ? skip->count / n.width : 0;
-    if (n.width && (!n.skip_rows || skip->count % n.width || n.rows % n.skip_rows)) return ox_fail(r->ctx, OX_BAD_DATA, "skip does not fit the input");
+    if (n.width && (!n.skip_rows || skip->count % n.width || n.rows % n.skip_rows))
+        return ox_fail(r->ctx, OX_BAD_DATA, "skip does not fit the input");
     n.gamma = row_vector(r, 2, n.width, &bad);
     n.beta = simple ? NULL : row_vector(r, 3, n.width, &bad);
     n.bias = row_vector(r, simple ? 3 : 4, n.width, &bad);

@@ -1,5 +1,5 @@
-/* com.microsoft: operators on 8-bit elements with one scale and zero point per tensor. y = saturate(round(f(real x) / scale) + zero) with
- * ties to even; functions of one element go through a table of 256. Rows are in microsoft.c. */
+/* com.microsoft: operators on 8-bit elements with one scale and zero point per tensor. y = saturate(round(f(real x) /
+ * scale) + zero) with ties to even; functions of one element go through a table of 256. Rows are in microsoft.c. */
 #include "op/microsoft.h"
 #include "op/window.h"
 
@@ -54,7 +54,8 @@ static int run_pair(ox_run *r, char op, int a, int b, int y) {
     pair p = {.op = op};
     if (op == '?') {
         in[n++] = ox_input(r, 0);
-        if (!in[0] || in[0]->dtype != OX_BOOL) return ox_fail(r->ctx, OX_BAD_DATA, "the condition is no tensor of bools");
+        if (!in[0] || in[0]->dtype != OX_BOOL)
+            return ox_fail(r->ctx, OX_BAD_DATA, "the condition is no tensor of bools");
     }
     if (!(in[n++] = need_8bit(r, a)) || !(in[n++] = need_8bit(r, b))) return -1;
     p.type = in[n - 1]->dtype;
@@ -141,7 +142,8 @@ int ox_ms_infer_q_concat(ox_call *c) {
     for (int i = 0; i < parts && rank >= 0; i++) {
         const ox_dim *p = ox_in_dims(c, 2 + 3 * i);
         if (p && ox_in_rank(c, 2 + 3 * i) != rank) return ox_fail(c->ctx, OX_BAD_DATA, "the parts differ in rank");
-        for (int k = 0; p && k < rank; k++) d[k] = ox_mv_same_dim(c, k == axis ? NULL : d[k], p[k], "QLinearConcat", &bad);
+        for (int k = 0; p && k < rank; k++)
+            d[k] = ox_mv_same_dim(c, k == axis ? NULL : d[k], p[k], "QLinearConcat", &bad);
         sum = ox_dim_add(c->ctx, sum, p ? p[axis] : NULL);
     }
     if (bad) return -1;
@@ -155,7 +157,8 @@ int ox_ms_run_q_concat(ox_run *r) {
     int parts = (r->call->n_in - 2) / 3, rank = first ? first->rank : 0;
     quant qy, qx;
     if (!yz || !first || read_quant(r, 0, &qy)) return -1;
-    int64_t axis = ox_axis(r->call, ox_get_int(r->call, "axis"), rank, "axis"), *dims = OX_NEW_N(r->arena, int64_t, rank + 1);
+    int64_t axis = ox_axis(r->call, ox_get_int(r->call, "axis"), rank, "axis"),
+            *dims = OX_NEW_N(r->arena, int64_t, rank + 1);
     if (axis < 0) return -1;
     for (int i = 0; i < parts; i++) {
         const ox_tensor *x = need_8bit(r, 2 + 3 * i);
@@ -168,7 +171,8 @@ int ox_ms_run_q_concat(ox_run *r) {
     }
     ox_tensor *y = ox_output(r, 0, yz->dtype, rank, dims);
     if (!y) return -1;
-    int64_t outer = ox_mv_product((int)axis, dims), inner = ox_mv_product(rank - (int)axis - 1, dims + axis + 1), at = 0;
+    int64_t outer = ox_mv_product((int)axis, dims), inner = ox_mv_product(rank - (int)axis - 1, dims + axis + 1),
+            at = 0;
     for (int i = 0; i < parts; i++) {
         const ox_tensor *x = ox_input(r, 2 + 3 * i);
         const uint8_t *data = ox_tensor_data(x);
@@ -286,7 +290,8 @@ static float window_mean(const pool *p, const ox_window *w, const int64_t *at, i
         int64_t rest = k, place = 0, stride = 1;
         bool in = true, padded = true;
         for (int i = n - 1; i >= 0; i--) {
-            int64_t pos = at[i] * w->stride[i] - w->begin[i] + rest % w->kernel[i] * w->dilation[i], size = p->dims[2 + i];
+            int64_t pos = at[i] * w->stride[i] - w->begin[i] + rest % w->kernel[i] * w->dilation[i],
+                    size = p->dims[2 + i];
             rest /= w->kernel[i];
             in &= pos >= 0 && pos < size;
             padded &= pos < size + w->end[i];

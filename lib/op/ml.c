@@ -1,5 +1,5 @@
-/* The ai.onnx.ml domain: rows, what the family shares, and operators that work on single features. Maps, linear models, support
- * vectors and trees have files of their own. */
+/* The ai.onnx.ml domain: rows, what the family shares, and operators that work on single features. Maps, linear
+ * models, support vectors and trees have files of their own. */
 #include "op/ml.h"
 
 #include <math.h>
@@ -76,7 +76,8 @@ void ox_ml_labels_of(const ox_call *c, const char *ints, const char *strings, ox
 ox_dtype ox_ml_labels_type(const ox_ml_labels *l) { return l->strings ? OX_STRING : OX_INT64; }
 
 int ox_ml_label(ox_run *r, ox_tensor *out, int64_t i, const ox_ml_labels *l, int64_t k) {
-    if (l->n && (k < 0 || k >= l->n)) return ox_fail(r->ctx, OX_BAD_DATA, "class %lld of %lld labels", (long long)k, (long long)l->n);
+    if (l->n && (k < 0 || k >= l->n))
+        return ox_fail(r->ctx, OX_BAD_DATA, "class %lld of %lld labels", (long long)k, (long long)l->n);
     if (l->strings) return ox_tensor_set_str(out, i, l->strings[k].data, l->strings[k].len);
     ((int64_t *)ox_tensor_mut(out))[i] = l->n ? l->ints[k] : k;
     return 0;
@@ -98,7 +99,8 @@ ox_dim ox_ml_sample_dim(ox_call *c) {
     return rank == 2 ? ox_in_dims(c, 0)[0] : rank == 1 ? ox_dim_const(c->ctx, 1) : NULL;
 }
 
-/* ------------------------------------------------------------------------------------------------ one feature at a time */
+/* ------------------------------------------------------------------------------------------------ one feature at a
+ * time */
 
 static int infer_float(ox_call *c) {
     ox_out_tensor(c, 0, OX_FLOAT, ox_in_rank(c, 0), ox_in_dims(c, 0));
@@ -119,13 +121,15 @@ static int64_t per_feature(ox_run *r, const ox_tensor *x, int64_t n, const char 
     int64_t features = x->rank ? x->dims[x->rank - 1] : 1;
     if (n == 1) return 1;
     if (n > 0 && n == features) return n;
-    return ox_fail(r->ctx, OX_BAD_DATA, "%s has %lld entries for %lld features", what, (long long)n, (long long)features);
+    return ox_fail(r->ctx, OX_BAD_DATA, "%s has %lld entries for %lld features", what, (long long)n,
+                   (long long)features);
 }
 
 static int run_scaler(ox_run *r) {
     const ox_tensor *x = ox_input(r, 0);
     int n_offset, n_scale;
-    const float *offset = ox_get_floats(r->call, "offset", &n_offset), *scale = ox_get_floats(r->call, "scale", &n_scale);
+    const float *offset = ox_get_floats(r->call, "offset", &n_offset),
+                *scale = ox_get_floats(r->call, "scale", &n_scale);
     if (!x) return ox_fail(r->ctx, OX_BAD_DATA, "X is no tensor");
     int64_t po = per_feature(r, x, n_offset, "offset"), ps = po < 0 ? -1 : per_feature(r, x, n_scale, "scale");
     const float *v = ps < 0 ? NULL : ox_as_floats(r, x);
@@ -185,7 +189,8 @@ static int run_imputer(ox_run *r) {
     return 0;
 }
 
-/* ------------------------------------------------------------------------------------------------ features joined, picked */
+/* ------------------------------------------------------------------------------------------------ features joined,
+ * picked */
 
 static int infer_feature_vectorizer(ox_call *c) {
     int n;
@@ -211,7 +216,8 @@ static int run_feature_vectorizer(ox_run *r) {
         if (i && rows != dims[0]) return ox_fail(r->ctx, OX_BAD_DATA, "inputs differ in their number of samples");
         dims[0] = rows;
         width[i] = widths && i < n ? widths[i] : rows ? x->count / rows : 0;
-        if (width[i] < 0 || !ox_add_ok(dims[1], width[i], &dims[1])) return ox_fail(r->ctx, OX_BAD_DATA, "inputdimensions holds %lld", (long long)width[i]);
+        if (width[i] < 0 || !ox_add_ok(dims[1], width[i], &dims[1]))
+            return ox_fail(r->ctx, OX_BAD_DATA, "inputdimensions holds %lld", (long long)width[i]);
     }
     ox_tensor *y = ox_output(r, 0, OX_FLOAT, 2, dims);
     float *out = y ? ox_tensor_mut(y) : NULL;
@@ -259,7 +265,8 @@ static int run_extractor(ox_run *r) {
     char *to = o.data;
     for (int64_t row = 0; row * width < x->count; row++)
         for (int64_t i = 0; i < n; i++, to += o.size) {
-            if (at[i] < 0 || at[i] >= width) return ox_fail(r->ctx, OX_BAD_DATA, "feature %lld of %lld", (long long)at[i], (long long)width);
+            if (at[i] < 0 || at[i] >= width)
+                return ox_fail(r->ctx, OX_BAD_DATA, "feature %lld of %lld", (long long)at[i], (long long)width);
             memcpy(to, from + (size_t)(row * width + at[i]) * o.size, o.size);
         }
     return ox_mv_done(r, &o);
@@ -297,7 +304,8 @@ static int run_one_hot(ox_run *r) {
     ox_ml_labels l;
     ox_ml_labels_of(r->call, "cats_int64s", "cats_strings", &l);
     if (!data) return x ? -1 : ox_fail(r->ctx, OX_BAD_DATA, "X is no tensor");
-    if ((x->dtype == OX_STRING) != (l.strings != NULL)) return ox_fail(r->ctx, OX_BAD_DATA, "no categories for %s", ox_dtype_name(x->dtype));
+    if ((x->dtype == OX_STRING) != (l.strings != NULL))
+        return ox_fail(r->ctx, OX_BAD_DATA, "no categories for %s", ox_dtype_name(x->dtype));
     int64_t *dims = OX_NEW_N(r->arena, int64_t, x->rank + 1);
     for (int i = 0; i < x->rank; i++) dims[i] = x->dims[i];
     dims[x->rank] = l.n;
@@ -308,7 +316,8 @@ static int run_one_hot(ox_run *r) {
     for (int64_t i = 0; i < x->count; i++) {
         int64_t k = find_category(x, data, i, &l);
         if (k >= 0) out[i * l.n + k] = 1;
-        else if (!ox_get_int(r->call, "zeros")) return ox_fail(r->ctx, OX_BAD_DATA, "element %lld is of no category", (long long)i);
+        else if (!ox_get_int(r->call, "zeros"))
+            return ox_fail(r->ctx, OX_BAD_DATA, "element %lld is of no category", (long long)i);
     }
     return 0;
 }

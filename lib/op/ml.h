@@ -10,7 +10,7 @@ typedef enum ox_ml_post { OX_ML_NONE, OX_ML_SOFTMAX, OX_ML_LOGISTIC, OX_ML_SOFTM
 int ox_ml_post_of(ox_call *c); /* attribute post_transform; -1 after ox_fail */
 void ox_ml_post_apply(ox_ml_post post, float *v, int64_t n);
 float ox_ml_logistic(float v);
-/* One score that stands for two classes: v has room for two. second: 1 complements a probability, 2 negates a margin. */
+/* One score for two classes; v has room for two. second: 1 complements a probability, 2 negates a margin. */
 void ox_ml_post_two(ox_ml_post post, float *v, int second);
 
 /* ---- labels ---- */

@@ -1,5 +1,5 @@
-/* ai.onnx.ml: linear models and support vectors. Scores are sums in float in the order of the coefficients, as other runtimes have
- * them; a model with one score and two labels gives both classes. Rows are in ml.c. */
+/* ai.onnx.ml: linear models and support vectors. Scores are sums in float in the order of the coefficients, as other
+ * runtimes have them; a model with one score and two labels gives both classes. Rows are in ml.c. */
 #include "op/ml.h"
 
 #include <math.h>
@@ -53,7 +53,8 @@ int ox_run_linear_classifier(ox_run *r) {
     ox_ml_labels_of(c, "classlabels_ints", "classlabels_strings", &l);
     if (!x || post < 0) return -1;
     int64_t classes = ni ? ni : features ? nc / features : 0;
-    if (!w || !classes || nc != classes * features) return ox_fail(r->ctx, OX_BAD_DATA, "%d coefficients for %lld features", nc, (long long)features);
+    if (!w || !classes || nc != classes * features)
+        return ox_fail(r->ctx, OX_BAD_DATA, "%d coefficients for %lld features", nc, (long long)features);
     bool two = classes == 1 && l.n == 2;
     int64_t columns = two ? 2 : classes;
     ox_tensor *y = ox_output(r, 0, ox_ml_labels_type(&l), 1, &n);
@@ -87,7 +88,8 @@ int ox_run_linear_regressor(ox_run *r) {
     int post = ox_ml_post_of(c);
     if (!x || post < 0) return -1;
     if (!w || targets < 1 || nc / targets != features || nc % targets || (b && ni != targets))
-        return ox_fail(r->ctx, OX_BAD_DATA, "%d coefficients for %lld features and %lld targets", nc, (long long)features, (long long)targets);
+        return ox_fail(r->ctx, OX_BAD_DATA, "%d coefficients for %lld features and %lld targets", nc,
+                       (long long)features, (long long)targets);
     ox_tensor *y = ox_output(r, 0, OX_FLOAT, 2, (int64_t[]){n, targets});
     if (!y) return -1;
     float *out = ox_tensor_mut(y);
@@ -157,8 +159,12 @@ int ox_run_svm_regressor(ox_run *r) {
     const float *x = ox_ml_samples(r, &n, &s.features);
     if (!x) return -1;
     if (!supports) s.kernel = 'l';
-    bool fits = supports ? supports > 0 && s.n_coef == supports && s.n_vectors / supports == s.features && s.n_vectors % supports == 0 : s.n_coef == s.features;
-    if (!fits) return ox_fail(r->ctx, OX_BAD_DATA, "coefficients or support vectors do not fit %lld features", (long long)s.features);
+    bool fits = supports ? supports > 0 && s.n_coef == supports && s.n_vectors / supports == s.features &&
+                               s.n_vectors % supports == 0
+                         : s.n_coef == s.features;
+    if (!fits)
+        return ox_fail(r->ctx, OX_BAD_DATA, "coefficients or support vectors do not fit %lld features",
+                       (long long)s.features);
     ox_tensor *y = ox_output(r, 0, OX_FLOAT, 2, (int64_t[]){n, 1});
     if (!y) return -1;
     float *out = ox_tensor_mut(y);
@@ -200,7 +206,8 @@ static int svc_read(ox_call *c, svc *v) {
     v->classes = v->per_class && n ? n : v->l.n > 1 ? v->l.n : 1;
     if (v->classes > 1 << 15) return ox_fail(c->ctx, OX_BAD_DATA, "%lld classes", (long long)v->classes);
     for (int i = 0; v->per_class && i < n; i++)
-        if (v->per_class[i] < 0 || !ox_add_ok(v->supports, v->per_class[i], &v->supports) || v->supports > v->s.n_vectors)
+        if (v->per_class[i] < 0 || !ox_add_ok(v->supports, v->per_class[i], &v->supports) ||
+            v->supports > v->s.n_vectors)
             return ox_fail(c->ctx, OX_BAD_DATA, "vectors_per_class holds %lld", (long long)v->per_class[i]);
     v->pairs = v->classes * (v->classes - 1) / 2;
     for (int i = 0; i < v->s.n_coef; i++) v->positive &= v->s.coef[i] >= 0;
@@ -219,12 +226,15 @@ static int svc_check(ox_run *r, svc *v) {
     bool fits;
     if (v->supports) {
         fits = s->n_vectors / v->supports == s->features && s->n_vectors % v->supports == 0 && v->l.n <= v->classes;
-        fits &= s->n_coef == (v->classes - 1) * v->supports && s->n_rho >= v->pairs && (!s->n_a || (s->n_a >= v->pairs && s->n_b >= v->pairs));
+        fits &= s->n_coef == (v->classes - 1) * v->supports && s->n_rho >= v->pairs &&
+                (!s->n_a || (s->n_a >= v->pairs && s->n_b >= v->pairs));
     } else {
         v->s.kernel = 'l';
         fits = s->n_coef == v->classes * s->features;
     }
-    if (!fits) return ox_fail(r->ctx, OX_BAD_DATA, "coefficients or support vectors do not fit %lld features", (long long)s->features);
+    if (!fits)
+        return ox_fail(r->ctx, OX_BAD_DATA, "coefficients or support vectors do not fit %lld features",
+                       (long long)s->features);
     v->kernels = OX_NEW_N(r->arena, float, v->supports + 1);
     v->margins = OX_NEW_N(r->arena, float, v->pairs + v->classes + 2);
     v->room = OX_NEW_N(r->arena, float, 3 * v->classes + 2 * v->classes * v->classes);

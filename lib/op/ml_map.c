@@ -1,5 +1,5 @@
-/* ai.onnx.ml: keys to values. LabelEncoder, CategoryMapper, and the operators that make or take maps. Keys are sorted once per
- * run and found by bisection; of equal keys the first counts. Rows are in ml.c. */
+/* ai.onnx.ml: keys to values. LabelEncoder, CategoryMapper, and the operators that make or take maps. Keys are sorted
+ * once per run and found by bisection; of equal keys the first counts. Rows are in ml.c. */
 #include "op/ml.h"
 
 #include <math.h>
@@ -49,7 +49,8 @@ typedef struct list {
     const void *data;
 } list;
 
-static int list_of(const ox_call *c, const char *floats, const char *ints, const char *strings, const char *tensor, list *l) {
+static int list_of(const ox_call *c, const char *floats, const char *ints, const char *strings, const char *tensor,
+                   list *l) {
     int n;
     const ox_attr *t = tensor ? ox_get_attr(c, tensor) : NULL;
     *l = (list){0};
@@ -89,7 +90,8 @@ static int put_value(ox_tensor *out, int64_t at, const list *l, int64_t i) {
         const ox_str *s = (const ox_str *)l->data + i;
         return s->len ? ox_tensor_set_str(out, at, s->data, s->len) : 0;
     }
-    if (ox_dtype_is_float(l->type)) ox_store_double(out->dtype, ox_tensor_mut(out), at, ox_load_double(l->type, l->data, i));
+    if (ox_dtype_is_float(l->type))
+        ox_store_double(out->dtype, ox_tensor_mut(out), at, ox_load_double(l->type, l->data, i));
     else ox_store_int(out->dtype, ox_tensor_mut(out), at, ox_load_int(l->type, l->data, i));
     return 0;
 }
@@ -99,10 +101,14 @@ static int map_elements(ox_run *r, const list *keys, const list *values, const l
     const ox_tensor *x = ox_input(r, 0);
     list in = {x ? x->count : 0, x ? x->dtype : OX_UNDEFINED, x ? ox_tensor_data(x) : NULL};
     if (!in.data) return x ? -1 : ox_fail(r->ctx, OX_BAD_DATA, "X is no tensor");
-    if ((keys->type == OX_STRING) != (in.type == OX_STRING) || ox_dtype_is_float(keys->type) != ox_dtype_is_float(in.type))
-        return ox_fail(r->ctx, OX_BAD_DATA, "keys of %s for elements of %s", ox_dtype_name(keys->type), ox_dtype_name(in.type));
-    if (keys->n != values->n) return ox_fail(r->ctx, OX_BAD_DATA, "%lld keys for %lld values", (long long)keys->n, (long long)values->n);
-    if (dflt->n < 1 || (dflt->type == OX_STRING) != (values->type == OX_STRING)) return ox_fail(r->ctx, OX_BAD_DATA, "the default is of another type than the values");
+    if ((keys->type == OX_STRING) != (in.type == OX_STRING) ||
+        ox_dtype_is_float(keys->type) != ox_dtype_is_float(in.type))
+        return ox_fail(r->ctx, OX_BAD_DATA, "keys of %s for elements of %s", ox_dtype_name(keys->type),
+                       ox_dtype_name(in.type));
+    if (keys->n != values->n)
+        return ox_fail(r->ctx, OX_BAD_DATA, "%lld keys for %lld values", (long long)keys->n, (long long)values->n);
+    if (dflt->n < 1 || (dflt->type == OX_STRING) != (values->type == OX_STRING))
+        return ox_fail(r->ctx, OX_BAD_DATA, "the default is of another type than the values");
     key *sorted = sort_keys(r, keys), k;
     ox_tensor *y = sorted ? ox_output(r, 0, values->type, x->rank, x->dims) : NULL;
     int rc = y ? 0 : -1;
@@ -114,7 +120,8 @@ static int map_elements(ox_run *r, const list *keys, const list *values, const l
     return rc;
 }
 
-/* ------------------------------------------------------------------------------------------------ LabelEncoder, CategoryMapper */
+/* ------------------------------------------------------------------------------------------------ LabelEncoder,
+ * CategoryMapper */
 
 /* The type values have; version 1 goes from text to numbers or back. */
 static int encoder_values(const ox_call *c, ox_dtype in, list *l) {
@@ -155,7 +162,8 @@ int ox_run_label_encoder(ox_run *r) {
         keys = x->dtype == OX_STRING ? names : places;
         values = x->dtype == OX_STRING ? places : names;
     }
-    if (keys.type == OX_UNDEFINED || values.type == OX_UNDEFINED) return ox_fail(r->ctx, OX_BAD_DATA, "keys or values are missing");
+    if (keys.type == OX_UNDEFINED || values.type == OX_UNDEFINED)
+        return ox_fail(r->ctx, OX_BAD_DATA, "keys or values are missing");
     const ox_attr *t = ox_get_attr(c, "default_tensor");
     int64_t i = ox_get_int(c, "default_int64");
     float f = (float)ox_get_float(c, "default_float");
@@ -196,7 +204,8 @@ int ox_run_category_mapper(ox_run *r) {
 static int open_map(ox_run *r, list *keys, list *values) {
     const ox_rt *m = ox_input_rt(r, 0);
     const ox_rt *v = m && m->kind == OX_RT_MAP && m->n == 1 ? m->items[0] : NULL;
-    if (!v || v->kind != OX_RT_TENSOR || v->t->count != m->t->count) return ox_fail(r->ctx, OX_BAD_DATA, "the input is no map of plain values");
+    if (!v || v->kind != OX_RT_TENSOR || v->t->count != m->t->count)
+        return ox_fail(r->ctx, OX_BAD_DATA, "the input is no map of plain values");
     *keys = (list){m->t->count, m->t->dtype, ox_tensor_data(m->t)};
     *values = (list){v->t->count, v->t->dtype, ox_tensor_data(v->t)};
     return keys->data && values->data ? 0 : -1;
@@ -223,7 +232,8 @@ static int cast_value(ox_run *r, ox_tensor *y, int64_t at, const list *values, i
     if (values->type == OX_STRING) {
         const ox_str *s = (const ox_str *)values->data + i;
         if (y->dtype == OX_STRING) return put_value(y, at, values, i);
-        if (!ox_parse_double(s->data, s->len, &v)) return ox_fail(r->ctx, OX_BAD_DATA, "'%.*s' is no number", (int)s->len, s->data);
+        if (!ox_parse_double(s->data, s->len, &v))
+            return ox_fail(r->ctx, OX_BAD_DATA, "'%.*s' is no number", (int)s->len, s->data);
     } else {
         v = ox_load_double(values->type, values->data, i);
     }
@@ -263,7 +273,8 @@ int ox_infer_dict_vectorizer(ox_call *c) {
 
 int ox_run_dict_vectorizer(ox_run *r) {
     list keys, values, words;
-    if (open_map(r, &keys, &values) || list_of(r->call, NULL, "int64_vocabulary", "string_vocabulary", NULL, &words)) return -1;
+    if (open_map(r, &keys, &values) || list_of(r->call, NULL, "int64_vocabulary", "string_vocabulary", NULL, &words))
+        return -1;
     if (words.type != keys.type) return ox_fail(r->ctx, OX_BAD_DATA, "the vocabulary is not of the keys' type");
     int64_t dims[2] = {1, words.n};
     key *sorted = sort_keys(r, &keys), k;
@@ -308,7 +319,8 @@ int ox_run_zip_map(ox_run *r) {
     const float *v = ox_ml_samples(r, &n, &features);
     ox_ml_labels_of(r->call, "classlabels_int64s", "classlabels_strings", &l);
     if (!v) return -1;
-    if (l.n != features) return ox_fail(r->ctx, OX_BAD_DATA, "%lld labels for %lld columns", (long long)l.n, (long long)features);
+    if (l.n != features)
+        return ox_fail(r->ctx, OX_BAD_DATA, "%lld labels for %lld columns", (long long)l.n, (long long)features);
     ox_rt **items = ox_scratch(r, ((uint64_t)n + 1) * sizeof *items);
     ox_tensor *keys = items ? ox_tensor_new(r->ctx, ox_ml_labels_type(&l), 1, &l.n) : NULL;
     int64_t k = 0;

@@ -1,6 +1,6 @@
-/* ai.onnx.ml: ensembles of decision trees, in the form of version 5 (TreeEnsemble) and the older pair of operators. Both are read
- * into one array of nodes whose children are checked, so that walking a tree cannot leave it; a walk longer than the number of
- * nodes is a cycle and an error. Rows are in ml.c. */
+/* ai.onnx.ml: ensembles of decision trees, in the form of version 5 (TreeEnsemble) and the older pair of operators.
+ * Both are read into one array of nodes whose children are checked, so that walking a tree cannot leave it; a walk
+ * longer than the number of nodes is a cycle and an error. Rows are in ml.c. */
 #include "op/ml.h"
 
 #include <math.h>
@@ -134,7 +134,8 @@ static void assign_weights(forest *f) {
 static int check_features(ox_run *r, const forest *f, int64_t features) {
     for (int64_t i = 0; i < f->n; i++)
         if (f->nodes[i].mode != T_LEAF && (f->nodes[i].feature < 0 || f->nodes[i].feature >= features))
-            return ox_fail(r->ctx, OX_BAD_DATA, "node %lld asks for feature %lld of %lld", (long long)i, (long long)f->nodes[i].feature, (long long)features);
+            return ox_fail(r->ctx, OX_BAD_DATA, "node %lld asks for feature %lld of %lld", (long long)i,
+                           (long long)f->nodes[i].feature, (long long)features);
     return 0;
 }
 
@@ -154,14 +155,16 @@ static int64_t find_place(const place *p, int64_t n, int64_t tree, int64_t id) {
 }
 
 static int old_modes(ox_run *r, forest *f) {
-    static const char *const names[] = {"BRANCH_LEQ", "BRANCH_LT", "BRANCH_GTE", "BRANCH_GT", "BRANCH_EQ", "BRANCH_NEQ", "?", "LEAF"};
+    static const char *const names[] = {"BRANCH_LEQ", "BRANCH_LT",  "BRANCH_GTE", "BRANCH_GT",
+                                        "BRANCH_EQ",  "BRANCH_NEQ", "?",          "LEAF"};
     const ox_str *modes = ox_ml_strings(r->call, "nodes_modes", &f->n);
     f->nodes = modes ? ox_scratch(r, (uint64_t)f->n * sizeof *f->nodes) : NULL;
     if (!f->nodes) return modes ? -1 : ox_fail(r->ctx, OX_BAD_DATA, "nodes_modes is missing");
     for (int64_t i = 0; i < f->n; i++) {
         f->nodes[i] = (tree_node){.mode = 255};
         for (uint8_t m = 0; m <= T_LEAF; m++)
-            if (strlen(names[m]) == modes[i].len && !memcmp(names[m], modes[i].data, modes[i].len)) f->nodes[i].mode = m;
+            if (strlen(names[m]) == modes[i].len && !memcmp(names[m], modes[i].data, modes[i].len))
+                f->nodes[i].mode = m;
         if (f->nodes[i].mode == 255) return ox_fail(r->ctx, OX_BAD_DATA, "nodes_modes %lld is unknown", (long long)i);
     }
     return 0;
@@ -179,7 +182,8 @@ static int old_weights(ox_run *r, forest *f, const place *places, const char *pr
     if (!f->weights) return -1;
     for (int64_t i = 0; i < f->n_weights; i++) {
         int64_t at = find_place(places, f->n, trees[i], nodes[i]);
-        if (at < 0 || ids[i] < 0 || ids[i] >= f->targets) return ox_fail(r->ctx, OX_BAD_DATA, "weight %lld belongs to no leaf or target", (long long)i);
+        if (at < 0 || ids[i] < 0 || ids[i] >= f->targets)
+            return ox_fail(r->ctx, OX_BAD_DATA, "weight %lld belongs to no leaf or target", (long long)i);
         f->weights[i] = (tree_weight){at, ids[i], w[i]};
     }
     assign_weights(f);
@@ -191,14 +195,18 @@ static int old_read(ox_run *r, forest *f, const char *prefix) {
     int nm;
     if (old_modes(r, f)) return -1;
     const int64_t *trees = ints_of(r, "nodes_treeids", f->n), *ids = trees ? ints_of(r, "nodes_nodeids", f->n) : NULL;
-    const int64_t *yes = ids ? ints_of(r, "nodes_truenodeids", f->n) : NULL, *no = yes ? ints_of(r, "nodes_falsenodeids", f->n) : NULL;
+    const int64_t *yes = ids ? ints_of(r, "nodes_truenodeids", f->n) : NULL,
+                  *no = yes ? ints_of(r, "nodes_falsenodeids", f->n) : NULL;
     const int64_t *features = no ? ints_of(r, "nodes_featureids", f->n) : NULL;
     const double *values = features ? reals(r, "nodes_values", "nodes_values_as_tensor", &n_values) : NULL;
     const int64_t *missing = ox_get_ints(r->call, "nodes_missing_value_tracks_true", &nm);
     place *places = values ? ox_scratch(r, ((uint64_t)f->n + 1) * sizeof *places) : NULL;
     f->roots = places ? ox_scratch(r, ((uint64_t)f->n + 1) * sizeof *f->roots) : NULL;
-    if (!f->roots) return features && !values && !ox_error_code(r->ctx) ? ox_fail(r->ctx, OX_BAD_DATA, "nodes_values is missing") : -1;
-    if (n_values != f->n || (missing && nm && nm != f->n)) return ox_fail(r->ctx, OX_BAD_DATA, "the lists of nodes differ in length");
+    if (!f->roots)
+        return features && !values && !ox_error_code(r->ctx) ? ox_fail(r->ctx, OX_BAD_DATA, "nodes_values is missing")
+                                                             : -1;
+    if (n_values != f->n || (missing && nm && nm != f->n))
+        return ox_fail(r->ctx, OX_BAD_DATA, "the lists of nodes differ in length");
     for (int64_t i = 0; i < f->n; i++) places[i] = (place){trees[i], ids[i], i};
     qsort(places, (size_t)f->n, sizeof *places, order_places);
     bool *child = ox_scratch(r, (uint64_t)f->n + 1);
@@ -212,7 +220,8 @@ static int old_read(ox_run *r, forest *f, const char *prefix) {
         if (n->mode == T_LEAF) continue;
         n->yes = find_place(places, f->n, trees[i], yes[i]);
         n->no = find_place(places, f->n, trees[i], no[i]);
-        if (n->yes < 0 || n->no < 0 || n->yes == i || n->no == i) return ox_fail(r->ctx, OX_BAD_DATA, "node %lld has no such child", (long long)i);
+        if (n->yes < 0 || n->no < 0 || n->yes == i || n->no == i)
+            return ox_fail(r->ctx, OX_BAD_DATA, "node %lld has no such child", (long long)i);
         child[n->yes] = child[n->no] = true;
     }
     for (int64_t i = 0; i < f->n; i++)
@@ -289,7 +298,8 @@ int ox_run_tree_regressor(ox_run *r) {
         if (!strcmp(how, names[i])) f.aggregate = i;
     int post = ox_ml_post_of(r->call);
     if (f.aggregate < 0) return ox_fail(r->ctx, OX_BAD_DATA, "aggregate_function '%s' is unknown", how);
-    if (f.targets < 1 || f.targets > INT32_MAX) return ox_fail(r->ctx, OX_BAD_DATA, "n_targets is %lld", (long long)f.targets);
+    if (f.targets < 1 || f.targets > INT32_MAX)
+        return ox_fail(r->ctx, OX_BAD_DATA, "n_targets is %lld", (long long)f.targets);
     if (post < 0 || old_read(r, &f, "target") || old_base(r, &f)) return -1;
     return run_forest(r, &f, OX_FLOAT, post);
 }
@@ -392,13 +402,19 @@ static int new_read(ox_run *r, forest *f) {
     ox_call *c = r->call;
     int64_t inner, n_modes, n_leaves;
     int nm, nr;
-    const double *split = reals(r, NULL, "nodes_splits", &inner), *modes = split ? reals(r, NULL, "nodes_modes", &n_modes) : NULL;
+    const double *split = reals(r, NULL, "nodes_splits", &inner),
+                 *modes = split ? reals(r, NULL, "nodes_modes", &n_modes) : NULL;
     const double *w = modes ? reals(r, NULL, "leaf_weights", &n_leaves) : NULL;
-    const int64_t *targets = w ? ints_of(r, "leaf_targetids", n_leaves) : NULL, *features = targets ? ints_of(r, "nodes_featureids", inner) : NULL;
-    const int64_t *yes = features ? ints_of(r, "nodes_truenodeids", inner) : NULL, *no = yes ? ints_of(r, "nodes_falsenodeids", inner) : NULL;
-    const int64_t *yes_leaf = no ? ints_of(r, "nodes_trueleafs", inner) : NULL, *no_leaf = yes_leaf ? ints_of(r, "nodes_falseleafs", inner) : NULL;
-    const int64_t *missing = ox_get_ints(c, "nodes_missing_value_tracks_true", &nm), *roots = ox_get_ints(c, "tree_roots", &nr);
-    if (!no_leaf || !roots || n_modes != inner || (missing && nm && nm != inner)) return ox_fail(r->ctx, OX_BAD_DATA, "the lists of nodes or leaves are missing or differ in length");
+    const int64_t *targets = w ? ints_of(r, "leaf_targetids", n_leaves) : NULL,
+                  *features = targets ? ints_of(r, "nodes_featureids", inner) : NULL;
+    const int64_t *yes = features ? ints_of(r, "nodes_truenodeids", inner) : NULL,
+                  *no = yes ? ints_of(r, "nodes_falsenodeids", inner) : NULL;
+    const int64_t *yes_leaf = no ? ints_of(r, "nodes_trueleafs", inner) : NULL,
+                  *no_leaf = yes_leaf ? ints_of(r, "nodes_falseleafs", inner) : NULL;
+    const int64_t *missing = ox_get_ints(c, "nodes_missing_value_tracks_true", &nm),
+                  *roots = ox_get_ints(c, "tree_roots", &nr);
+    if (!no_leaf || !roots || n_modes != inner || (missing && nm && nm != inner))
+        return ox_fail(r->ctx, OX_BAD_DATA, "the lists of nodes or leaves are missing or differ in length");
     f->n = inner + n_leaves;
     f->n_roots = nr;
     f->n_weights = n_leaves;
@@ -410,7 +426,8 @@ static int new_read(ox_run *r, forest *f) {
         f->nodes[i] = (tree_node){.mode = T_LEAF, .first = i - inner, .count = 1};
         if (i >= inner) {
             int64_t t = targets[i - inner];
-            if (t < 0 || t >= f->targets) return ox_fail(r->ctx, OX_BAD_DATA, "leaf %lld has target %lld", (long long)(i - inner), (long long)t);
+            if (t < 0 || t >= f->targets)
+                return ox_fail(r->ctx, OX_BAD_DATA, "leaf %lld has target %lld", (long long)(i - inner), (long long)t);
             f->weights[i - inner] = (tree_weight){i, t, w[i - inner]};
             continue;
         }
@@ -418,11 +435,13 @@ static int new_read(ox_run *r, forest *f) {
         n.mode = modes[i] >= 0 && modes[i] <= T_MEMBER ? (uint8_t)modes[i] : 255;
         n.yes = new_child(f, inner, yes[i], yes_leaf[i]);
         n.no = new_child(f, inner, no[i], no_leaf[i]);
-        if (n.mode == 255 || n.yes < 0 || n.no < 0) return ox_fail(r->ctx, OX_BAD_DATA, "node %lld has an unknown mode or child", (long long)i);
+        if (n.mode == 255 || n.yes < 0 || n.no < 0)
+            return ox_fail(r->ctx, OX_BAD_DATA, "node %lld has an unknown mode or child", (long long)i);
         f->nodes[i] = n;
     }
     for (int i = 0; i < nr; i++) {
-        if (roots[i] < 0 || roots[i] >= inner) return ox_fail(r->ctx, OX_BAD_DATA, "tree_roots holds %lld", (long long)roots[i]);
+        if (roots[i] < 0 || roots[i] >= inner)
+            return ox_fail(r->ctx, OX_BAD_DATA, "tree_roots holds %lld", (long long)roots[i]);
         f->roots[i] = roots[i];
     }
     return new_members(r, f);

@@ -40,7 +40,8 @@ static int infer_transpose(ox_call *c) {
     ox_dim *out = ox_mv_no_dims(c, rank);
     for (int i = 0; i < rank; i++) out[i] = ox_in_dims(c, 0)[perm[i]];
     ox_out_tensor(c, 0, ox_in_dtype(c, 0), rank, out);
-    int64_t *in = OX_NEW_N(c->arena, int64_t, 4 * ((size_t)rank + 1)), *st = in + rank + 1, *dims = st + rank, *ss = dims + rank;
+    int64_t *in = OX_NEW_N(c->arena, int64_t, 4 * ((size_t)rank + 1)), *st = in + rank + 1, *dims = st + rank,
+            *ss = dims + rank;
     const ox_dim *e = ox_mv_in_elems(c, 0, in);
     if (!e) return 0;
     ox_mv_strides(rank, in, st);
@@ -55,7 +56,8 @@ static int infer_transpose(ox_call *c) {
 /* Writes x, permuted, into output 0 under other dims: what Transpose and the block rearrangements share. */
 static int permute_to(ox_run *r, const ox_tensor *x, int rank, const int64_t *dims, const int64_t *perm, int out_rank,
                       const int64_t *out_dims) {
-    int64_t *in = OX_NEW_N(r->arena, int64_t, 4 * ((size_t)rank + 1)), *d = in + rank + 1, *ss = d + rank, *ds = ss + rank;
+    int64_t *in = OX_NEW_N(r->arena, int64_t, 4 * ((size_t)rank + 1)), *d = in + rank + 1, *ss = d + rank,
+            *ds = ss + rank;
     ox_mv_strides(rank, dims, in);
     int last = -1;
     bool same = true; /* dims of more than one keep their order */
@@ -157,14 +159,16 @@ static int concat_into(ox_run *r, const ox_tensor *const *parts, int64_t n, int6
         bool stacked = parts[i]->rank < rank;
         for (int a = 0; a < rank; a++) d[a] = stacked && a == axis ? 1 : parts[i]->dims[a - (stacked && a > axis)];
         ox_mv_strides(rank, d, ss);
-        if (parts[i]->count) ox_mv_copy(r->arena, o->size, rank, d, o->data + at * ds[axis] * (int64_t)o->size, ds, from, ss);
+        if (parts[i]->count)
+            ox_mv_copy(r->arena, o->size, rank, d, o->data + at * ds[axis] * (int64_t)o->size, ds, from, ss);
         at += d[axis];
     }
     return ox_mv_done(r, o);
 }
 
 /* Dims of the joined tensor; -1 after ox_fail when the parts do not fit. */
-static int concat_dims(ox_run *r, const ox_tensor *const *parts, int64_t n, int64_t axis, bool new_axis, int64_t *dims) {
+static int concat_dims(ox_run *r, const ox_tensor *const *parts, int64_t n, int64_t axis, bool new_axis,
+                       int64_t *dims) {
     int rank = parts[0]->rank + new_axis;
     for (int64_t i = 0; i < n; i++) {
         bool fits = parts[i]->rank + new_axis == rank && parts[i]->dtype == parts[0]->dtype;
@@ -261,11 +265,13 @@ static int split_sizes(ox_call *c, ox_dim d, ox_dim *size) {
     if (ox_arg_given(c, 1)) {
         const ox_dim *e = ox_in_elems(c, 1, &n);
         if (!e) return 0;
-        if (n < c->n_out) return ox_fail(c->ctx, OX_BAD_DATA, "split has %lld entries for %d outputs", (long long)n, c->n_out);
+        if (n < c->n_out)
+            return ox_fail(c->ctx, OX_BAD_DATA, "split has %lld entries for %d outputs", (long long)n, c->n_out);
         bool all = true;
         for (int64_t i = 0; i < n; i++) {
             bool known = ox_dim_is_const(e[i], &v);
-            if (known && (v < 0 || !ox_add_ok(sum, v, &sum))) return ox_fail(c->ctx, OX_BAD_DATA, "split holds %lld", (long long)v);
+            if (known && (v < 0 || !ox_add_ok(sum, v, &sum)))
+                return ox_fail(c->ctx, OX_BAD_DATA, "split holds %lld", (long long)v);
             all &= known;
             if (i < c->n_out && e[i] && ox_dim_nonneg(e[i])) size[i] = e[i];
         }
@@ -311,11 +317,13 @@ static int run_split(ox_run *r) {
     const int64_t *split = axis >= 0 && ox_input(r, 1) ? ox_run_ints(r, 1, &n) : NULL;
     if (axis < 0 || (ox_input(r, 1) && !split)) return -1;
     if (!split && (n = split_parts(c)) < 0) return -1;
-    if (n < c->n_out) return ox_fail(r->ctx, OX_BAD_DATA, "split has %lld entries for %d outputs", (long long)n, c->n_out);
+    if (n < c->n_out)
+        return ox_fail(r->ctx, OX_BAD_DATA, "split has %lld entries for %d outputs", (long long)n, c->n_out);
     int64_t size = x->dims[axis], chunk = n ? size / n + (size % n != 0) : 0, most;
     if (!split && (!ox_mul_ok(chunk, n - 1, &most) || most > size))
         return ox_fail(r->ctx, OX_BAD_DATA, "%lld elements do not make %lld parts", (long long)size, (long long)n);
-    int64_t *dims = OX_NEW_N(r->arena, int64_t, 3 * ((size_t)x->rank + 1)), *ss = dims + x->rank + 1, *ds = ss + x->rank;
+    int64_t *dims = OX_NEW_N(r->arena, int64_t, 3 * ((size_t)x->rank + 1)), *ss = dims + x->rank + 1,
+            *ds = ss + x->rank;
     for (int i = 0; i < x->rank; i++) dims[i] = x->dims[i];
     ox_mv_strides(x->rank, x->dims, ss);
     const char *from = ox_mv_in(r, x);
@@ -337,7 +345,8 @@ static int run_split(ox_run *r) {
     return 0;
 }
 
-/* ------------------------------------------------------------------------------------------------ DepthToSpace, SpaceToDepth */
+/* ------------------------------------------------------------------------------------------------ DepthToSpace,
+ * SpaceToDepth */
 
 static int block_size(ox_call *c, int rank, int64_t *b) {
     const char *mode = ox_get_string(c, "mode");
@@ -351,7 +360,8 @@ static int block_size(ox_call *c, int rank, int64_t *b) {
 /* A dim divided by the block; -1 after ox_fail when it cannot be. */
 static int block_div(ox_call *c, ox_dim d, int64_t by, ox_dim *out) {
     int64_t v;
-    if (ox_dim_is_const(d, &v) && v % by) return ox_fail(c->ctx, OX_BAD_DATA, "size %lld is not divisible by %lld", (long long)v, (long long)by);
+    if (ox_dim_is_const(d, &v) && v % by)
+        return ox_fail(c->ctx, OX_BAD_DATA, "size %lld is not divisible by %lld", (long long)v, (long long)by);
     ox_dim q = ox_dim_const(c->ctx, by);
     *out = ox_dim_exact_div(c->ctx, d, q);
     if (!*out) *out = ox_dim_floordiv(c->ctx, d, q);
@@ -388,7 +398,8 @@ static int run_depth_to_space(ox_run *r) {
     int crd = block_size(r->call, x ? x->rank : 0, &b);
     if (!x || crd < 0) return -1;
     const int64_t *d = x->dims;
-    if (d[1] % (b * b)) return ox_fail(r->ctx, OX_BAD_DATA, "%lld channels for blocks of %lld", (long long)d[1], (long long)b);
+    if (d[1] % (b * b))
+        return ox_fail(r->ctx, OX_BAD_DATA, "%lld channels for blocks of %lld", (long long)d[1], (long long)b);
     int64_t depth = d[1] / (b * b), out[4] = {d[0], depth}, dcr_dims[6] = {d[0], b, b, depth, d[2], d[3]};
     int64_t crd_dims[6] = {d[0], depth, b, b, d[2], d[3]};
     if (!ox_mul_ok(d[2], b, &out[2]) || !ox_mul_ok(d[3], b, &out[3]))
@@ -404,7 +415,8 @@ static int run_space_to_depth(ox_run *r) {
     if (!x || crd < 0) return -1;
     const int64_t *d = x->dims;
     if (d[2] % b || d[3] % b)
-        return ox_fail(r->ctx, OX_BAD_DATA, "%lld x %lld for blocks of %lld", (long long)d[2], (long long)d[3], (long long)b);
+        return ox_fail(r->ctx, OX_BAD_DATA, "%lld x %lld for blocks of %lld", (long long)d[2], (long long)d[3],
+                       (long long)b);
     int64_t dims[6] = {d[0], d[1], d[2] / b, b, d[3] / b, b}, out[4] = {d[0], 0, d[2] / b, d[3] / b};
     if (!ox_mul_ok(d[1], b * b, &out[1])) return ox_fail(r->ctx, OX_BAD_DATA, "the output is too large");
     return permute_to(r, x, 6, dims, perms[crd], 4, out);
@@ -417,7 +429,8 @@ static int reverse_axes(ox_call *c, int rank, int64_t *batch, int64_t *time) {
     *time = ox_get_int(c, "time_axis");
     bool good = (*batch == 0 || *batch == 1) && *time == 1 - *batch;
     if (good && (rank < 0 || rank >= 2)) return 0;
-    return ox_fail(c->ctx, OX_BAD_DATA, "batch_axis %lld and time_axis %lld for rank %d", (long long)*batch, (long long)*time, rank);
+    return ox_fail(c->ctx, OX_BAD_DATA, "batch_axis %lld and time_axis %lld for rank %d", (long long)*batch,
+                   (long long)*time, rank);
 }
 
 static int infer_reverse(ox_call *c) {
@@ -431,7 +444,8 @@ static int run_reverse(ox_run *r) {
     int64_t n, batch, time;
     const int64_t *len = ox_run_ints(r, 1, &n);
     if (!x || !len || reverse_axes(r->call, x->rank, &batch, &time)) return -1;
-    if (n != x->dims[batch]) return ox_fail(r->ctx, OX_BAD_DATA, "%lld lengths for %lld rows", (long long)n, (long long)x->dims[batch]);
+    if (n != x->dims[batch])
+        return ox_fail(r->ctx, OX_BAD_DATA, "%lld lengths for %lld rows", (long long)n, (long long)x->dims[batch]);
     ox_mv_out o;
     const char *from = ox_mv_in(r, x);
     if (!from || ox_mv_begin(r, 0, x->dtype, x->rank, x->dims, &o)) return -1;
@@ -444,7 +458,8 @@ static int run_reverse(ox_run *r) {
             return ox_fail(r->ctx, OX_BAD_DATA, "length %lld of %lld", (long long)len[b], (long long)x->dims[time]);
         for (int64_t t = 0; t < x->dims[time]; t++) {
             int64_t s = t < len[b] ? len[b] - 1 - t : t;
-            memcpy(o.data + (b * ss[batch] + t * ss[time]) * (int64_t)o.size, from + (b * ss[batch] + s * ss[time]) * (int64_t)o.size, run);
+            memcpy(o.data + (b * ss[batch] + t * ss[time]) * (int64_t)o.size,
+                   from + (b * ss[batch] + s * ss[time]) * (int64_t)o.size, run);
         }
     }
     return ox_mv_done(r, &o);
@@ -475,7 +490,8 @@ static int infer_compress(ox_call *c) {
 
 static int run_compress(ox_run *r) {
     const ox_tensor *x = ox_input(r, 0), *cond = ox_input(r, 1);
-    if (!x || !cond || cond->dtype != OX_BOOL) return ox_fail(r->ctx, OX_BAD_DATA, "input or condition is no tensor of its type");
+    if (!x || !cond || cond->dtype != OX_BOOL)
+        return ox_fail(r->ctx, OX_BAD_DATA, "input or condition is no tensor of its type");
     const uint8_t *keep = ox_tensor_data(cond);
     bool flat = !ox_has(r->call, "axis");
     int64_t axis = flat ? 0 : ox_axis(r->call, ox_get_int(r->call, "axis"), x->rank, "axis"), n = 0;
@@ -484,7 +500,8 @@ static int run_compress(ox_run *r) {
     int64_t inner = flat ? 1 : ox_mv_product(x->rank - (int)axis - 1, x->dims + axis + 1);
     int64_t *dims = OX_NEW_N(r->arena, int64_t, x->rank + 1);
     for (int64_t i = 0; i < cond->count; i++) {
-        if (keep[i] && i >= size) return ox_fail(r->ctx, OX_BAD_DATA, "condition %lld is beyond %lld", (long long)i, (long long)size);
+        if (keep[i] && i >= size)
+            return ox_fail(r->ctx, OX_BAD_DATA, "condition %lld is beyond %lld", (long long)i, (long long)size);
         n += keep[i] != 0;
     }
     for (int i = 0; i < x->rank && !flat; i++) dims[i] = x->dims[i];

@@ -1,4 +1,5 @@
-/* Moving elements: see mover.h. The strided copy drops dims of one, joins what lies together in both, then copies runs. */
+/* Moving elements: see mover.h. The strided copy drops dims of one, joins what lies together in both, then copies
+ * runs. */
 #include "op/mover.h"
 
 #include <string.h>
@@ -30,7 +31,8 @@ int ox_mv_begin_tensor(ox_run *r, ox_tensor *t, ox_mv_out *out) {
     out->t = t;
     out->size = ox_mv_size(t->dtype);
     if (ox_dtype_packed(t->dtype) || t->dtype == OX_STRING) {
-        uint64_t bytes = (uint64_t)t->count * out->size + 1; /* the tensor's payload, at most 8 times as large, exists */
+        uint64_t bytes =
+            (uint64_t)t->count * out->size + 1; /* the tensor's payload, at most 8 times as large, exists */
         out->data = ox_scratch(r, bytes);
         if (out->data && t->dtype == OX_STRING) memset(out->data, 0, (size_t)bytes);
     } else {

@@ -1,6 +1,6 @@
-/* What the families that move elements share: elements as things of one size, strided copies, and the walk of shape data.
- * A kernel that only moves does not look at types: it sees 1, 2, 4, 8 or 16 bytes. Packed types (4 and 2 bits) travel unpacked,
- * one element per byte; strings travel as ox_str and their text is copied at the end. */
+/* What the families that move elements share: elements as things of one size, strided copies, and the walk of shape
+ * data. A kernel that only moves does not look at types: it sees 1, 2, 4, 8 or 16 bytes. Packed types (4 and 2 bits)
+ * travel unpacked, one element per byte; strings travel as ox_str and their text is copied at the end. */
 #ifndef OX_OP_MOVER_H
 #define OX_OP_MOVER_H
 

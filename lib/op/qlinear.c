@@ -1,5 +1,5 @@
-/* Convolution and matrix products of 8-bit integers, exact: zero points are taken off first, what remains fits 16 bits, sums are
- * 32-bit and wrap as the standard says. QLinear forms scale the sum by a float and round it to even.
+/* Convolution and matrix products of 8-bit integers, exact: zero points are taken off first, what remains fits 16
+ * bits, sums are 32-bit and wrap as the standard says. QLinear forms scale the sum by a float and round it to even.
  * Rows are cut among threads; sums of integers do not depend on that. */
 #include "op/quant.h"
 #include "op/window.h"
@@ -91,7 +91,8 @@ typedef struct product {
 static int product_of(ox_run *r, const ox_tensor *a, const ox_tensor *b, product *p) {
     int ra = a->rank, rb = b->rank, ba = ra > 2 ? ra - 2 : 0, bb = rb > 2 ? rb - 2 : 0, rank = ba > bb ? ba : bb;
     if (!ra || !rb) return ox_fail(r->ctx, OX_BAD_DATA, "a matrix product of a scalar");
-    *p = (product){ra > 1 ? a->dims[ra - 2] : 1, rb > 1 ? b->dims[rb - 1] : 1, a->dims[ra - 1], 1, NULL, NULL, rank, NULL};
+    *p = (product){
+        ra > 1 ? a->dims[ra - 2] : 1, rb > 1 ? b->dims[rb - 1] : 1, a->dims[ra - 1], 1, NULL, NULL, rank, NULL};
     if (b->dims[rb > 1 ? rb - 2 : 0] != p->k) return ox_fail(r->ctx, OX_BAD_DATA, "inner sizes differ");
     p->dims = OX_NEW_N(r->arena, int64_t, rank + 3);
     for (int i = 0; i < rank; i++) {
@@ -108,7 +109,8 @@ static int product_of(ox_run *r, const ox_tensor *a, const ox_tensor *b, product
     for (int64_t k = 0; k < p->batch; k++) {
         int64_t rest = k, x = 0, y = 0, sx = 1, sy = 1;
         for (int i = rank - 1; i >= 0; i--) {
-            int64_t at = rest % p->dims[i], da = i < rank - ba ? 1 : a->dims[i - (rank - ba)], db = i < rank - bb ? 1 : b->dims[i - (rank - bb)];
+            int64_t at = rest % p->dims[i], da = i < rank - ba ? 1 : a->dims[i - (rank - ba)],
+                    db = i < rank - bb ? 1 : b->dims[i - (rank - bb)];
             rest /= p->dims[i];
             x += da == 1 ? 0 : at * sx;
             y += db == 1 ? 0 : at * sy;
@@ -135,7 +137,8 @@ static void row_product(const product *p, const int16_t *a, const int16_t *b, in
 
 static void multiply(const ox_run *r, const product *p, const int16_t *a, const int16_t *b, int32_t *acc) {
     int64_t rows = p->batch * p->m;
-    int threads = ox_threads_for(r->ctx, rows * p->n > INT64_MAX / 4096 ? INT64_MAX : rows * p->n * (p->k < 4096 ? p->k : 4096));
+    int threads =
+        ox_threads_for(r->ctx, rows * p->n > INT64_MAX / 4096 ? INT64_MAX : rows * p->n * (p->k < 4096 ? p->k : 4096));
     (void)threads;
 #pragma omp parallel for num_threads(threads) schedule(static)
     for (int64_t i = 0; i < rows; i++) {
@@ -185,11 +188,14 @@ int ox_run_matmul_integer(ox_run *r) {
 }
 
 int ox_run_qlinear_matmul(ox_run *r) {
-    const ox_tensor *a = ox_input(r, 0), *b = ox_input(r, 3), *yz = ox_input(r, 7), *as = ox_input(r, 1), *bs = ox_input(r, 4);
+    const ox_tensor *a = ox_input(r, 0), *b = ox_input(r, 3), *yz = ox_input(r, 7), *as = ox_input(r, 1),
+                    *bs = ox_input(r, 4);
     product p;
     float y_scale, y_zero;
     if (!a || !b || !yz || !as || !bs) return ox_fail(r->ctx, OX_BAD_DATA, "an input is no tensor");
-    if (need_8bit(r, yz->dtype) || product_of(r, a, b, &p) || ox_q_scalar(r, 6, 1, &y_scale) || ox_q_scalar(r, 7, 0, &y_zero)) return -1;
+    if (need_8bit(r, yz->dtype) || product_of(r, a, b, &p) || ox_q_scalar(r, 6, 1, &y_scale) ||
+        ox_q_scalar(r, 7, 0, &y_zero))
+        return -1;
     const float *sa = ox_q_scales(r, as, false), *sb = sa ? ox_q_scales(r, bs, false) : NULL;
     if (!sb) return -1;
     bool fits = (as->count == 1 || as->count == p.m) && (bs->count == 1 || bs->count == p.n) && y_scale > 0;
@@ -202,7 +208,8 @@ int ox_run_qlinear_matmul(ox_run *r) {
     multiply(r, &p, x, y, acc);
     for (int64_t i = 0; i < p.batch * p.m; i++) {
         float s = sa[as->count == 1 ? 0 : i % p.m];
-        if (bs->count == 1) requantize(yz->dtype, ox_tensor_mut(out), i * p.n, acc + i * p.n, p.n, s * sb[0] / y_scale, y_zero);
+        if (bs->count == 1)
+            requantize(yz->dtype, ox_tensor_mut(out), i * p.n, acc + i * p.n, p.n, s * sb[0] / y_scale, y_zero);
         for (int64_t j = 0; bs->count > 1 && j < p.n; j++)
             requantize(yz->dtype, ox_tensor_mut(out), i * p.n + j, acc + i * p.n + j, 1, s * sb[j] / y_scale, y_zero);
     }
@@ -211,10 +218,12 @@ int ox_run_qlinear_matmul(ox_run *r) {
 
 /* com.microsoft: the product times both scales, plus a bias, as floats. */
 int ox_run_matmul_to_float(ox_run *r) {
-    const ox_tensor *a = ox_input(r, 0), *b = ox_input(r, 1), *as = ox_input(r, 2), *bs = ox_input(r, 3), *bias = ox_input(r, 6);
+    const ox_tensor *a = ox_input(r, 0), *b = ox_input(r, 1), *as = ox_input(r, 2), *bs = ox_input(r, 3),
+                    *bias = ox_input(r, 6);
     product p;
     if (!a || !b || !as || !bs || product_of(r, a, b, &p)) return -1;
-    const float *sa = ox_q_scales(r, as, false), *sb = sa ? ox_q_scales(r, bs, false) : NULL, *add = bias && sb ? ox_as_floats(r, bias) : NULL;
+    const float *sa = ox_q_scales(r, as, false), *sb = sa ? ox_q_scales(r, bs, false) : NULL,
+                *add = bias && sb ? ox_as_floats(r, bias) : NULL;
     if (!sb || (bias && !add)) return -1;
     if (as->count != 1 || (bs->count != 1 && bs->count != p.n) || (bias && bias->count != p.n))
         return ox_fail(r->ctx, OX_BAD_DATA, "scales or bias do not fit the matrices");
@@ -234,7 +243,8 @@ int ox_run_matmul_to_float(ox_run *r) {
 
 int ox_q_infer_conv(ox_call *c, int weight, ox_dtype dtype) {
     int rx = ox_in_rank(c, 0), rw = ox_in_rank(c, weight), rank = rx >= 0 ? rx : rw;
-    if (rx >= 0 && rw >= 0 && rx != rw) return ox_fail(c->ctx, OX_BAD_DATA, "input and weight of rank %d and %d", rx, rw);
+    if (rx >= 0 && rw >= 0 && rx != rw)
+        return ox_fail(c->ctx, OX_BAD_DATA, "input and weight of rank %d and %d", rx, rw);
     if (rank >= 0 && rank < 3) return ox_fail(c->ctx, OX_BAD_DATA, "convolution of rank %d", rank);
     const ox_dim *x = ox_in_dims(c, 0), *k = ox_in_dims(c, weight);
     int64_t *kernel = OX_NEW_N(c->arena, int64_t, rank > 0 ? rank : 1);
@@ -267,15 +277,20 @@ typedef struct conv {
 
 static int conv_of(ox_run *r, const ox_tensor *x, const ox_tensor *w, conv *v) {
     ox_window win;
-    if (x->rank < 3 || x->rank != w->rank) return ox_fail(r->ctx, OX_BAD_DATA, "input and weight of rank %d and %d", x->rank, w->rank);
+    if (x->rank < 3 || x->rank != w->rank)
+        return ox_fail(r->ctx, OX_BAD_DATA, "input and weight of rank %d and %d", x->rank, w->rank);
     int64_t group = ox_get_int(r->call, "group");
     if (group < 1 || w->dims[0] % group || x->dims[1] % group || w->dims[1] != x->dims[1] / group)
-        return ox_fail(r->ctx, OX_BAD_DATA, "%lld and %lld channels in %lld groups", (long long)x->dims[1], (long long)w->dims[0], (long long)group);
-    *v = (conv){.batch = x->dims[0], .groups = group, .in_ch = w->dims[1], .out_ch = w->dims[0] / group, .rank = x->rank};
+        return ox_fail(r->ctx, OX_BAD_DATA, "%lld and %lld channels in %lld groups", (long long)x->dims[1],
+                       (long long)w->dims[0], (long long)group);
+    *v = (conv){
+        .batch = x->dims[0], .groups = group, .in_ch = w->dims[1], .out_ch = w->dims[0] / group, .rank = x->rank};
     v->dims = OX_NEW_N(r->arena, int64_t, x->rank);
     v->dims[0] = x->dims[0];
     v->dims[1] = w->dims[0];
-    if (ox_window_init(&win, r->call, r->arena, x->rank - 2, w->dims + 2) || ox_window_sizes(r->ctx, &win, x->dims + 2, v->dims + 2)) return -1;
+    if (ox_window_init(&win, r->call, r->arena, x->rank - 2, w->dims + 2) ||
+        ox_window_sizes(r->ctx, &win, x->dims + 2, v->dims + 2))
+        return -1;
     if (ox_image_init(r->ctx, &v->image, &win, x->dims + 2, v->dims + 2)) return -1;
     v->plain = v->image.kernel_size == 1;
     for (int i = 0; i < win.n; i++) v->plain &= win.stride[i] == 1 && x->dims[2 + i] == v->dims[2 + i];
@@ -325,7 +340,8 @@ static void convolve(const ox_run *r, const conv *v, const int16_t *x, const int
 }
 
 /* Input and weight without zero points (inputs xz and wz of the node), ready to convolve. */
-static int conv_prepare(ox_run *r, const ox_tensor *x, const ox_tensor *w, int xz, int wz, conv *v, int16_t **xc, int16_t **wc) {
+static int conv_prepare(ox_run *r, const ox_tensor *x, const ox_tensor *w, int xz, int wz, conv *v, int16_t **xc,
+                        int16_t **wc) {
     int64_t nx, nw;
     if (conv_of(r, x, w, v)) return -1;
     const float *zx = zeros(r, xz, &nx), *zw = zx ? zeros(r, wz, &nw) : NULL;
@@ -349,7 +365,8 @@ int ox_run_conv_integer(ox_run *r) {
 }
 
 int ox_run_qlinear_conv(ox_run *r) {
-    const ox_tensor *x = ox_input(r, 0), *w = ox_input(r, 3), *ws = ox_input(r, 4), *yz = ox_input(r, 7), *bias = ox_input(r, 8);
+    const ox_tensor *x = ox_input(r, 0), *w = ox_input(r, 3), *ws = ox_input(r, 4), *yz = ox_input(r, 7),
+                    *bias = ox_input(r, 8);
     conv v;
     int16_t *xc, *wc;
     float x_scale, y_scale, y_zero;
@@ -370,7 +387,8 @@ int ox_run_qlinear_conv(ox_run *r) {
         int64_t ch = i % w->dims[0];
         int32_t *sum = acc + i * v.image.out_size;
         for (int64_t k = 0; b && k < v.image.out_size; k++) sum[k] = (int32_t)((uint32_t)sum[k] + (uint32_t)b[ch]);
-        requantize(yz->dtype, ox_tensor_mut(out), i * v.image.out_size, sum, v.image.out_size, x_scale * sw[ws->count == 1 ? 0 : ch] / y_scale, y_zero);
+        requantize(yz->dtype, ox_tensor_mut(out), i * v.image.out_size, sum, v.image.out_size,
+                   x_scale * sw[ws->count == 1 ? 0 : ch] / y_scale, y_zero);
     }
     return 0;
 }

@@ -1,4 +1,5 @@
-/* What quantizing operators of all domains share: scales and zero points spread over a tensor, rounding into integer types. */
+/* What quantizing operators of all domains share: scales and zero points spread over a tensor, rounding into integer
+ * types. */
 #ifndef OX_OP_QUANT_H
 #define OX_OP_QUANT_H
 
@@ -14,7 +15,7 @@ typedef struct ox_q_grid {
 
 /* The grid of parameters of shape `scale` over `x`; -1 after ox_fail when they do not fit. */
 int ox_q_grid_of(ox_call *c, const ox_tensor *x, const ox_tensor *scale, int64_t axis, int64_t block, ox_q_grid *g);
-/* Scales as float, checked: finite, not negative, and not zero when something is divided by them. NULL after ox_fail. */
+/* Scales as float, checked: finite, not negative, not zero when something is divided by them. NULL after ox_fail. */
 const float *ox_q_scales(ox_run *r, const ox_tensor *scale, bool divides);
 /* Zero points as float (an absent tensor: zeros), checked against the scale's count. NULL after ox_fail. */
 const float *ox_q_zeros(ox_run *r, const ox_tensor *zero, int64_t count);
@@ -28,7 +29,8 @@ int ox_infer_quantize(ox_call *c);
 int ox_infer_dequantize(ox_call *c);
 int ox_run_quantize(ox_run *r);
 int ox_run_dequantize(ox_run *r);
-/* x (n floats) / scale, rounded to even, plus zero, clamped, into elements of an integer type of 8 or 16 bits from `at` on. */
+/* x (n floats) / scale, rounded to even, plus zero, clamped, into elements of an integer type of 8 or 16 bits from
+ * `at` on. */
 void ox_q_store(ox_dtype t, void *data, int64_t at, const float *x, int64_t n, float scale, float zero);
 
 /* qlinear.c */

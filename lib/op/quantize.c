@@ -18,8 +18,10 @@ int ox_q_grid_of(ox_call *c, const ox_tensor *x, const ox_tensor *scale, int64_t
     g->inner = ox_mv_product(x->rank - (int)axis - 1, x->dims + axis + 1);
     if (!block) {
         g->per_block = 1;
-        if (scale->rank == 1 && scale->count == g->axis) return 0;
-        return ox_fail(c->ctx, OX_BAD_DATA, "%lld scales for an axis of %lld", (long long)scale->count, (long long)g->axis);
+        if (g->inner == 1) *g = (ox_q_grid){g->outer, 1, g->axis, 1, 0, 0, 1}; /* a parameter per element of a row */
+        if (scale->rank == 1 && scale->count == x->dims[axis]) return 0;
+        return ox_fail(c->ctx, OX_BAD_DATA, "%lld scales for an axis of %lld", (long long)scale->count,
+                       (long long)x->dims[axis]);
     }
     int64_t blocks = g->axis / block + (g->axis % block != 0);
     bool fits = scale->rank == x->rank;
@@ -29,6 +31,8 @@ int ox_q_grid_of(ox_call *c, const ox_tensor *x, const ox_tensor *scale, int64_t
     g->per_inner = 1;
     g->per_block = g->inner;
     g->per_outer = g->inner * blocks;
+    if (g->inner == 1 && g->axis % block == 0) /* blocks are runs */
+        *g = (ox_q_grid){g->outer * blocks, 1, block, 1, 1, 0, 0};
     return 0;
 }
 
@@ -173,22 +177,20 @@ static void store_float(const quantizing *q, int64_t at, const float *v, int64_t
 
 static void quantize_run(void *user, int64_t at, int64_t n, int64_t p, int64_t step) {
     const quantizing *q = user;
-    float v[ROW], one[1];
+    float v[ROW];
     ox_dtype t = q->o.t->dtype;
+    bool integer = ox_dtype_is_int(t);
     ox_to_floats(q->x->dtype, q->from, at, n, v);
-    bool direct = q->divide == OX_FLOAT && ox_dtype_is_int(t);
-    if (direct && !step) {
+    if (integer && q->divide == OX_FLOAT && !step) {
         ox_q_store(t, q->o.data, at, v, n, q->scale[p], q->zero[p]);
         return;
     }
-    for (int64_t i = 0; i < n; i++) {
-        float quotient = v[i] / q->scale[p + i * step];
-        if (q->divide == OX_FLOAT16) quotient = ox_half_to_float(ox_float_to_half(quotient));
-        if (q->divide == OX_BFLOAT16) quotient = ox_bf16_to_float(ox_float_to_bf16(quotient));
-        one[0] = quotient;
-        if (ox_dtype_is_int(t)) ox_q_store(t, q->o.data, at + i, one, 1, 1, q->zero[p + i * step]);
-        else store_float(q, at + i, one, 1);
-    }
+    for (int64_t i = 0; i < n; i++) v[i] /= q->scale[p + i * step];
+    for (int64_t i = 0; i < n && q->divide == OX_FLOAT16; i++) v[i] = ox_half_to_float(ox_float_to_half(v[i]));
+    for (int64_t i = 0; i < n && q->divide == OX_BFLOAT16; i++) v[i] = ox_bf16_to_float(ox_float_to_bf16(v[i]));
+    for (int64_t i = 0; i < n && integer; i++) v[i] = rintf(v[i]) + q->zero[p + i * step];
+    if (integer) ox_q_store(t, q->o.data, at, v, n, 1, 0);
+    else store_float(q, at, v, n);
 }
 
 int ox_run_quantize(ox_run *r) {
@@ -202,7 +204,10 @@ int ox_run_quantize(ox_run *r) {
     bool small_float = t >= OX_FLOAT8E4M3FN && t <= OX_FLOAT8E5M2FNUZ;
     if (!ox_q_limits(t, &lo, &hi) && !small_float && t != OX_FLOAT4E2M1) return ox_kernel_no_type(r, t);
     int64_t precision = ox_has(c, "precision") ? ox_get_int(c, "precision") : 0;
-    quantizing q = {.x = x, .from = ox_tensor_data(x), .scale = ox_q_scales(r, s, true), .saturate = ox_get_int(c, "saturate") != 0};
+    quantizing q = {.x = x,
+                    .from = ox_tensor_data(x),
+                    .scale = ox_q_scales(r, s, true),
+                    .saturate = ox_get_int(c, "saturate") != 0};
     if (q.scale) q.zero = ox_q_zeros(r, z, s->count);
     q.divide = precision ? (ox_dtype)precision : s->dtype;
     if (q.divide != OX_FLOAT16 && q.divide != OX_BFLOAT16) q.divide = OX_FLOAT;
@@ -222,7 +227,8 @@ static ox_dtype real_type(ox_call *c, ox_dtype scale) {
 int ox_infer_dequantize(ox_call *c) {
     ox_dtype x = ox_in_dtype(c, 0), z = ox_in_dtype(c, 2);
     if (check_params(c)) return -1;
-    if (x && z && x != z) return ox_fail(c->ctx, OX_BAD_DATA, "x is %s, its zero point %s", ox_dtype_name(x), ox_dtype_name(z));
+    if (x && z && x != z)
+        return ox_fail(c->ctx, OX_BAD_DATA, "x is %s, its zero point %s", ox_dtype_name(x), ox_dtype_name(z));
     ox_out_tensor(c, 0, real_type(c, ox_in_dtype(c, 1)), ox_in_rank(c, 0), ox_in_dims(c, 0));
     return 0;
 }
@@ -251,7 +257,9 @@ int ox_run_dequantize(ox_run *r) {
     ox_call *c = r->call;
     ox_q_grid g;
     if (!x || !s) return ox_fail(r->ctx, OX_BAD_DATA, "an input is no tensor");
-    if (z && z->dtype != x->dtype) return ox_fail(r->ctx, OX_BAD_DATA, "x is %s, its zero point %s", ox_dtype_name(x->dtype), ox_dtype_name(z->dtype));
+    if (z && z->dtype != x->dtype)
+        return ox_fail(r->ctx, OX_BAD_DATA, "x is %s, its zero point %s", ox_dtype_name(x->dtype),
+                       ox_dtype_name(z->dtype));
     if (ox_q_grid_of(c, x, s, ox_get_int(c, "axis"), ox_get_int(c, "block_size"), &g)) return -1;
     dequantizing d = {x, ox_tensor_data(x), ox_q_scales(r, s, false), NULL, NULL};
     if (d.scale) d.zero = ox_q_zeros(r, z, s->count);
@@ -263,7 +271,8 @@ int ox_run_dequantize(ox_run *r) {
     return 0;
 }
 
-/* ------------------------------------------------------------------------------------------------ DynamicQuantizeLinear */
+/* ------------------------------------------------------------------------------------------------
+ * DynamicQuantizeLinear */
 
 static int infer_dynamic(ox_call *c) {
     ox_out_tensor(c, 0, OX_UINT8, ox_in_rank(c, 0), ox_in_dims(c, 0));
@@ -287,7 +296,8 @@ static int run_dynamic(ox_run *r) {
     ox_tensor *y = ox_output(r, 0, OX_UINT8, x->rank, x->dims);
     if (!y) return -1;
     ox_q_store(OX_UINT8, ox_tensor_mut(y), 0, v, x->count, scale, zero);
-    ox_tensor *s = ox_want(r, 1) ? ox_output(r, 1, OX_FLOAT, 0, NULL) : y, *z = ox_want(r, 2) ? ox_output(r, 2, OX_UINT8, 0, NULL) : y;
+    ox_tensor *s = ox_want(r, 1) ? ox_output(r, 1, OX_FLOAT, 0, NULL) : y,
+              *z = ox_want(r, 2) ? ox_output(r, 2, OX_UINT8, 0, NULL) : y;
     if (!s || !z) return -1;
     if (s != y) *(float *)ox_tensor_mut(s) = scale;
     if (z != y) *(uint8_t *)ox_tensor_mut(z) = (uint8_t)zero;

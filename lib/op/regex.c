@@ -1,6 +1,7 @@
-/* Regular expressions: parsed into a tree, compiled into a program for Thompson's simulation, which keeps the set of states that
- * the text so far can lead to. No backtracking, so no text or pattern makes it slow. Bounds: nesting, repeat counts and the
- * size of the program. Greedy and lazy repeats are the same thing here, since only whole matches count. */
+/* Regular expressions: parsed into a tree, compiled into a program for Thompson's simulation, which keeps the set of
+ * states that the text so far can lead to. No backtracking, so no text or pattern makes it slow. Bounds: nesting,
+ * repeat counts and the size of the program. Greedy and lazy repeats are the same thing here, since only whole
+ * matches count. */
 #include "op/text.h"
 
 #include <string.h>
@@ -121,7 +122,8 @@ static uint32_t hex_escape(parser *s) {
     uint32_t v = 0;
     bool braces = accept(s, "{");
     int n = 0;
-    for (; (braces || n < 2) && hex_digit(peek(s)) >= 0 && v <= 0x10ffff; n++) v = v * 16 + (uint32_t)hex_digit(s->p[s->at++]);
+    for (; (braces || n < 2) && hex_digit(peek(s)) >= 0 && v <= 0x10ffff; n++)
+        v = v * 16 + (uint32_t)hex_digit(s->p[s->at++]);
     if (!n || v > 0x10ffff || (braces && !accept(s, "}"))) fail(s, "bad hexadecimal code");
     return v;
 }
@@ -160,9 +162,11 @@ static bool class_escape(parser *s, set *q) {
 
 /* [:alpha:] and the like; the first bracket is read. */
 static bool named_class(parser *s, set *q) {
-    static const struct { const char *name, *ranges; } classes[] = {
-        {"alnum", "09AZaz"}, {"alpha", "AZaz"}, {"blank", "\t\t  "}, {"cntrl", "\1\x1f\x7f\x7f"}, {"digit", "09"}, {"graph", "!~"},
-        {"lower", "az"}, {"print", " ~"}, {"punct", "!/:@[`{~"}, {"space", "\t\r  "}, {"upper", "AZ"}, {"word", "09AZ__az"}, {"xdigit", "09AFaf"}};
+    static const struct { const char *name, *ranges;
+    } classes[] = {{"alnum", "09AZaz"},   {"alpha", "AZaz"},   {"blank", "\t\t  "}, {"cntrl", "\1\x1f\x7f\x7f"},
+                   {"digit", "09"},       {"graph", "!~"},     {"lower", "az"},     {"print", " ~"},
+                   {"punct", "!/:@[`{~"}, {"space", "\t\r  "}, {"upper", "AZ"},     {"word", "09AZ__az"},
+                   {"xdigit", "09AFaf"}};
     if (peek(s) != ':') return false;
     for (size_t i = 0; i < sizeof classes / sizeof classes[0]; i++)
         for (int negated = 0; negated < 2; negated++) {

@@ -1,9 +1,9 @@
 /* Loop, Scan and SequenceMap: bodies run again and again. Rows are in control.c.
  *
- * Shape rules. A state has in every iteration the type that its initial value has and the body gives back. So the body is
- * inferred with the initial types; where a dim comes back otherwise it becomes a new symbol of the body, which stands for
- * the size in one iteration, and the body is inferred again until nothing changes. Outside, such a dim gets another new symbol.
- * Kernels. What a run holds is in lists that are released whatever happens. */
+ * Shape rules. A state has in every iteration the type that its initial value has and the body gives back. So the
+ * body is inferred with the initial types; where a dim comes back otherwise it becomes a new symbol of the body,
+ * which stands for the size in one iteration, and the body is inferred again until nothing changes. Outside, such a
+ * dim gets another new symbol. Kernels. What a run holds is in lists that are released whatever happens. */
 #include "op/mover.h"
 
 #include <string.h>
@@ -19,7 +19,8 @@ static ox_graph *body_of(ox_call *c, size_t n_in, size_t min_out) {
         return NULL;
     }
     if (a->g->n_inputs == n_in && a->g->ret->n_in >= min_out) return a->g;
-    ox_fail(c->ctx, OX_BAD_DATA, "body has %zu inputs and %u outputs, not %zu and %zu", a->g->n_inputs, a->g->ret->n_in, n_in, min_out);
+    ox_fail(c->ctx, OX_BAD_DATA, "body has %zu inputs and %u outputs, not %zu and %zu", a->g->n_inputs, a->g->ret->n_in,
+            n_in, min_out);
     return NULL;
 }
 
@@ -77,7 +78,8 @@ static int settle(ox_call *c, state *s, const ox_type *got, bool last, symbol_se
         return 0;
     }
     if (t->dtype && got->dtype && t->dtype != got->dtype)
-        return ox_fail(c->ctx, OX_BAD_DATA, "a state is %s and comes back as %s", ox_dtype_name(t->dtype), ox_dtype_name(got->dtype));
+        return ox_fail(c->ctx, OX_BAD_DATA, "a state is %s and comes back as %s", ox_dtype_name(t->dtype),
+                       ox_dtype_name(got->dtype));
     if (t->rank < 0) return 0;
     if (got->rank != t->rank || last) {
         bool same = got->rank == t->rank;
@@ -102,7 +104,8 @@ static int settle(ox_call *c, state *s, const ox_type *got, bool last, symbol_se
 /* Infers the body until its n states (inputs from `in` on, outputs from `out` on) no longer change. */
 static int fixpoint(ox_call *c, ox_graph *g, state *s, int n, size_t in, size_t out, symbol_set *symbols) {
     ox_map_init(&symbols->seen, c->arena);
-    for (int i = 0; i < n; i++) s[i].wide = OX_NEW_N(c->arena, bool, s[i].type && s[i].type->rank > 0 ? s[i].type->rank : 1);
+    for (int i = 0; i < n; i++)
+        s[i].wide = OX_NEW_N(c->arena, bool, s[i].type &&s[i].type->rank > 0 ? s[i].type->rank : 1);
     for (int round = 0;; round++) {
         bool changed = false;
         for (int i = 0; i < n; i++) set_input(g, in + (size_t)i, s[i].type);
@@ -186,7 +189,9 @@ int ox_infer_loop(ox_call *c) {
     if (c->n_out <= n) return 0;
     int64_t k;
     const ox_dim *trips = ox_arg_given(c, 0) ? ox_in_elems(c, 0, &k) : NULL;
-    ox_dim count = trips && k == 1 && trips[0] && runs_to_the_end(c, g) ? ox_dim_max(c->ctx, trips[0], ox_dim_const(c->ctx, 0)) : NULL;
+    ox_dim count = trips && k == 1 && trips[0] && runs_to_the_end(c, g)
+                       ? ox_dim_max(c->ctx, trips[0], ox_dim_const(c->ctx, 0))
+                       : NULL;
     if (!count) count = ox_dim_fresh(c->ctx);
     for (int i = n; i < c->n_out; i++)
         if (out_stacked(c, i, body_out(g, 1 + (size_t)i), 0, count, &symbols)) return -1;
@@ -195,7 +200,8 @@ int ox_infer_loop(ox_call *c) {
 
 /* ------------------------------------------------------------------------------------------------ running bodies */
 
-/* All values that a repeated run holds; NULL entries are free. Results go to the caller, who releases what he does not want. */
+/* All values that a repeated run holds; NULL entries are free. Results go to the caller, who releases what he does
+ * not want. */
 typedef struct held {
     ox_run *r;
     ox_graph *g;
@@ -305,7 +311,8 @@ static ox_rt *scalar_for(held *h, int input, ox_dtype dtype, int64_t v) {
 /* One number in a tensor; -1 after ox_fail. */
 static int one_int(ox_run *r, const ox_rt *v, ox_dtype dtype, const char *what, int64_t *out) {
     const ox_tensor *t = v && v->kind == OX_RT_TENSOR ? v->t : NULL;
-    if (!t || t->dtype != dtype || t->count != 1) return ox_fail(r->ctx, OX_BAD_DATA, "%s is not one %s", what, ox_dtype_name(dtype));
+    if (!t || t->dtype != dtype || t->count != 1)
+        return ox_fail(r->ctx, OX_BAD_DATA, "%s is not one %s", what, ox_dtype_name(dtype));
     const void *data = ox_tensor_data(t);
     if (!data) return -1;
     *out = ox_load_int(dtype, data, 0);
@@ -385,15 +392,18 @@ static int scan_list(ox_call *c, const char *name, int want, const int64_t **out
 
 static int scan_read(ox_call *c, scan_form *f) {
     int64_t m = ox_get_int(c, "num_scan_inputs");
-    if (m < 1 || m > c->n_in) return ox_fail(c->ctx, OX_BAD_DATA, "num_scan_inputs is %lld of %d inputs", (long long)m, c->n_in);
+    if (m < 1 || m > c->n_in)
+        return ox_fail(c->ctx, OX_BAD_DATA, "num_scan_inputs is %lld of %d inputs", (long long)m, c->n_in);
     f->n_scan = (int)m;
     f->n_state = c->n_in - (int)m;
     f->batch = ox_has(c, batch_marker);
     int outs = c->n_out > f->n_state ? c->n_out : f->n_state;
     if (!(f->g = body_of(c, (size_t)c->n_in, (size_t)outs))) return -1;
     f->n_out = (int)f->g->ret->n_in - f->n_state;
-    return scan_list(c, "scan_input_axes", f->n_scan, &f->in_axes) || scan_list(c, "scan_input_directions", f->n_scan, &f->in_back) ||
-           scan_list(c, "scan_output_axes", f->n_out, &f->out_axes) || scan_list(c, "scan_output_directions", f->n_out, &f->out_back)
+    return scan_list(c, "scan_input_axes", f->n_scan, &f->in_axes) ||
+                   scan_list(c, "scan_input_directions", f->n_scan, &f->in_back) ||
+                   scan_list(c, "scan_output_axes", f->n_out, &f->out_axes) ||
+                   scan_list(c, "scan_output_directions", f->n_out, &f->out_back)
                ? -1
                : 0;
 }
@@ -416,7 +426,8 @@ static const ox_type *scan_part(ox_call *c, const scan_form *f, int i, ox_dim *b
     const ox_type *t = ox_in_type(c, i);
     ox_dim size;
     if (f->batch) {
-        if (ox_type_is_tensor(t) && t->rank == 0) *bad = ox_fail(c->ctx, OX_BAD_DATA, "input %d has no batch axis", i) < 0;
+        if (ox_type_is_tensor(t) && t->rank == 0)
+            *bad = ox_fail(c->ctx, OX_BAD_DATA, "input %d has no batch axis", i) < 0;
         t = without_axis(c, t, 0, &size);
         *batch = ox_mv_same_dim(c, *batch, size, "batch", bad);
     }
@@ -455,7 +466,8 @@ int ox_infer_scan(ox_call *c) {
     if (fixpoint(c, f.g, s, f.n_state, 0, 0, &symbols)) return -1;
     for (int i = 0; i < f.n_state && i < c->n_out; i++) out_state(c, i, &s[i]);
     for (int i = f.n_state; i < c->n_out; i++)
-        if (out_stacked(c, i, body_out(f.g, (size_t)i), f.out_axes ? f.out_axes[i - f.n_state] : 0, steps, &symbols)) return -1;
+        if (out_stacked(c, i, body_out(f.g, (size_t)i), f.out_axes ? f.out_axes[i - f.n_state] : 0, steps, &symbols))
+            return -1;
     for (int i = 0; i < c->n_out && f.batch; i++) add_batch(c, i, batch);
     return 0;
 }
@@ -488,7 +500,8 @@ static int scan_steps(held *h, const scan_form *f, const ox_tensor *const *t) {
     int64_t steps = -1, *axis = OX_NEW_N(r->arena, int64_t, f->n_scan);
     const ox_tensor *const *scanned = t + f->n_state;
     for (int i = 0; i < f->n_scan; i++) {
-        if ((axis[i] = ox_axis(r->call, f->in_axes ? f->in_axes[i] : 0, scanned[i]->rank, "scan input axis")) < 0) return -1;
+        if ((axis[i] = ox_axis(r->call, f->in_axes ? f->in_axes[i] : 0, scanned[i]->rank, "scan input axis")) < 0)
+            return -1;
         int64_t size = scanned[i]->dims[axis[i]];
         if (steps >= 0 && size != steps) return ox_fail(r->ctx, OX_BAD_DATA, "scan inputs differ in length");
         steps = size;
@@ -533,7 +546,8 @@ static int scan_batch_main(held *h) {
     int64_t batch = -1;
     for (int i = 0; i < h->n_in; i++) {
         const ox_tensor *t = ox_input(r, i);
-        if (!t || !t->rank || (batch >= 0 && t->dims[0] != batch)) return ox_fail(r->ctx, OX_BAD_DATA, "inputs have no common batch");
+        if (!t || !t->rank || (batch >= 0 && t->dims[0] != batch))
+            return ox_fail(r->ctx, OX_BAD_DATA, "inputs have no common batch");
         batch = t->dims[0];
     }
     for (int64_t b = 0; b < batch; b++) {
@@ -554,7 +568,8 @@ static int scan_batch_main(held *h) {
 int ox_run_scan(ox_run *r) {
     scan_form f = {0};
     if (scan_read(r->call, &f)) return -1;
-    return f.batch ? hold_outputs(r, f.g, (int)f.g->ret->n_in, scan_batch_main) : hold_outputs(r, f.g, f.n_out, scan_main);
+    return f.batch ? hold_outputs(r, f.g, (int)f.g->ret->n_in, scan_batch_main)
+                   : hold_outputs(r, f.g, f.n_out, scan_main);
 }
 
 /* ------------------------------------------------------------------------------------------------ SequenceMap */
@@ -591,7 +606,8 @@ static int sequence_map_main(held *h) {
         for (int i = 0; i < h->n_in; i++) {
             ox_rt *v = h->args[i];
             bool seq = v && v->kind == OX_RT_SEQUENCE;
-            if (seq && v->n != n) return ox_fail(r->ctx, OX_BAD_DATA, "sequences of %lld and %lld", (long long)n, (long long)v->n);
+            if (seq && v->n != n)
+                return ox_fail(r->ctx, OX_BAD_DATA, "sequences of %lld and %lld", (long long)n, (long long)v->n);
             h->in[i] = ox_rt_ref(seq ? v->items[k] : v);
         }
         if (run_once(h)) return -1;

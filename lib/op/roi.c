@@ -132,6 +132,8 @@ int ox_run_max_roi_pool(ox_run *r) {
 
 /* ---- RoiAlign */
 
+enum { MAX_POINTS = 1 << 22 }; /* in one bin */
+
 typedef struct align {
     regions v;
     int64_t ratio;
@@ -171,7 +173,10 @@ static double align_bin(const align *a, const double *plane, double top, double 
     return a->max ? (count ? max : 0) : sum / (double)(count > 1 ? count : 1);
 }
 
-static void align_region(const align *a, int64_t image, const double *roi, double *y) {
+/* Corner and size of one bin of a region, and how many points of it are looked at. */
+typedef struct bin { double top, left, h, w; int64_t nh, nw; } bin;
+
+static bin bin_of(const align *a, const double *roi) {
     const regions *v = &a->v;
     double shift = a->half_pixel ? 0.5 : 0, left = roi[0] * v->scale - shift, top = roi[1] * v->scale - shift;
     double w = roi[2] * v->scale - shift - left, h = roi[3] * v->scale - shift - top;
@@ -182,11 +187,17 @@ static void align_region(const align *a, int64_t image, const double *roi, doubl
     h /= (double)v->out_h;
     w /= (double)v->out_w;
     int64_t nh = a->ratio > 0 ? a->ratio : h > 0 ? (int64_t)ceil(h) : 0, nw = a->ratio > 0 ? a->ratio : w > 0 ? (int64_t)ceil(w) : 0;
+    return (bin){top, left, h, w, nh, nw};
+}
+
+static void align_region(const align *a, int64_t image, const double *roi, double *y) {
+    const regions *v = &a->v;
+    bin n = bin_of(a, roi);
     for (int64_t c = 0; c < v->channels; c++) {
         const double *plane = v->x + (image * v->channels + c) * v->height * v->width;
         for (int64_t i = 0; i < v->out_h; i++) {
             for (int64_t j = 0; j < v->out_w; j++)
-                *y++ = align_bin(a, plane, top + (double)i * h, left + (double)j * w, h, w, nh, nw);
+                *y++ = align_bin(a, plane, n.top + (double)i * n.h, n.left + (double)j * n.w, n.h, n.w, n.nh, n.nw);
         }
     }
 }
@@ -215,6 +226,8 @@ int ox_run_roi_align(ox_run *r) {
     if (y->count && (!a.v.height || !a.v.width)) return ox_fail(r->ctx, OX_BAD_DATA, "the input has no elements");
     for (int64_t i = 0; i < n; i++) {
         if (image[i] < 0 || image[i] >= a.v.batch) return ox_fail(r->ctx, OX_BAD_DATA, "region %" PRId64 " is of no image", i);
+        bin one = bin_of(&a, a.v.roi + i * 4);
+        if (one.nh > MAX_POINTS / (one.nw + 1)) return ox_fail(r->ctx, OX_UNAVAILABLE, "region %" PRId64 " has too many points in a bin", i);
     }
     int threads = ox_threads_for(r->ctx, y->count * 16);
 #pragma omp parallel for num_threads(threads) schedule(static)

@@ -1,5 +1,5 @@
-/* Elements written by index. The output begins as a copy of the data; updates are written in order, so of several for one
- * place the last stays, or all are combined when there is a reduction. */
+/* Elements written by index. The output begins as a copy of the data; updates are written in order, so of several for
+ * one place the last stays, or all are combined when there is a reduction. */
 #include "op/mover.h"
 
 #include <math.h>
@@ -42,7 +42,8 @@ static int64_t combine_ints(reduction how, int64_t a, int64_t b) {
     }
 }
 
-/* dst[at] = dst[at] op src[from] for `n` elements of a real type; packed types are combined in their packed form before. */
+/* dst[at] = dst[at] op src[from] for `n` elements of a real type; packed types are combined in their packed form
+ * before. */
 static void combine(ox_dtype t, reduction how, void *dst, int64_t at, const void *src, int64_t from, int64_t n) {
     for (int64_t i = 0; i < n; i++, at++, from++) {
         if (t == OX_FLOAT && how == R_ADD) {
@@ -60,7 +61,9 @@ static void combine(ox_dtype t, reduction how, void *dst, int64_t at, const void
     }
 }
 
-static bool can_combine(ox_dtype t) { return t == OX_BOOL || ((ox_dtype_is_float(t) || ox_dtype_is_int(t)) && !ox_dtype_packed(t)); }
+static bool can_combine(ox_dtype t) {
+    return t == OX_BOOL || ((ox_dtype_is_float(t) || ox_dtype_is_int(t)) && !ox_dtype_packed(t));
+}
 
 /* The output as a copy of the data in moving form. */
 static int begin_copy(ox_run *r, const ox_tensor *x, ox_mv_out *o) {
@@ -119,7 +122,8 @@ static int run_scatter_elements(ox_run *r) {
     const char *src = idx ? ox_mv_in(r, u) : NULL;
     if (!src || begin_copy(r, x, &o)) return -1;
     for (int i = 0; i < x->rank; i++)
-        if (i != axis && n && it->dims[i] > x->dims[i]) return ox_fail(r->ctx, OX_BAD_DATA, "indices are larger than data in dim %d", i);
+        if (i != axis && n && it->dims[i] > x->dims[i])
+            return ox_fail(r->ctx, OX_BAD_DATA, "indices are larger than data in dim %d", i);
     int64_t *ss = OX_NEW_N(r->arena, int64_t, x->rank), *at = OX_NEW_N(r->arena, int64_t, x->rank), base = 0;
     ox_mv_strides(x->rank, x->dims, ss);
     ss[axis] = 0; /* base: place without the axis */
@@ -147,7 +151,8 @@ static int infer_scatter_nd(ox_call *c) {
     if (ri == 0 || rd == 0) return ox_fail(c->ctx, OX_BAD_DATA, "data or indices are scalars");
     if (rd > 0 && ri > 0 && ox_dim_is_const(ox_in_dims(c, 1)[ri - 1], &k) &&
         (k < 1 || k > rd || (ru >= 0 && ru != ri - 1 + rd - k)))
-        return ox_fail(c->ctx, OX_BAD_DATA, "indices of %lld entries do not fit data of rank %d and updates of rank %d", (long long)k, rd, ru);
+        return ox_fail(c->ctx, OX_BAD_DATA, "indices of %lld entries do not fit data of rank %d and updates of rank %d",
+                       (long long)k, rd, ru);
     return scatter_elems(c);
 }
 
@@ -189,7 +194,8 @@ static int infer_tensor_scatter(ox_call *c) {
     if (rank < 0) return 0;
     int64_t axis = ox_axis(c, ox_get_int(c, "axis"), rank, "axis");
     if (axis < 0) return -1;
-    if (axis == 0 || (ru >= 0 && ru != rank)) return ox_fail(c->ctx, OX_BAD_DATA, "axis %lld, ranks %d and %d", (long long)axis, rank, ru);
+    if (axis == 0 || (ru >= 0 && ru != rank))
+        return ox_fail(c->ctx, OX_BAD_DATA, "axis %lld, ranks %d and %d", (long long)axis, rank, ru);
     for (int i = 0; i < ru; i++)
         if (i != axis) ox_mv_same_dim(c, ox_in_dims(c, 0)[i], ox_in_dims(c, 1)[i], "update", &bad);
     return bad ? -1 : 0;
@@ -199,14 +205,16 @@ static int run_tensor_scatter(ox_run *r) {
     const ox_tensor *x = ox_input(r, 0), *u = ox_input(r, 1);
     const char *mode = ox_get_string(r->call, "mode");
     bool circular = !strcmp(mode, "circular");
-    if (!x || !u || x->rank != u->rank || x->dtype != u->dtype) return ox_fail(r->ctx, OX_BAD_DATA, "update does not fit past_cache");
+    if (!x || !u || x->rank != u->rank || x->dtype != u->dtype)
+        return ox_fail(r->ctx, OX_BAD_DATA, "update does not fit past_cache");
     if (!circular && strcmp(mode, "linear")) return ox_fail(r->ctx, OX_BAD_DATA, "mode '%s' is unknown", mode);
     int64_t axis = ox_axis(r->call, ox_get_int(r->call, "axis"), x->rank, "axis"), n = 0;
     if (axis < 0) return -1;
     bool fits = axis > 0;
     for (int i = 0; i < x->rank && fits; i++) fits = i == axis ? u->dims[i] <= x->dims[i] : u->dims[i] == x->dims[i];
     const int64_t *where = ox_input(r, 2) ? ox_run_ints(r, 2, &n) : NULL;
-    if (!fits || (where && n != x->dims[0])) return ox_fail(r->ctx, OX_BAD_DATA, "update or write_indices do not fit past_cache");
+    if (!fits || (where && n != x->dims[0]))
+        return ox_fail(r->ctx, OX_BAD_DATA, "update or write_indices do not fit past_cache");
     if (ox_input(r, 2) && !where) return -1;
     ox_mv_out o;
     const char *src = ox_mv_in(r, u);

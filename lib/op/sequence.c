@@ -38,13 +38,16 @@ static int run_construct(ox_run *r) {
     ox_rt **items = OX_NEW_N(r->arena, ox_rt *, n + 1);
     for (int i = 0; i < n; i++) {
         const ox_tensor *t = ox_input(r, i);
-        if (!t || t->dtype != ox_input(r, 0)->dtype) return ox_fail(r->ctx, OX_BAD_DATA, "input %d is no tensor of the first's type", i);
+        if (!t || t->dtype != ox_input(r, 0)->dtype)
+            return ox_fail(r->ctx, OX_BAD_DATA, "input %d is no tensor of the first's type", i);
     }
     for (int i = 0; i < n; i++) items[i] = ox_rt_ref(r->in[i]);
     return ox_output_rt(r, 0, ox_rt_sequence(r->ctx, items, n, n ? items[0]->t->dtype : OX_UNDEFINED));
 }
 
-static ox_dtype empty_dtype(const ox_call *c) { return ox_has(c, "dtype") ? (ox_dtype)ox_get_int(c, "dtype") : OX_FLOAT; }
+static ox_dtype empty_dtype(const ox_call *c) {
+    return ox_has(c, "dtype") ? (ox_dtype)ox_get_int(c, "dtype") : OX_FLOAT;
+}
 
 static int infer_empty(ox_call *c) {
     int64_t t = ox_has(c, "dtype") ? ox_get_int(c, "dtype") : OX_FLOAT;
@@ -59,7 +62,8 @@ static int infer_insert(ox_call *c) {
     const ox_type *elem = seq_elem(ox_in_type(c, 0)), *t = ox_in_type(c, 1);
     if (need_seq(c)) return -1;
     if (ox_type_is_tensor(elem) && ox_type_is_tensor(t) && elem->dtype && t->dtype && elem->dtype != t->dtype)
-        return ox_fail(c->ctx, OX_BAD_DATA, "a tensor of %s does not go into a sequence of %s", ox_dtype_name(t->dtype), ox_dtype_name(elem->dtype));
+        return ox_fail(c->ctx, OX_BAD_DATA, "a tensor of %s does not go into a sequence of %s", ox_dtype_name(t->dtype),
+                       ox_dtype_name(elem->dtype));
     if (elem && t) out_seq(c, 0, ox_type_join(c->arena, elem, t));
     return 0;
 }
@@ -80,7 +84,8 @@ static int run_insert(ox_run *r) {
     const ox_rt *s = get_seq(r, 0);
     const ox_tensor *t = ox_input(r, 1);
     if (!s || !t) return s ? ox_fail(r->ctx, OX_BAD_DATA, "tensor is no tensor") : -1;
-    if (s->elem && s->elem != t->dtype) return ox_fail(r->ctx, OX_BAD_DATA, "the tensor has another element type than the sequence");
+    if (s->elem && s->elem != t->dtype)
+        return ox_fail(r->ctx, OX_BAD_DATA, "the tensor has another element type than the sequence");
     int64_t at = position(r, 2, s->n, s->n, s->n);
     if (at < 0) return -1;
     ox_rt **items = ox_scratch(r, ((uint64_t)s->n + 1) * sizeof *items);
@@ -133,7 +138,7 @@ static int run_length(ox_run *r) {
     return 0;
 }
 
-/* ------------------------------------------------------------------------------------------------ splitting, joining */
+/* ---------------------------------------------------------------------------------------- splitting, joining */
 
 /* keepdims counts only when split is absent. */
 static bool drops_axis(const ox_call *c) { return !ox_arg_given(c, 1) && ox_get_int(c, "keepdims") == 0; }
@@ -151,7 +156,8 @@ static int infer_split_seq(ox_call *c) {
     const int64_t *split = ox_arg_given(c, 1) ? ox_in_ints(c, 1, &n) : NULL;
     if (!ox_arg_given(c, 1)) part = ox_dim_const(c->ctx, 1);
     for (int64_t i = 0; split && i < n; i++) {
-        if (split[i] < 0 || (ox_in_rank(c, 1) == 0 && !split[i])) return ox_fail(c->ctx, OX_BAD_DATA, "split holds %lld", (long long)split[i]);
+        if (split[i] < 0 || (ox_in_rank(c, 1) == 0 && !split[i]))
+            return ox_fail(c->ctx, OX_BAD_DATA, "split holds %lld", (long long)split[i]);
         bool even = ox_in_rank(c, 1) != 0 || (ox_dim_is_const(ox_in_dims(c, 0)[axis], &size) && size % split[i] == 0);
         if (split[i] != split[0]) part = NULL;
         else if (even && i == 0) part = ox_dim_const(c->ctx, split[0]);
@@ -167,7 +173,8 @@ static int infer_split_seq(ox_call *c) {
 
 /* One part as a value of its own; NULL after ox_fail. */
 static ox_rt *cut(ox_run *r, const ox_tensor *x, const char *from, int64_t axis, int64_t at, int64_t size, bool drop) {
-    int64_t *dims = OX_NEW_N(r->arena, int64_t, 4 * ((size_t)x->rank + 1)), *ss = dims + x->rank + 1, *ds = ss + x->rank;
+    int64_t *dims = OX_NEW_N(r->arena, int64_t, 4 * ((size_t)x->rank + 1)), *ss = dims + x->rank + 1,
+            *ds = ss + x->rank;
     int64_t *out = ds + x->rank;
     int k = 0;
     for (int i = 0; i < x->rank; i++) {
@@ -180,7 +187,8 @@ static ox_rt *cut(ox_run *r, const ox_tensor *x, const char *from, int64_t axis,
     ox_mv_out o;
     if (!t) return NULL;
     if (ox_mv_begin_tensor(r, t, &o) == 0) {
-        if (t->count) ox_mv_copy(r->arena, o.size, x->rank, dims, o.data, ds, from + at * ss[axis] * (int64_t)o.size, ss);
+        if (t->count)
+            ox_mv_copy(r->arena, o.size, x->rank, dims, o.data, ds, from + at * ss[axis] * (int64_t)o.size, ss);
         if (ox_mv_done(r, &o) == 0) return ox_rt_tensor(r->ctx, t);
     }
     ox_tensor_unref(t);
@@ -237,7 +245,8 @@ static int run_concat_seq(ox_run *r) {
     if (!s->n) return ox_fail(r->ctx, OX_BAD_DATA, "the sequence is empty");
     ox_tensor **parts = OX_NEW_N(r->arena, ox_tensor *, s->n), *out;
     for (int64_t i = 0; i < s->n; i++) {
-        if (s->items[i]->kind != OX_RT_TENSOR) return ox_fail(r->ctx, OX_BAD_DATA, "element %lld is no tensor", (long long)i);
+        if (s->items[i]->kind != OX_RT_TENSOR)
+            return ox_fail(r->ctx, OX_BAD_DATA, "element %lld is no tensor", (long long)i);
         parts[i] = s->items[i]->t;
     }
     if (ox_mv_stack(r, parts, s->n, ox_get_int(r->call, "axis"), ox_get_int(r->call, "new_axis") != 0, &out)) return -1;

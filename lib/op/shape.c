@@ -228,7 +228,7 @@ static int run_flatten(ox_run *r) {
     return ox_output_share(r, 0, x, 2, d);
 }
 
-/* ------------------------------------------------------------------------------------------------ Squeeze, Unsqueeze */
+/* ---------------------------------------------------------------------------------------- Squeeze, Unsqueeze */
 
 static int lift_axes(ox_call *c) {
     if (ox_has(c, "axes")) ox_lift_ints_to_input(c, "axes", 1);
@@ -367,7 +367,8 @@ static int run_expand(ox_run *r) {
         int64_t have = i < to - x->rank ? 1 : x->dims[i - (to - x->rank)];
         int64_t ask = i < to - n ? 1 : want[i - (to - n)];
         if (ask < 0 || (have != ask && have != 1 && ask != 1))
-            return ox_fail(r->ctx, OX_BAD_DATA, "dim %d: %lld does not expand to %lld", i, (long long)have, (long long)ask);
+            return ox_fail(r->ctx, OX_BAD_DATA, "dim %d: %lld does not expand to %lld", i, (long long)have,
+                           (long long)ask);
         dims[i] = have == 1 ? ask : have;
         same &= dims[i] == have;
         if (have == 1) ss[i] = 0;

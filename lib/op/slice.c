@@ -38,7 +38,8 @@ static int64_t slice_span(int64_t size, int64_t start, int64_t end, int64_t step
 /* Sizes beyond this mean "to the end": exporters write INT32_MAX and INT64_MAX. */
 static const int64_t far_away = INT32_MAX;
 
-/* Where a bound lies in an axis of size d, forwards: known not below 0 (start) or not above d (end). NULL when not known. */
+/* Where a bound lies in an axis of size d, forwards: known not below 0 (start) or not above d (end). NULL when not
+ * known. */
 static ox_dim forward_start(ox_call *c, ox_dim v, ox_dim d) {
     int64_t lo, hi;
     if (!v || !ox_dim_range(v, &lo, &hi)) return NULL;
@@ -91,7 +92,8 @@ static int slice_read(ox_call *c, int rank, slice_args *a) {
     if (!a->steps) n[3] = -1;
     for (int i = 0; i < 4; i++) {
         if (n[i] < 0) continue;
-        if (a->n >= 0 && a->n != n[i]) return ox_fail(c->ctx, OX_BAD_DATA, "starts, ends, axes and steps differ in length");
+        if (a->n >= 0 && a->n != n[i])
+            return ox_fail(c->ctx, OX_BAD_DATA, "starts, ends, axes and steps differ in length");
         a->n = n[i];
     }
     if (a->n < 0) return 0;
@@ -136,7 +138,8 @@ int ox_infer_slice(ox_call *c) {
         for (int i = 0; i < rank; i++) out[i] = ox_in_dims(c, 0)[i];
         for (int64_t i = 0; i < a.n; i++) {
             bool known = a.starts && a.ends && (a.steps || !ox_arg_given(c, 4));
-            out[a.axes[i]] = known ? slice_dim(c, out[a.axes[i]], a.starts[i], a.ends[i], a.steps ? a.steps[i] : 1) : NULL;
+            out[a.axes[i]] =
+                known ? slice_dim(c, out[a.axes[i]], a.starts[i], a.ends[i], a.steps ? a.steps[i] : 1) : NULL;
         }
         slice_elems(c, rank, &a);
     }
@@ -147,14 +150,16 @@ int ox_infer_slice(ox_call *c) {
 int ox_run_slice(ox_run *r) {
     const ox_tensor *x = ox_input(r, 0);
     int64_t n = 0, m = 0, na = 0, ns = 0, offset = 0;
-    const int64_t *starts = ox_run_ints(r, 1, &n), *ends = starts ? ox_run_ints(r, 2, &m) : NULL, *axes = NULL, *steps = NULL;
+    const int64_t *starts = ox_run_ints(r, 1, &n), *ends = starts ? ox_run_ints(r, 2, &m) : NULL, *axes = NULL,
+                  *steps = NULL;
     if (!x || !ends) return x ? -1 : ox_fail(r->ctx, OX_BAD_DATA, "data is no tensor");
     if (ox_input(r, 3) && !(axes = ox_run_ints(r, 3, &na))) return -1;
     if (ox_input(r, 4) && !(steps = ox_run_ints(r, 4, &ns))) return -1;
     if (n != m || (axes && na != n) || (steps && ns != n) || n > x->rank)
         return ox_fail(r->ctx, OX_BAD_DATA, "starts, ends, axes and steps do not fit each other or rank %d", x->rank);
     if (axes && ox_mv_axes(r->call, n, axes, x->rank, OX_NEW_N(r->arena, bool, x->rank + 1), "axes")) return -1;
-    int64_t *dims = OX_NEW_N(r->arena, int64_t, 3 * ((size_t)x->rank + 1)), *ss = dims + x->rank + 1, *ds = ss + x->rank;
+    int64_t *dims = OX_NEW_N(r->arena, int64_t, 3 * ((size_t)x->rank + 1)), *ss = dims + x->rank + 1,
+            *ds = ss + x->rank;
     for (int i = 0; i < x->rank; i++) dims[i] = x->dims[i];
     ox_mv_strides(x->rank, x->dims, ss);
     bool whole = true;
@@ -283,7 +288,9 @@ static int pad_value(ox_run *r, ox_dtype dtype, char *elem) {
     memset(elem, 0, 16);
     if (!v) return 0;
     const void *data = v->count == 1 ? ox_tensor_data(v) : NULL;
-    if (!data) return v->count == 1 ? -1 : ox_fail(r->ctx, OX_BAD_DATA, "constant_value has %lld elements", (long long)v->count);
+    if (!data)
+        return v->count == 1 ? -1
+                             : ox_fail(r->ctx, OX_BAD_DATA, "constant_value has %lld elements", (long long)v->count);
     if (v->dtype != dtype) {
         if (v->dtype == OX_STRING || dtype == OX_STRING)
             return ox_fail(r->ctx, OX_BAD_DATA, "constant_value is %s", ox_dtype_name(v->dtype));
@@ -322,7 +329,8 @@ int ox_run_pad(ox_run *r) {
     if (ox_input(r, 3) && !(axes = ox_run_ints(r, 3, &k))) return -1;
     if (axes && ox_mv_axes(r->call, k, axes, x->rank, OX_NEW_N(r->arena, bool, x->rank + 1), "axes")) return -1;
     if (n != 2 * k) return ox_fail(r->ctx, OX_BAD_DATA, "%lld pads for %lld axes", (long long)n, (long long)k);
-    int64_t *dims = OX_NEW_N(r->arena, int64_t, 3 * ((size_t)x->rank + 1)), *begin = dims + x->rank + 1, *end = begin + x->rank;
+    int64_t *dims = OX_NEW_N(r->arena, int64_t, 3 * ((size_t)x->rank + 1)), *begin = dims + x->rank + 1,
+            *end = begin + x->rank;
     for (int64_t i = 0; i < k; i++) {
         int64_t a = axes ? axes[i] < 0 ? axes[i] + x->rank : axes[i] : i;
         begin[a] = p[i];

@@ -49,7 +49,9 @@ static int infer_stft(ox_call *c) {
     const ox_dim *x = ox_in_dims(c, 0), *window = ox_in_dims(c, 2);
     ox_dim step = scalar_of(c, 1, &has_step), length = scalar_of(c, 3, &has_length);
     int64_t n;
-    if (x && ox_in_rank(c, 0) != 3) return ox_fail(c->ctx, OX_BAD_DATA, "the signal has rank %d, but 3 is needed", ox_in_rank(c, 0));
+    /* The standard says rank 3; exporters leave out the last 1 of real signals, and runtimes take that. */
+    if (x && ox_in_rank(c, 0) != 3 && ox_in_rank(c, 0) != 2)
+        return ox_fail(c->ctx, OX_BAD_DATA, "the signal has rank %d, but 3 is needed", ox_in_rank(c, 0));
     if ((ox_dim_is_const(step, &n) && n < 1) || (ox_dim_is_const(length, &n) && n < 1))
         return ox_fail(c->ctx, OX_BAD_DATA, "frame_step and frame_length must be positive");
     if (!has_length) length = ox_arg_given(c, 2) ? window && ox_in_rank(c, 2) == 1 ? window[0] : NULL : x ? x[1] : NULL;
@@ -224,7 +226,7 @@ typedef struct frames { int64_t count, step, length, bins; } frames;
 
 static int read_frames(ox_run *r, frames *v, const ox_tensor *x) {
     const ox_tensor *window = ox_input(r, 2);
-    if (x->rank != 3 || (x->dims[2] != 1 && x->dims[2] != 2)) return ox_fail(r->ctx, OX_BAD_DATA, "the signal must be [batch, length, 1 or 2]");
+    if (x->rank != 2 && (x->rank != 3 || (x->dims[2] != 1 && x->dims[2] != 2))) return ox_fail(r->ctx, OX_BAD_DATA, "the signal must be [batch, length, 1 or 2]");
     if (window && window->rank != 1) return ox_fail(r->ctx, OX_BAD_DATA, "the window must have rank 1");
     if (scalar_input(r, 1, 0, &v->step) < 0 || scalar_input(r, 3, window ? window->count : x->dims[1], &v->length) < 0) return -1;
     if (v->step < 1 || v->length < 1 || v->length > x->dims[1])
@@ -246,7 +248,7 @@ static int run_stft(ox_run *r) {
     const double *from = ox_as_doubles(r, x), *w = window ? ox_as_doubles(r, window) : NULL;
     double *to = ox_scratch(r, (uint64_t)y->count * sizeof *to);
     if (!from || !to || (window && !w)) return -1;
-    int64_t parts = x->dims[2];
+    int64_t parts = x->rank == 3 ? x->dims[2] : 1;
     for (int64_t i = 0; i < x->dims[0] * v.count; i++) {
         const double *start = from + (i / v.count * x->dims[1] + i % v.count * v.step) * parts;
         for (int64_t k = 0; k < v.length; k++) {

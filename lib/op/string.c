@@ -2,12 +2,16 @@
 #include "op/kernel.h"
 #include "op/text.h"
 
-/* ------------------------------------------------------------------------------------------------ UTF-8, letter case */
+/* ---------------------------------------------------------------------------------------- UTF-8, letter case */
 
 uint32_t ox_text_next(const char *text, size_t len, size_t *at) {
     const uint8_t *s = (const uint8_t *)text + *at;
     size_t left = len - *at;
-    int more = s[0] < 0x80 ? 0 : s[0] >= 0xc2 && s[0] < 0xe0 ? 1 : s[0] >= 0xe0 && s[0] < 0xf0 ? 2 : s[0] >= 0xf0 && s[0] < 0xf5 ? 3 : -1;
+    int more = s[0] < 0x80                   ? 0
+               : s[0] >= 0xc2 && s[0] < 0xe0 ? 1
+               : s[0] >= 0xe0 && s[0] < 0xf0 ? 2
+               : s[0] >= 0xf0 && s[0] < 0xf5 ? 3
+                                             : -1;
     uint32_t c = more <= 0 ? s[0] : s[0] & (0x3fu >> more);
     bool good = more >= 0 && (size_t)more < left;
     for (int i = 1; i <= more && good; i++) {
@@ -30,19 +34,21 @@ size_t ox_text_put(char *out, uint32_t c) {
 }
 
 /* Alphabets in which upper and lower case stand a fixed way apart; step 2: they alternate. */
-static const struct { uint32_t first, last, apart; int step; } cases[] = {
-    {'A', 'Z', 32, 1},       {0xc0, 0xd6, 32, 1},     {0xd8, 0xde, 32, 1},     {0x100, 0x12e, 1, 2},    {0x132, 0x136, 1, 2},
-    {0x139, 0x147, 1, 2},    {0x14a, 0x176, 1, 2},    {0x179, 0x17d, 1, 2},    {0x386, 0x386, 38, 1},   {0x388, 0x38a, 37, 1},
-    {0x38c, 0x38c, 64, 1},   {0x38e, 0x38f, 63, 1},   {0x391, 0x3a1, 32, 1},   {0x3a3, 0x3ab, 32, 1},   {0x3d8, 0x3ee, 1, 2},
-    {0x400, 0x40f, 80, 1},   {0x410, 0x42f, 32, 1},   {0x460, 0x480, 1, 2},    {0x48a, 0x4be, 1, 2},    {0x4c1, 0x4cd, 1, 2},
-    {0x4d0, 0x52e, 1, 2},    {0x531, 0x556, 48, 1},   {0x1e00, 0x1e94, 1, 2},  {0x1ea0, 0x1efe, 1, 2},  {0x2160, 0x216f, 16, 1},
-    {0x24b6, 0x24cf, 26, 1}, {0xff21, 0xff3a, 32, 1}, {0x10400, 0x10427, 40, 1}};
+static const struct { uint32_t first, last, apart; int step;
+} cases[] = {{'A', 'Z', 32, 1},       {0xc0, 0xd6, 32, 1},     {0xd8, 0xde, 32, 1},     {0x100, 0x12e, 1, 2},
+             {0x132, 0x136, 1, 2},    {0x139, 0x147, 1, 2},    {0x14a, 0x176, 1, 2},    {0x179, 0x17d, 1, 2},
+             {0x386, 0x386, 38, 1},   {0x388, 0x38a, 37, 1},   {0x38c, 0x38c, 64, 1},   {0x38e, 0x38f, 63, 1},
+             {0x391, 0x3a1, 32, 1},   {0x3a3, 0x3ab, 32, 1},   {0x3d8, 0x3ee, 1, 2},    {0x400, 0x40f, 80, 1},
+             {0x410, 0x42f, 32, 1},   {0x460, 0x480, 1, 2},    {0x48a, 0x4be, 1, 2},    {0x4c1, 0x4cd, 1, 2},
+             {0x4d0, 0x52e, 1, 2},    {0x531, 0x556, 48, 1},   {0x1e00, 0x1e94, 1, 2},  {0x1ea0, 0x1efe, 1, 2},
+             {0x2160, 0x216f, 16, 1}, {0x24b6, 0x24cf, 26, 1}, {0xff21, 0xff3a, 32, 1}, {0x10400, 0x10427, 40, 1}};
 enum { N_CASES = sizeof cases / sizeof cases[0] };
 
 uint32_t ox_text_lower(uint32_t c) {
     if (c == 0x178) return 0xff;
     for (int i = 0; i < N_CASES; i++)
-        if (c >= cases[i].first && c <= cases[i].last && (c - cases[i].first) % (uint32_t)cases[i].step == 0) return c + cases[i].apart;
+        if (c >= cases[i].first && c <= cases[i].last && (c - cases[i].first) % (uint32_t)cases[i].step == 0)
+            return c + cases[i].apart;
     return c;
 }
 
@@ -50,7 +56,9 @@ uint32_t ox_text_upper(uint32_t c) {
     if (c == 0xff) return 0x178;
     for (int i = 0; i < N_CASES; i++) {
         uint32_t u = c - cases[i].apart;
-        if (c >= cases[i].apart && u >= cases[i].first && u <= cases[i].last && (u - cases[i].first) % (uint32_t)cases[i].step == 0) return u;
+        if (c >= cases[i].apart && u >= cases[i].first && u <= cases[i].last &&
+            (u - cases[i].first) % (uint32_t)cases[i].step == 0)
+            return u;
     }
     return c;
 }
@@ -108,7 +116,8 @@ static int infer_split(ox_call *c) {
 
 static bool is_space(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
 
-/* The next part of a text from *at on; false at its end. Without a delimiter parts are words. `last`: all that is left. */
+/* The next part of a text from *at on; false at its end. Without a delimiter parts are words. `last`: all that is
+ * left. */
 static bool next_part(const ox_str *s, const char *delimiter, size_t n, bool last, size_t *at, ox_str *part) {
     if (*at > s->len) return false;
     size_t from = *at, to;
@@ -143,7 +152,8 @@ static int run_split(ox_run *r) {
     int64_t *dims = OX_NEW_N(r->arena, int64_t, t->rank + 1);
     for (int i = 0; i < t->rank; i++) dims[i] = t->dims[i];
     dims[t->rank] = width;
-    ox_tensor *y = ox_output(r, 0, OX_STRING, t->rank + 1, dims), *z = y && ox_want(r, 1) ? ox_output(r, 1, OX_INT64, t->rank, dims) : NULL;
+    ox_tensor *y = ox_output(r, 0, OX_STRING, t->rank + 1, dims),
+              *z = y && ox_want(r, 1) ? ox_output(r, 1, OX_INT64, t->rank, dims) : NULL;
     if (!y || (ox_want(r, 1) && !z)) return -1;
     for (int64_t i = 0; i < t->count; i++) {
         at = 0;
@@ -176,12 +186,16 @@ static ox_str change_case(ox_arena *arena, const ox_str *s, char how) {
     return (ox_str){out, n};
 }
 
-static bool same_text(const ox_str *a, const ox_str *b) { return a->len == b->len && (!a->len || !memcmp(a->data, b->data, a->len)); }
+static bool same_text(const ox_str *a, const ox_str *b) {
+    return a->len == b->len && (!a->len || !memcmp(a->data, b->data, a->len));
+}
 
 static int read_case(ox_run *r, char *how) {
     const char *s = ox_get_string(r->call, "case_change_action");
     *how = !strcmp(s, "LOWER") ? 'l' : !strcmp(s, "UPPER") ? 'u' : 'n';
-    return *how == 'n' && *s && strcmp(s, "NONE") ? ox_fail(r->ctx, OX_BAD_DATA, "case_change_action '%s' is unknown", s) : 0;
+    return *how == 'n' && *s && strcmp(s, "NONE")
+               ? ox_fail(r->ctx, OX_BAD_DATA, "case_change_action '%s' is unknown", s)
+               : 0;
 }
 
 static int run_normalizer(ox_run *r) {
@@ -190,7 +204,8 @@ static int run_normalizer(ox_run *r) {
     const ox_attr *stop = ox_get_attr(r->call, "stopwords");
     char how, fold = ox_get_int(r->call, "is_case_sensitive") ? 'n' : 'l';
     if (!x || read_case(r, &how)) return -1;
-    if (t->rank < 1 || t->rank > 2 || (t->rank == 2 && t->dims[0] != 1)) return ox_fail(r->ctx, OX_BAD_DATA, "X is not of shape [C] or [1, C]");
+    if (t->rank < 1 || t->rank > 2 || (t->rank == 2 && t->dims[0] != 1))
+        return ox_fail(r->ctx, OX_BAD_DATA, "X is not of shape [C] or [1, C]");
     size_t words = stop && stop->type == OX_A_STRINGS ? stop->n : 0;
     ox_str *stops = OX_NEW_N(r->arena, ox_str, words + 1), *kept = OX_NEW_N(r->arena, ox_str, t->count + 1);
     for (size_t k = 0; k < words; k++) stops[k] = change_case(r->arena, &stop->ss[k], fold);

@@ -10,7 +10,8 @@ size_t ox_text_put(char *out, uint32_t c); /* at most 4 bytes */
 uint32_t ox_text_lower(uint32_t c);
 uint32_t ox_text_upper(uint32_t c);
 
-/* Regular expressions in the syntax of RE2 without Unicode properties. Matching takes time proportional to text times pattern. */
+/* Regular expressions in the syntax of RE2 without Unicode properties. Matching takes time proportional to text times
+ * pattern. */
 typedef struct ox_regex ox_regex;
 ox_regex *ox_regex_compile(ox_ctx *ctx, ox_arena *arena, const char *pattern, size_t len); /* NULL after ox_fail */
 bool ox_regex_full_match(const ox_regex *re, const char *text, size_t len);

@@ -1,5 +1,6 @@
-/* TfIdfVectorizer: counts n-grams of a pool in sequences. Words become numbers first; the grams of the pool are sorted, so that those
- * with a common beginning lie together and a sequence is followed by narrowing a range, item by item. The row is in string.c. */
+/* TfIdfVectorizer: counts n-grams of a pool in sequences. Words become numbers first; the grams of the pool are
+ * sorted, so that those with a common beginning lie together and a sequence is followed by narrowing a range, item by
+ * item. The row is in string.c. */
 #include "op/kernel.h"
 #include "op/text.h"
 
@@ -41,7 +42,8 @@ static int64_t vector_width(ox_call *c) {
     int64_t width = 0;
     const int64_t *at = ox_get_ints(c, "ngram_indexes", &n);
     for (int i = 0; i < n; i++) {
-        if (at[i] < 0 || at[i] >= INT32_MAX) return ox_fail(c->ctx, OX_BAD_DATA, "ngram_indexes holds %lld", (long long)at[i]);
+        if (at[i] < 0 || at[i] >= INT32_MAX)
+            return ox_fail(c->ctx, OX_BAD_DATA, "ngram_indexes holds %lld", (long long)at[i]);
         width = at[i] >= width ? at[i] + 1 : width;
     }
     return width;
@@ -82,15 +84,18 @@ static const int64_t *read_pool(ox_run *r, tfidf *v, int64_t *n) {
 static int read_grams(ox_run *r, tfidf *v) {
     int n_counts, n_at, n_weights;
     int64_t n_pool;
-    const int64_t *counts = ox_get_ints(r->call, "ngram_counts", &n_counts), *at = ox_get_ints(r->call, "ngram_indexes", &n_at);
+    const int64_t *counts = ox_get_ints(r->call, "ngram_counts", &n_counts),
+                  *at = ox_get_ints(r->call, "ngram_indexes", &n_at);
     const float *weights = ox_get_floats(r->call, "weights", &n_weights);
     const int64_t *pool = read_pool(r, v, &n_pool);
-    if (!pool || !counts || (weights && n_weights && n_weights != n_at)) return ox_fail(r->ctx, OX_BAD_DATA, "the pool, ngram_counts or weights are missing or do not fit");
+    if (!pool || !counts || (weights && n_weights && n_weights != n_at))
+        return ox_fail(r->ctx, OX_BAD_DATA, "the pool, ngram_counts or weights are missing or do not fit");
     v->grams = ox_scratch(r, ((uint64_t)n_at + 1) * sizeof *v->grams);
     if (!v->grams) return -1;
     for (int k = 0; k < n_counts; k++) {
         int64_t from = counts[k], to = k + 1 < n_counts ? counts[k + 1] : n_pool;
-        if (from < 0 || to < from || to > n_pool || (to - from) % (k + 1)) return ox_fail(r->ctx, OX_BAD_DATA, "ngram_counts does not fit the pool");
+        if (from < 0 || to < from || to > n_pool || (to - from) % (k + 1))
+            return ox_fail(r->ctx, OX_BAD_DATA, "ngram_counts does not fit the pool");
         for (; from < to; from += k + 1) {
             if (v->n >= n_at) return ox_fail(r->ctx, OX_BAD_DATA, "the pool holds more n-grams than ngram_indexes");
             v->grams[v->n] = (gram){pool + from, k + 1, at[v->n], weights && n_weights ? weights[v->n] : 1};
@@ -120,7 +125,8 @@ static void narrow(const tfidf *v, int64_t *lo, int64_t *hi, int64_t depth, int6
 }
 
 /* All grams that begin at one place and take every step-th item. */
-static void count_from(const tfidf *v, const int64_t *row, int64_t n, int64_t start, int64_t step, int64_t min, char mode, float *out) {
+static void count_from(const tfidf *v, const int64_t *row, int64_t n, int64_t start, int64_t step, int64_t min,
+                       char mode, float *out) {
     int64_t lo = 0, hi = v->n;
     for (int64_t k = 0; k < v->max && start + k * step < n && lo < hi; k++) {
         narrow(v, &lo, &hi, k, row[start + k * step]);
@@ -142,11 +148,13 @@ static void count_row(const tfidf *v, const int64_t *row, int64_t n, char mode, 
 /* Elements as numbers: words of the pool by their id, others -1. */
 static const int64_t *read_items(ox_run *r, const tfidf *v) {
     const ox_tensor *x = ox_input(r, 0);
-    if (x->dtype != OX_STRING) return v->words ? (ox_fail(r->ctx, OX_BAD_DATA, "a pool of text for numbers"), NULL) : ox_run_ints(r, 0, NULL);
+    if (x->dtype != OX_STRING)
+        return v->words ? (ox_fail(r->ctx, OX_BAD_DATA, "a pool of text for numbers"), NULL) : ox_run_ints(r, 0, NULL);
     const ox_str *s = ox_tensor_data(x);
     int64_t *out = s ? ox_scratch(r, ((uint64_t)x->count + 1) * sizeof *out) : NULL;
     for (int64_t i = 0; out && i < x->count; i++) {
-        word key = {s[i], 0}, *hit = v->words ? bsearch(&key, v->words, (size_t)v->n_words, sizeof key, order_words) : NULL;
+        word key = {s[i], 0},
+             *hit = v->words ? bsearch(&key, v->words, (size_t)v->n_words, sizeof key, order_words) : NULL;
         out[i] = hit ? hit->id : -1;
     }
     return out;
@@ -157,9 +165,12 @@ int ox_run_tfidf(ox_run *r) {
     ox_call *c = r->call;
     const char *mode = ox_get_string(c, "mode");
     char how = !strcmp(mode, "TF") ? 't' : !strcmp(mode, "IDF") ? 'i' : !strcmp(mode, "TFIDF") ? 'b' : 0;
-    tfidf v = {.min = ox_get_int(c, "min_gram_length"), .max = ox_get_int(c, "max_gram_length"), .skips = ox_get_int(c, "max_skip_count")};
+    tfidf v = {.min = ox_get_int(c, "min_gram_length"),
+               .max = ox_get_int(c, "max_gram_length"),
+               .skips = ox_get_int(c, "max_skip_count")};
     if (!x || x->rank < 1 || x->rank > 2) return ox_fail(r->ctx, OX_BAD_DATA, "X is not of rank 1 or 2");
-    if (!how || v.min < 1 || v.max < v.min || v.skips < 0) return ox_fail(r->ctx, OX_BAD_DATA, "mode, gram lengths or max_skip_count are out of range");
+    if (!how || v.min < 1 || v.max < v.min || v.skips < 0)
+        return ox_fail(r->ctx, OX_BAD_DATA, "mode, gram lengths or max_skip_count are out of range");
     if ((v.width = vector_width(c)) < 0 || read_grams(r, &v)) return -1;
     const int64_t *items = read_items(r, &v);
     int64_t rows = x->rank == 2 ? x->dims[0] : 1, n = x->dims[x->rank - 1], dims[2] = {rows, v.width};

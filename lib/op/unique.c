@@ -1,5 +1,5 @@
-/* Unique: the distinct elements, or slices along an axis. Rows are sorted stably and equal ones grouped, so the first of a
- * group is its first occurrence. NaN equals NaN and comes last, as in NumPy. The row stands in gather.c. */
+/* Unique: the distinct elements, or slices along an axis. Rows are sorted stably and equal ones grouped, so the first
+ * of a group is its first occurrence. NaN equals NaN and comes last, as in NumPy. The row stands in gather.c. */
 #include "op/mover.h"
 
 #include <math.h>
@@ -40,7 +40,8 @@ static int compare_elements(const uniq *u, int64_t a, int64_t b) {
         return c ? c : order(v[2 * a + 1], v[2 * b + 1]);
     }
     default:
-        if (ox_dtype_is_float(u->dtype)) return order(ox_load_double(u->dtype, u->data, a), ox_load_double(u->dtype, u->data, b));
+        if (ox_dtype_is_float(u->dtype))
+            return order(ox_load_double(u->dtype, u->data, a), ox_load_double(u->dtype, u->data, b));
         int64_t x = ox_load_int(u->dtype, u->data, a), y = ox_load_int(u->dtype, u->data, b);
         return (x > y) - (x < y);
     }
@@ -60,7 +61,8 @@ static void sort_rows(const uniq *u, int64_t *a, int64_t *room) {
     int64_t *from = a, *to = room;
     for (int64_t w = 1; w < u->rows; w *= 2) {
         for (int64_t lo = 0; lo < u->rows; lo += 2 * w) {
-            int64_t mid = u->rows - lo < w ? u->rows : lo + w, hi = u->rows - mid < w ? u->rows : mid + w, i = lo, j = mid;
+            int64_t mid = u->rows - lo < w ? u->rows : lo + w, hi = u->rows - mid < w ? u->rows : mid + w, i = lo,
+                    j = mid;
             for (int64_t k = lo; k < hi; k++)
                 to[k] = j >= hi || (i < mid && compare_rows(u, from[i], from[j]) <= 0) ? from[i++] : from[j++];
         }
@@ -147,7 +149,8 @@ int ox_run_unique(ox_run *r) {
     }
     int64_t *room = ox_scratch(r, ((uint64_t)u.rows * 6 + 1) * sizeof(int64_t));
     if (!u.data || !room) return -1;
-    int64_t *sorted = room, *first = sorted + u.rows, *count = first + u.rows, *of = count + u.rows, *spare = of + u.rows;
+    int64_t *sorted = room, *first = sorted + u.rows, *count = first + u.rows, *of = count + u.rows,
+            *spare = of + u.rows;
     for (int64_t i = 0; i < u.rows; i++) sorted[i] = i;
     if (u.inner) sort_rows(&u, sorted, first);
     int64_t n = u.width ? group_rows(&u, sorted, keep_order, first, count, of, spare) : u.rows > 0;

@@ -481,7 +481,8 @@ static void test_cast_numbers(void **state) {
     }
 }
 
-/* The backend suite has no tests of these: values by their moments, equal seeds, equal numbers for any number of threads. */
+/* The backend suite has no tests of these: values by their moments, equal seeds, equal numbers for any number of
+ * threads. */
 static void test_random(void **state) {
     fixture *f = *state;
     const int64_t shape[] = {100, 1000};

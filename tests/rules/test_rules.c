@@ -168,7 +168,7 @@ static bool run_variants(const rule_case *c, const known_rule *r, char *error, s
         char *typed = replaced(c->model, "float", t);
         snprintf(opsets, sizeof opsets, "= %s", c->opsets ? c->opsets : "");
         for (char *v = strtok_r(opsets, " ", &state_o); v; v = strtok_r(NULL, " ", &state_o)) {
-            char *text = *v == '=' ? strdup(typed) : with_opset(typed, v), what[512];
+            char *text = *v == '=' ? strdup(typed) : with_opset(typed, v), what[1024];
             int rc = run_text(c, r, text, false, NULL, what, sizeof what);
             if (rc == -1) snprintf(error, size, "type %s, opset %s: %s", t, v, what);
             free(text);
@@ -246,9 +246,9 @@ static char *read_all(const char *path) {
 /* Cuts a file into cases in place. What stands before the first is its comment. */
 static int split_cases(char *text, rule_case *cases, char **comment) {
     int n = 0;
-    char *p = strncmp(text, "=== ", 4) ? strstr(text, "\n=== ") : text - 1;
-    if (p && p >= text) *p = 0;
-    *comment = p == text - 1 ? "" : text;
+    char *p = strstr(text, "\n=== ");
+    if (p) *p = 0;
+    *comment = text; /* a file begins with one */
     while (p && n < MAX_CASES) {
         rule_case *c = &cases[n++];
         *c = (rule_case){.head = p + 5};
