@@ -13,8 +13,6 @@ PREFIX ?= /usr/local
 MESON  ?= meson
 NINJA   = ninja -C $(BUILD) --quiet
 
-export OX_MODELS OX_ONNX_TESTS
-
 all: configured
 	@$(NINJA) | sed '/no work to do/d'
 
@@ -36,7 +34,7 @@ demo: bin
 	@examples/demo.sh $(BUILD)/tools
 
 test: all
-	@$(MESON) test -C $(BUILD) --no-rebuild --print-errorlogs --max-lines=40
+	@$(MESON) test -C $(BUILD) --no-rebuild --print-errorlogs
 
 clean:
 	rm -rf $(BUILD)

@@ -174,10 +174,19 @@ static int run_steps(ox_driver *d, const ox_step *steps, size_t n) {
     return total;
 }
 
+/* Models keep their opset: another one that is asked for is refused, not passed over. */
+static int check_target(const ox_pipeline *p, ox_model *m, const ox_pipeline_options *o) {
+    int64_t target = o->target_opset ? o->target_opset : p->target_opset, own = ox_model_opset(m, m->graph, ox_intern(m->ctx, ""));
+    if (!target || target == own) return 0;
+    return ox_fail(m->ctx, OX_UNAVAILABLE, "changing the opset (from %lld to %lld) is not there yet", (long long)own, (long long)target);
+}
+
 int ox_pipeline_run(const ox_pipeline *p, ox_model *m, const ox_pipeline_options *o, ox_pipeline_result *result) {
     static const ox_pipeline_options plain = {.stop_after = -1};
     *result = (ox_pipeline_result){.verify = p->verify, .verify_off = p->verify_off, .save = {.threshold = 1024, .align = 4096}};
-    ox_driver d = {.m = m, .o = o ? o : &plain, .result = result, .scratch = ox_arena_new(m->ctx)};
+    ox_driver d = {.m = m, .o = o ? o : &plain, .result = result};
+    if (check_target(p, m, d.o) < 0) return -1;
+    d.scratch = ox_arena_new(m->ctx);
     int total = run_steps(&d, p->steps, p->n_steps);
     ox_arena_free(d.scratch);
     return total < 0 ? -1 : total;

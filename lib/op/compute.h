@@ -50,6 +50,13 @@ int ox_run_attention(ox_run *r);
 int ox_run_linear_attention(ox_run *r);
 int ox_run_rotary_embedding(ox_run *r);
 
+/* For inner loops that are worth it: compiled for wider vectors, too, and chosen when the program starts. */
+#if defined(__x86_64__) && defined(__gnu_linux__) && defined(__OPTIMIZE__) && !defined(__SANITIZE_ADDRESS__) && !defined(__clang__)
+#define OX_WIDE __attribute__((target_clones("arch=skylake-avx512", "arch=haswell", "default")))
+#else
+#define OX_WIDE
+#endif
+
 /* The type most float kernels compute in: double for double, float for the others. ox_compute_type() of a tensor that may be NULL. */
 static inline bool ox_is_double(const ox_tensor *t) { return t && t->dtype == OX_DOUBLE; }
 

@@ -19,6 +19,43 @@ static int64_t tile_columns(int64_t positions, int64_t rows) {
     return n < positions ? n : positions;
 }
 
+/* A convolution without unfolding: see conv_real.h. */
+typedef struct direct {
+    int64_t channels, depth;         /* output channels of a group; products per output element */
+    int64_t plane;                   /* elements of a padded plane */
+    int64_t stride[OX_WINDOW_AXES];  /* of its axes */
+    const int64_t *offset;           /* where in the padded group the elements lie that meet position 0: depth numbers */
+} direct;
+
+enum { ROWS = 4, LANES = 16, DIRECT_CHANNELS = 32 };
+
+/* Is it better not to unfold? When a product would have few rows, columns lie next to each other, and pads are not most of the image. */
+static bool is_direct(ox_run *r, const conv *v, direct *d) {
+    const ox_image *im = &v->image;
+    int last = im->n - 1;
+    int64_t c = v->in_channels / v->groups, at = 1;
+    *d = (direct){.channels = v->out_channels / v->groups, .depth = c * im->kernel_size};
+    if (v->pointwise || d->channels > DIRECT_CHANNELS || im->stride[last] != 1 || im->out[last] < LANES / 2 || !d->depth || !im->in_size) return false;
+    for (int k = last; k >= 0; k--) { /* room for the last window of every axis and for the pads before it */
+        int64_t need = (im->out[k] - 1) * im->stride[k] + (im->kernel[k] - 1) * im->dilation[k] + 1, have = im->in[k] + im->begin[k];
+        d->stride[k] = at;
+        if (!ox_mul_ok(at, need > have ? need : have, &at)) return false;
+    }
+    d->plane = at;
+    if (d->plane > 4 * im->in_size + 4096) return false;
+    int64_t *offset = OX_NEW_N(r->arena, int64_t, d->depth);
+    for (int64_t p = 0; p < d->depth; p++) {
+        int64_t rest = p % im->kernel_size;
+        offset[p] = p / im->kernel_size * d->plane;
+        for (int k = last; k >= 0; k--) {
+            offset[p] += rest % im->kernel[k] * im->dilation[k] * d->stride[k];
+            rest /= im->kernel[k];
+        }
+    }
+    d->offset = offset;
+    return true;
+}
+
 #define REAL float
 #define R(name) name##_float
 #define GEMM ox_sgemm

@@ -87,6 +87,91 @@ static void R(depthwise)(ox_ctx *ctx, const conv *v, const REAL *x, const REAL *
     }
 }
 
+/* ---- few channels: no unfolding. The image is copied once with its pads around it, so that nothing has to be tested; then LANES columns of
+ * ROWS output channels are summed up in registers. */
+
+typedef REAL R(lanes) __attribute__((vector_size(LANES * sizeof(REAL))));
+
+/* out[ROWS][LANES] = sum over p of w[p][ROWS] * x[offset[p] + 0..LANES). */
+OX_WIDE static void R(direct_block)(const REAL *x, const int64_t *offset, const REAL *w, int64_t depth, REAL *out) {
+    R(lanes) a = {0}, b = {0}, c = {0}, d = {0}, v;
+    for (int64_t p = 0; p < depth; p++, w += ROWS) {
+        memcpy(&v, x + offset[p], sizeof v);
+        a += v * w[0];
+        b += v * w[1];
+        c += v * w[2];
+        d += v * w[3];
+    }
+    memcpy(out, &a, sizeof a);
+    memcpy(out + LANES, &b, sizeof b);
+    memcpy(out + 2 * LANES, &c, sizeof c);
+    memcpy(out + 3 * LANES, &d, sizeof d);
+}
+
+/* One row of all output channels of a group: WIDE columns from the padded image at X. */
+static void R(direct_row)(const direct *d, const REAL *x, const REAL *w, const REAL *bias, int64_t wide, int64_t plane, REAL *y) {
+    REAL out[ROWS * LANES];
+    for (int64_t m = 0; m < d->channels; m += ROWS, w += d->depth * ROWS) {
+        for (int64_t j = 0; j < wide; j += LANES) {
+            int64_t n = wide - j < LANES ? wide - j : LANES, rows = d->channels - m < ROWS ? d->channels - m : ROWS;
+            R(direct_block)(x + j, d->offset, w, d->depth, out);
+            for (int64_t i = 0; i < rows; i++) {
+                REAL b = bias ? bias[m + i] : 0;
+                for (int64_t k = 0; k < n; k++) y[(m + i) * plane + j + k] = out[i * LANES + k] + b;
+            }
+        }
+    }
+}
+
+/* Weights [channels, depth] as [channels / ROWS, depth, ROWS], filled up with zeros. */
+static void R(pack_weights)(const direct *d, const REAL *w, REAL *to) {
+    for (int64_t m = 0; m < d->channels; m += ROWS) {
+        for (int64_t p = 0; p < d->depth; p++) {
+            for (int64_t i = 0; i < ROWS; i++) *to++ = m + i < d->channels ? w[(m + i) * d->depth + p] : 0;
+        }
+    }
+}
+
+/* Copies planes into the middle of padded ones. */
+static void R(pad_planes)(const ox_image *im, const direct *d, const REAL *x, int64_t channels, REAL *to) {
+    int last = im->n - 1;
+    int64_t rows = im->in_size / im->in[last];
+    memset(to, 0, (size_t)(channels * d->plane) * sizeof *to);
+    for (int64_t i = 0; i < channels * rows; i++) {
+        int64_t at = im->begin[last], rest = i % rows;
+        for (int k = last - 1; k >= 0; k--) {
+            at += (rest % im->in[k] + im->begin[k]) * d->stride[k];
+            rest /= im->in[k];
+        }
+        memcpy(to + i / rows * d->plane + at, x + i * im->in[last], (size_t)im->in[last] * sizeof *to);
+    }
+}
+
+static int R(convolve_direct)(ox_run *r, const conv *v, const direct *d, const REAL *x, const REAL *w, const REAL *bias, REAL *y) {
+    const ox_image *im = &v->image;
+    int last = im->n - 1;
+    int64_t c = v->in_channels / v->groups, m = d->channels, wide = im->out[last], rows = im->out_size / wide;
+    int64_t packed = (m + ROWS - 1) / ROWS * ROWS * d->depth;
+    REAL *padded = ox_scratch(r, (uint64_t)(c * d->plane + LANES) * sizeof *padded), *all = ox_scratch(r, (uint64_t)(packed * v->groups) * sizeof *all);
+    if (!padded || !all) return -1;
+    for (int64_t g = 0; g < v->groups; g++) R(pack_weights)(d, w + g * m * d->depth, all + g * packed);
+    memset(padded + c * d->plane, 0, LANES * sizeof *padded);
+    for (int64_t i = 0; i < v->batch * v->groups; i++) {
+        int64_t g = i % v->groups;
+        R(pad_planes)(im, d, x + i * c * im->in_size, c, padded);
+#pragma omp parallel for num_threads(ox_threads_for(r->ctx, im->out_size * m * d->depth)) schedule(static)
+        for (int64_t row = 0; row < rows; row++) {
+            int64_t at = 0, rest = row;
+            for (int k = last - 1; k >= 0; k--) {
+                at += rest % im->out[k] * im->stride[k] * d->stride[k];
+                rest /= im->out[k];
+            }
+            R(direct_row)(d, padded + at, all + g * packed, bias ? bias + g * m : NULL, wide, im->out_size, y + i * m * im->out_size + row * wide);
+        }
+    }
+    return 0;
+}
+
 static int R(convolve)(ox_run *r, const conv *v, const REAL *x, const REAL *w, const REAL *bias, REAL *y) {
     const ox_image *im = &v->image;
     if (v->in_channels == v->groups) {
@@ -94,6 +179,8 @@ static int R(convolve)(ox_run *r, const conv *v, const REAL *x, const REAL *w, c
         return 0;
     }
     int64_t c = v->in_channels / v->groups, m = v->out_channels / v->groups, depth = c * im->kernel_size;
+    direct d;
+    if (is_direct(r, v, &d)) return R(convolve_direct)(r, v, &d, x, w, bias, y);
     int64_t tile = v->pointwise || !depth ? im->out_size : tile_columns(im->out_size, depth);
     REAL *cols = v->pointwise ? NULL : ox_scratch(r, (uint64_t)(depth * tile) * sizeof *cols);
     if (!v->pointwise && !cols) return -1;

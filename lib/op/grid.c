@@ -49,7 +49,7 @@ static void find_taps(const sampler *s, int d, double g, int64_t *index, double 
     double x = (double)(float)(s->align ? (g + 1) / 2 * (size - 1) : ((g + 1) * size - 1) / 2);
     if (!isfinite(x)) x = -2; /* outside, on the side of zero */
     if (s->taps == 1) x = rint(x);
-    if (x < low || x > high) {
+    if (s->taps < 4 && (x < low || x > high)) { /* for cubic the neighbours are moved, not the place */
         if (s->padding == BORDER) x = x < 0 ? 0 : size - 1;
         if (s->padding == REFLECTION) x = (double)(float)reflect(x, low, high);
     }

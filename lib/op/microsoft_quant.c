@@ -44,7 +44,7 @@ static void pair_chunk(void *out, const void *const *in, int64_t n, const void *
         float a = real_of(p->type, x, i, &p->a), b = real_of(p->type, z, i, &p->b);
         v[i] = p->op == '+' ? a + b : p->op == '*' ? a * b : cond[i] ? a : b;
     }
-    ox_q_store(p->type, out, 0, v, n, 1, p->y.zero);
+    ox_q_store(p->type, out, 0, v, n, p->y.scale, p->y.zero);
 }
 
 static int run_pair(ox_run *r, char op, int a, int b, int y) {
@@ -61,8 +61,6 @@ static int run_pair(ox_run *r, char op, int a, int b, int y) {
     p.type = in[n - 1]->dtype;
     if (in[n - 2]->dtype != p.type) return ox_fail(r->ctx, OX_BAD_DATA, "the inputs differ in type");
     if (read_quant(r, a + 1, &p.a) || read_quant(r, b + 1, &p.b) || read_quant(r, y, &p.y)) return -1;
-    p.a.scale /= p.y.scale; /* so that results are in steps of the output */
-    if (op != '*') p.b.scale /= p.y.scale;
     if (ox_loop_shape(r, n, in, &rank, &dims)) return -1;
     ox_tensor *out = ox_output(r, 0, p.type, rank, dims);
     ox_dtype as[3] = {op == '?' ? OX_BOOL : p.type, p.type, p.type};
@@ -283,8 +281,7 @@ int ox_ms_run_q_global_average_pool(ox_run *r) {
 /* Sum and count of one window. `pad`: places in the pads count, those beyond them (ceil_mode) do not. */
 static float window_mean(const pool *p, const ox_window *w, const int64_t *at, int64_t b, int64_t c, bool pad) {
     int n = w->n;
-    int64_t counted = 0, total = 1;
-    float sum = 0;
+    int64_t sum = 0, inside = 0, counted = 0, total = 1;
     for (int i = 0; i < n; i++) total *= w->kernel[i];
     for (int64_t k = 0; k < total; k++) {
         int64_t rest = k, place = 0, stride = 1;
@@ -301,9 +298,10 @@ static float window_mean(const pool *p, const ox_window *w, const int64_t *at, i
         counted += pad ? padded : in;
         if (!in) continue;
         int64_t from = p->last ? (b * p->plane + place) * p->channels + c : (b * p->channels + c) * p->plane + place;
-        sum += real_of(p->x->dtype, p->data, from, &p->qx);
+        sum += p->x->dtype == OX_INT8 ? ((const int8_t *)p->data)[from] : ((const uint8_t *)p->data)[from];
+        inside++;
     }
-    return counted ? sum / (float)counted : 0;
+    return counted ? ((float)sum - p->qx.zero * (float)inside) * p->qx.scale / (float)counted : 0;
 }
 
 int ox_ms_run_q_average_pool(ox_run *r) {

@@ -292,12 +292,10 @@ static void refuse_within(const char *name, bytes m, const char *words, int mega
     bool ok = run(name, (want){.code = 65, .words = all, .out = "out.onnx", .in = "m.onnx", .megabytes = megabytes}, "onnx-opt m.onnx -o out.onnx");
     const char *first = without_program();
     if (!run(text("%s (inspect)", name), (want){.code = 65, .words = all, .in = "m.onnx", .megabytes = megabytes}, "onnx-run inspect m.onnx") || !ok) {
-        forget();
         return;
     }
     const char *second = without_program();
     check(text("%s: the programs say the same", name), !strcmp(first, second), "'%s' and '%s'", first, second);
-    forget();
 }
 
 void refuse(const char *name, bytes m, const char *words) { refuse_within(name, m, words, 0); }
@@ -309,7 +307,6 @@ void refuse_op(const char *name, bytes m, const char *words) {
     run(name, (want){.code = 65, .words = all, .out = "out.onnx", .in = "m.onnx"}, "onnx-opt m.onnx -o out.onnx");
     put("o.npz", str("the older output"));
     run(text("%s (run)", name), (want){.code = 65, .other = 1, .words = words, .out = "o.npz", .in = "m.onnx"}, "onnx-run run m.onnx -o o.npz");
-    forget();
 }
 
 /* FUNCTION places have no initializers, so only parts without are put there. */
@@ -339,7 +336,6 @@ void accept_model(const char *name, bytes m, const char *kept) {
         check_accepted(name, kept);
         run(text("%s: the same results", name), (want){.code = 0, .other = 69, .in = "m.onnx"}, "onnx-run compare m.onnx out.onnx");
     }
-    forget();
 }
 
 void either(const char *name, bytes m, const char *words) {
@@ -347,5 +343,4 @@ void either(const char *name, bytes m, const char *words) {
     bool ok = run(name, (want){.code = 0, .other = 65, .in = "m.onnx", .out = "out.onnx"}, "onnx-opt m.onnx -o out.onnx");
     if (ok && strcmp((char *)get("out.onnx").p, "the older output")) check_accepted(name, NULL);
     else if (ok) check(text("%s: named", name), has_words(last_line(), text("m.onnx|%s", words)), "no '%s' in: %s", words, message);
-    forget();
 }
