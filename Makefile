@@ -3,6 +3,7 @@
 # make          builds
 # make install PREFIX=DIR      programs, library, headers, man pages, profiles and rules below DIR (DESTDIR works)
 # make bin      nothing but the two programs
+# SETUP=...      more options for meson, for the first run
 # Models to test on, when you have some: make test OX_MODELS=DIR OX_ONNX_TESTS=DIR
 
 SHELL := /bin/bash
@@ -11,6 +12,7 @@ SHELL := /bin/bash
 BUILD  ?= build
 PREFIX ?= /usr/local
 MESON  ?= meson
+SETUP  ?=
 NINJA   = ninja -C $(BUILD) --quiet
 
 all: configured
@@ -24,7 +26,7 @@ setup:
 
 configured: setup
 	@[ -f $(BUILD)/build.ninja ] || { echo 'building in $(BUILD)/, a minute or two the first time'; \
-	  said=$$($(MESON) setup $(BUILD) --libdir=lib 2>&1) || { echo "$$said"; exit 1; }; }
+	  said=$$($(MESON) setup $(BUILD) --libdir=lib $(SETUP) 2>&1) || { echo "$$said"; exit 1; }; }
 
 install: all
 	@$(MESON) configure $(BUILD) --prefix=$(abspath $(PREFIX)) > $(BUILD)/install.log

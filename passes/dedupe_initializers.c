@@ -15,7 +15,7 @@ static uint64_t sample_hash(const ox_tensor *t) {
     uint64_t h = ox_hash_mix(t->dtype, (uint64_t)t->rank);
     for (int i = 0; i < t->rank; i++) h = ox_hash_mix(h, (uint64_t)t->dims[i]);
     if (t->dtype == OX_STRING) return h;
-    const uint8_t *p = ox_tensor_data(t);
+    const uint8_t *p = ox_tensor_raw(t);
     if (!p) return h;
     if (t->bytes <= SAMPLES * SAMPLE_BYTES) return ox_hash(p, t->bytes, h);
     uint64_t step = (t->bytes - SAMPLE_BYTES) / (SAMPLES - 1);

@@ -129,10 +129,15 @@ static void changed(void *user, ox_value *v) {
 static int start_graph(ox_graph *g, void *user) {
     engine *e = user;
     for (ox_node *n = g->first; n; n = n->next) {
-        n->aux = NULL;
         enqueue(e, n);
         e->limit++;
     }
+    return 0;
+}
+
+static int forget_graph(ox_graph *g, void *user) {
+    (void)user;
+    for (ox_node *n = g->first; n; n = n->next) n->aux = NULL;
     g->ret->aux = NULL;
     return 0;
 }
@@ -195,16 +200,25 @@ static int run(engine *e, ox_pass_run *pass) {
     return (int)(e->rewrites > INT32_MAX ? INT32_MAX : e->rewrites);
 }
 
+typedef struct job { engine *e; ox_pass_run *r; const ox_ruleset *const *sets; size_t n; } job;
+
+static int run_job(void *arg) {
+    job *j = arg;
+    index_rules(j->e, j->sets, j->n);
+    ox_rmatch_init(&j->e->mt, j->r->m, j->r->arena);
+    ox_each_graph(j->r->m, start_graph, j->e);
+    j->e->limit = 64 + 16 * j->e->limit;
+    int rc = run(j->e, j->r);
+    return rc > 0 && j->e->sort && ox_sort(j->r->m->graph, NULL) ? -1 : rc;
+}
+
 int ox_rules_apply(ox_pass_run *r, const ox_ruleset *const *sets, size_t n) {
     engine e = {.ctx = r->ctx, .arena = r->arena, .m = r->m, .without = r->without, .profile = r->profile};
+    job j = {&e, r, sets, n};
     ox_clear_error(r->ctx);
-    index_rules(&e, sets, n);
-    ox_rmatch_init(&e.mt, r->m, r->arena);
-    ox_each_graph(r->m, start_graph, &e);
-    e.limit = 64 + 16 * e.limit;
-    int rc = run(&e, r);
+    ox_each_graph(r->m, forget_graph, NULL); /* what other passes left there */
+    int rc = ox_protect(r->ctx, run_job, &j); /* also without memory, what lifts and matches made is given back */
     ox_each_graph(r->m, end_graph, NULL);
     ox_rmatch_done(&e.mt);
-    if (rc > 0 && e.sort && ox_sort(r->m->graph, NULL)) return -1;
     return rc;
 }

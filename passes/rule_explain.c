@@ -18,8 +18,6 @@ static bool is_root(const ox_rule *r, const ox_node *n, ox_arena *arena, ox_ctx 
 
 static int explain_graph(ox_graph *g, void *user) {
     explainer *e = user;
-    for (ox_node *n = g->first; n; n = n->next) n->aux = NULL;
-    g->ret->aux = NULL;
     for (ox_node *n = g->first; n; n = n->next) {
         if (!is_root(e->rule, n, e->arena, g->model->ctx)) continue;
         e->roots++;
@@ -29,25 +27,49 @@ static int explain_graph(ox_graph *g, void *user) {
         const char *name = n->name && *n->name ? n->name : n->out[0] && n->out[0]->name ? n->out[0]->name : "?";
         ox_text_addf(e->out, "at %s (%s): %s\n", name, n->op_type, what);
     }
+    return e->mt.failed;
+}
+
+static int clear_graph(ox_graph *g, void *user) {
+    (void)user;
+    for (ox_node *n = g->first; n; n = n->next) n->aux = NULL;
+    g->ret->aux = NULL;
+    return 0;
+}
+
+static int end_graph(ox_graph *g, void *user) {
+    (void)user;
     for (ox_node *n = g->first; n; n = n->next) {
         ox_rnode_forget(n);
         n->aux = NULL;
     }
-    return e->mt.failed;
+    g->ret->aux = NULL;
+    return 0;
+}
+
+typedef struct job { explainer *e; ox_model *m; } job;
+
+static int run_job(void *arg) {
+    job *j = arg;
+    ox_rmatch_init(&j->e->mt, j->m, j->e->arena);
+    j->e->mt.explain = true;
+    j->e->mt.why = ox_alloc(j->e->arena, 512);
+    int rc = ox_each_graph(j->m, explain_graph, j->e);
+    if (!rc && !j->e->roots) ox_text_addf(j->e->out, "no node that rule %s could begin at\n", j->e->rule->name);
+    return rc ? -1 : 0;
 }
 
 int ox_rules_explain(ox_model *m, const ox_ruleset *set, const char *rule_name, ox_text *out) {
     explainer e = {.out = out};
+    job j = {&e, m};
     for (size_t i = 0; i < set->n; i++)
         if (!strcmp(set->rules[i]->name, rule_name)) e.rule = set->rules[i];
     if (!e.rule) return ox_fail(m->ctx, OX_USAGE, "no rule %s in %s", rule_name, set->file);
     e.arena = ox_arena_new(m->ctx);
-    ox_rmatch_init(&e.mt, m, e.arena);
-    e.mt.explain = true;
-    e.mt.why = ox_alloc(e.arena, 512);
-    int rc = ox_each_graph(m, explain_graph, &e);
-    if (!rc && !e.roots) ox_text_addf(out, "no node that rule %s could begin at\n", rule_name);
+    int rc = ox_each_graph(m, clear_graph, NULL);
+    if (!rc) rc = ox_protect(m->ctx, run_job, &j);
+    ox_each_graph(m, end_graph, NULL);
     ox_rmatch_done(&e.mt);
     ox_arena_free(e.arena);
-    return rc ? -1 : 0;
+    return rc;
 }

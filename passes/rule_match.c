@@ -570,7 +570,8 @@ static bool solve(ox_rmatch *mt, const goal *g) {
 /* ---- entry ---- */
 
 void ox_rmatch_init(ox_rmatch *mt, ox_model *m, ox_arena *nodes) {
-    *mt = (ox_rmatch){.ctx = m->ctx, .m = m, .nodes = nodes, .arena = ox_arena_new(m->ctx)};
+    *mt = (ox_rmatch){.ctx = m->ctx, .m = m, .nodes = nodes};
+    mt->arena = ox_arena_new(m->ctx);
 }
 
 void ox_rmatch_clear(ox_rmatch *mt) {
@@ -586,6 +587,7 @@ void ox_rmatch_clear(ox_rmatch *mt) {
 }
 
 void ox_rmatch_done(ox_rmatch *mt) {
+    if (!mt->arena) return;
     ox_rmatch_clear(mt);
     ox_arena_free(mt->arena);
     mt->arena = NULL;
@@ -598,6 +600,7 @@ bool ox_rule_match(ox_rmatch *mt, const ox_rule *rule, ox_node *node) {
     int64_t opset = ox_model_opset(mt->m, node->graph, ox_intern(mt->ctx, ""));
     if ((rule->since && opset < rule->since) || (rule->until && opset > rule->until)) return false;
     ox_rmatch_clear(mt);
+    mt->pool = ox_grow(mt->arena, NULL, 0, &mt->cap_pool, sizeof *mt->pool);
     mt->rule = rule;
     mt->root = node;
     mt->g = node->graph;

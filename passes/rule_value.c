@@ -11,8 +11,11 @@
 static void unknown(ox_rv *out) { *out = (ox_rv){.kind = OX_RV_UNKNOWN}; }
 static void absent(ox_rv *out) { *out = (ox_rv){.kind = OX_RV_ABSENT}; }
 
+/* There is always room for one: what is made goes in before an allocation can fail. */
 ox_tensor *ox_rmatch_own(ox_rmatch *mt, ox_tensor *t) {
-    if (t) OX_PUSH(mt->arena, mt->pool, mt->n_pool, mt->cap_pool, t);
+    if (!t) return NULL;
+    mt->pool[mt->n_pool++] = t;
+    if (mt->n_pool == mt->cap_pool) mt->pool = ox_grow(mt->arena, mt->pool, mt->n_pool, &mt->cap_pool, sizeof *mt->pool);
     return t;
 }
 

@@ -5,7 +5,7 @@
  *
  * Each element of a Reshape target is, in this order of preference: a number; 0 where it equals the same dimension of the input (and 0
  * is not taken literally); -1, once, where every other element is a number of at least 1 or a copied dimension. Elements must be
- * proved >= 0, so that a computed -1 or 0 keeps its meaning. For -1 next to copied dimensions these must be proved >= 1, because a
+ * proved >= 0, so that a computed -1 or 0 keeps its meaning. For a new -1 next to copied dimensions these must be proved >= 1, because a
  * division by a dimension of size 0 has no answer.
  * An Expand whose target adds nothing to the input's shape is removed.
  */
@@ -32,7 +32,7 @@ static bool plan_reshape(const ox_call *c, const ox_dim *elems, int64_t n, int64
     const ox_dim *dims = ox_in_dims(c, 0);
     bool literal_zero = ox_get_int(c, "allowzero") != 0;
     int open = -1, copied = 0;
-    bool positive = true; /* every other element is at least 1 */
+    bool positive = true, invented = false; /* every other element is at least 1; -1 stands where there was a size */
     for (int64_t i = 0; i < n; i++) {
         int64_t v;
         if (!elems[i]) return false;
@@ -50,12 +50,13 @@ static bool plan_reshape(const ox_call *c, const ox_dim *elems, int64_t n, int64
         } else if (open < 0) {
             open = (int)i;
             target[i] = -1;
+            invented = true;
         } else {
             return false;
         }
     }
-    /* -1 is only decidable when the copied dimensions cannot be 0; one copied dimension alone may be: see below. */
-    return open < 0 || copied == 0 || positive || target[open] != -1;
+    /* -1 next to a copied dimension of size 0 has no answer; where the model itself says -1, it has none there either. */
+    return !invented || copied == 0 || positive;
 }
 
 static int simplify_reshape(ox_pass_run *r, ox_node *n) {

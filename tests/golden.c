@@ -1,9 +1,12 @@
 /* Golden tests: models as text before, passes, models as text after. Every case is one a person can read.
  *
- *   === name of the case: pass,pass            names of passes and rule sets, as --passes takes them
+ *   === name of the case: pass,pass            names of passes and rule sets, as --passes takes them, or "@PROFILE"
  *   model text
  *   ---
  *   expected text, or "! text" where an error with this text in it is expected
+ *
+ * What came out is also run: where the frame can run the original, the result must give the same outputs on inputs from a seed. After
+ * a profile a second run must change nothing.
  *
  * golden FILE...      runs every case of the files and prints a diff where one differs (TAP)
  * OX_UPDATE=1         writes what came out as what is expected: read the diff before committing
@@ -15,37 +18,68 @@
 
 typedef struct { const char *name, *passes, *before, *expected; size_t before_len; char *got; } golden_case;
 
-typedef struct { ox_ctx *ctx; golden_case *c; const char *file; } job;
+typedef struct { ox_ctx *ctx; golden_case *c; const char *file; ox_model *m, *before; ox_verify_result verdict; } job;
+
+static ox_model *read_model(job *j) { return ox_model_parse(j->ctx, j->c->before, j->c->before_len, j->file); }
+
+/* Both models on the same two inputs. */
+static int verify(job *j) {
+    ox_verify_options o = {.samples = 2, .seed = 5, .tol = {1e-5, 1e-5, true}, .seconds = 20};
+    if (!(j->before = read_model(j)) || ox_verify_models(j->before, j->m, &o, &j->verdict) < 0) return -1;
+    return j->verdict.verdict == OX_V_DIFFERENT ? ox_fail(j->ctx, OX_BUG, "the result computes something else: %s", j->verdict.why) : 0;
+}
+
+static int run_passes(job *j, const ox_pipeline *p) {
+    ox_pipeline_result result;
+    ox_pipeline_options o = {.check = true, .stop_after = -1};
+    if (ox_pipeline_run(p, j->m, &o, &result) < 0) return -1;
+    ox_text text = {.arena = j->ctx->arena};
+    if (ox_model_print(j->m, &(ox_print_options){.max_elements = 64}, &text) < 0) return -1;
+    j->c->got = strdup(text.data);
+    if (verify(j) < 0) return -1;
+    if (j->c->passes[0] != '@') return 0;
+    if (ox_pipeline_run(p, j->m, &o, &result) < 0) return -1;
+    return result.applications ? ox_fail(j->ctx, OX_BUG, "a second run changes the result (%s)", result.last_pass) : 0;
+}
 
 static int apply(void *arg) {
     job *j = arg;
-    ox_model *m = ox_model_parse(j->ctx, j->c->before, j->c->before_len, j->file);
-    ox_pipeline *p = m ? ox_pipeline_from_names(j->ctx, j->c->passes) : NULL;
-    ox_pipeline_result result;
-    ox_pipeline_options o = {.check = true, .stop_after = -1};
-    int bad = p && ox_pipeline_run(p, m, &o, &result) >= 0 ? 0 : -1;
-    ox_text text = {.arena = j->ctx->arena};
-    if (!bad) bad = ox_model_print(m, &(ox_print_options){.max_elements = 64}, &text);
-    if (!bad) j->c->got = strdup(text.data);
-    ox_model_free(m);
-    return bad;
+    const char *passes = j->c->passes;
+    ox_pipeline *p = passes[0] == '@' ? ox_pipeline_profile(j->ctx, passes + 1) : ox_pipeline_from_names(j->ctx, passes);
+    return p && (j->m = read_model(j)) ? run_passes(j, p) : -1;
+}
+
+static bool as_expected(const golden_case *c) {
+    if (c->expected[0] != '!') return !strcmp(c->got, c->expected);
+    char *part = strndup(c->expected + 2, strcspn(c->expected + 2, "\n"));
+    bool there = c->got[0] == '!' && strstr(c->got, part);
+    free(part);
+    return there;
+}
+
+static void print_lines(char *text) {
+    for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n")) printf("# %s\n", line);
 }
 
 static bool run_case(golden_case *c, const char *file) {
     ox_ctx *ctx = ox_ctx_new();
-    job j = {ctx, c, file};
+    job j = {.ctx = ctx, .c = c, .file = file};
     if (ox_protect(ctx, apply, &j) < 0) {
         size_t size = strlen(ox_error_text(ctx)) + 4;
+        free(c->got);
         c->got = malloc(size);
         snprintf(c->got, size, "! %s\n", ox_error_text(ctx));
+    } else if (j.verdict.verdict == OX_V_UNKNOWN) {
+        printf("# not run: %s\n", j.verdict.why);
     }
-    bool same = c->expected[0] == '!' ? c->got[0] == '!' && strstr(c->got, strndup(c->expected + 2, strcspn(c->expected + 2, "\n")))
-                                      : !strcmp(c->got, c->expected);
+    bool same = as_expected(c);
     if (!same) {
         ox_text diff = {.arena = ctx->arena};
         ox_text_diff(ctx->arena, c->expected, c->got, 3, &diff);
-        for (char *line = strtok(diff.data ? diff.data : strdup(c->got), "\n"); line; line = strtok(NULL, "\n")) printf("# %s\n", line);
+        print_lines(diff.data ? diff.data : c->got);
     }
+    ox_model_free(j.m);
+    ox_model_free(j.before);
     ox_ctx_free(ctx);
     return same;
 }
@@ -88,7 +122,11 @@ static size_t split(char *text, golden_case *cases, size_t max) {
 
 static void update(const char *path, const golden_case *cases, size_t n) {
     FILE *f = fopen(path, "wb");
-    for (size_t i = 0; f && i < n; i++) fprintf(f, "=== %s: %s\n%s---\n%s%s", cases[i].name, cases[i].passes, cases[i].before, cases[i].got, i + 1 < n ? "\n" : "");
+    for (size_t i = 0; f && i < n; i++) {
+        const golden_case *c = &cases[i];
+        const char *after = c->got[0] == '!' ? c->expected : c->got; /* errors are expected by hand */
+        fprintf(f, "=== %s: %s\n%s---\n%s%s", c->name, c->passes, c->before, after, i + 1 < n ? "\n" : "");
+    }
     if (f) fclose(f);
 }
 

@@ -157,8 +157,55 @@ static int inline_graph(ox_graph *g, void *user) {
     return r;
 }
 
+/* ---- how much it would be */
+
+typedef struct sum {
+    ox_map totals; /* function to its nodes after inlining, plus one */
+    uint64_t n, limit;
+} sum;
+
+static int count_nodes(ox_graph *g, void *user);
+
+/* Nodes of a function's body, calls in it counted as what they become. Functions do not call themselves, and calls are nested no deeper
+ * than the limit: both are checked when they are read. */
+static uint64_t nodes_of(ox_function *f, sum *s) {
+    uint64_t known = (uint64_t)(uintptr_t)ox_map_get(&s->totals, f), before = s->n;
+    if (known) return known - 1;
+    s->n = 0;
+    if (f->body) count_nodes(f->body, s);
+    uint64_t n = s->n;
+    s->n = before;
+    ox_map_put(&s->totals, f, (void *)(uintptr_t)(n + 1));
+    return n;
+}
+
+/* Stops above the limit, so that nothing overflows. */
+static int count_nodes(ox_graph *g, void *user) {
+    sum *s = user;
+    for (ox_node *n = g->first; n; n = n->next) {
+        s->n += n->callee ? nodes_of(n->callee, s) : 1;
+        if (s->n > s->limit || ox_each_body(n, count_nodes, s)) return 1;
+    }
+    return 0;
+}
+
+/* Before anything is copied: each function that calls the next twice doubles what the first becomes. */
+static int check_size(ox_model *m) {
+    sum s = {.limit = m->ctx->limits.inlined_nodes ? m->ctx->limits.inlined_nodes : UINT32_MAX};
+    ox_arena *scratch = ox_arena_new(m->ctx);
+    ox_map_init(&s.totals, scratch);
+    for (ox_node *n = m->graph->first; n; n = n->next) {
+        if (!n->callee) continue;
+        s.n += nodes_of(n->callee, &s);
+        if (s.n > s.limit) break;
+    }
+    ox_arena_free(scratch);
+    return s.n > s.limit ? ox_fail(m->ctx, OX_BAD_DATA, "inlining all calls makes more than %llu nodes (limit inlined_nodes)", (unsigned long long)s.limit) : 0;
+}
+
 int ox_inline_all(ox_model *m) {
     inlining in = {0};
     if (!m->n_functions) return 0;
+    if (check_size(m)) return -1;
     return inline_graph(m->graph, &in) ? -1 : in.count;
 }

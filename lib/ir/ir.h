@@ -168,6 +168,8 @@ void ox_tensor_unref(ox_tensor *t); /* NULL is allowed */
 /* The payload, aligned for its element type (64 where it was copied). NULL after an error (memory, bad external data).
  * A tensor without elements gives a pointer that is not NULL. */
 const void *ox_tensor_data(const ox_tensor *t);
+/* The same wherever it lies, maybe not aligned, and so never copied: for looking at bytes. */
+const void *ox_tensor_raw(const ox_tensor *t);
 void *ox_tensor_mut(ox_tensor *t);                    /* only between ox_tensor_new() and first sharing */
 int ox_tensor_set_str(ox_tensor *t, int64_t i, const char *text, size_t len); /* copies the text into the tensor */
 ox_tensor *ox_tensor_scalar_int(ox_ctx *ctx, ox_dtype dtype, int64_t v);      /* rank 0 */

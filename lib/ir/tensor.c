@@ -1,7 +1,7 @@
 /* Tensors: reference-counted, immutable after they were filled, with payloads that are looked at only when somebody
  * asks.
  *
- * Where a payload is, in the order in which ox_tensor_data() looks: in the tensor whose memory this one shares
+ * Where a payload is, in the order in which ox_tensor_raw() looks: in the tensor whose memory this one shares
  * (`base`, never one that has a base itself), in own memory, in place in a file, or still to be decoded. A view that
  * does not stand aligned for its elements is copied once. The struct and its dims are one allocation, so tensors that
  * outlive a model go with the context. */
@@ -106,22 +106,24 @@ static bool aligned_for(const void *p, ox_dtype dtype) {
     return bytes <= 1 || (uintptr_t)p % (bytes > 8 ? 8 : bytes) == 0;
 }
 
-const void *ox_tensor_data(const ox_tensor *ct) {
+const void *ox_tensor_raw(const ox_tensor *ct) {
     ox_tensor *t = (ox_tensor *)ct; /* what is found is kept; nobody can see the difference */
     if (!t->bytes) return no_elements;
-    if (t->base) return ox_tensor_data(t->base);
+    if (t->base) t = t->base;
+    if (!t->own && !t->view && t->decode && t->decode(t->ctx, t)) return NULL;
     if (t->own) return t->own;
-    if (!t->view && t->decode && t->decode(t->ctx, t)) return NULL;
-    if (t->own) return t->own;
-    if (!t->view) {
-        ox_fail(t->ctx, OX_BUG, "a tensor without a payload");
-        return NULL;
-    }
-    if (aligned_for(t->view, t->dtype)) return t->view;
+    if (!t->view) ox_fail(t->ctx, OX_BUG, "a tensor without a payload");
+    return t->view;
+}
+
+const void *ox_tensor_data(const ox_tensor *t) {
+    const void *raw = ox_tensor_raw(t);
+    if (!raw || !t->bytes || aligned_for(raw, t->dtype)) return raw;
+    ox_tensor *holder = t->base ? t->base : (ox_tensor *)t;
     void *own = ox_payload_alloc(t->ctx, (size_t)t->bytes);
     if (!own) return NULL;
-    memcpy(own, t->view, (size_t)t->bytes);
-    return t->own = own;
+    memcpy(own, raw, (size_t)t->bytes);
+    return holder->own = own;
 }
 
 void *ox_tensor_mut(ox_tensor *t) { return t->own ? t->own : (void *)no_elements; }
@@ -167,7 +169,7 @@ bool ox_tensor_equal(const ox_tensor *a, const ox_tensor *b) {
     if (a == b) return true;
     if (!a || !b || a->dtype != b->dtype || a->rank != b->rank) return false;
     if (a->rank && memcmp(a->dims, b->dims, (size_t)a->rank * sizeof *a->dims)) return false;
-    const uint8_t *p = ox_tensor_data(a), *q = ox_tensor_data(b);
+    const uint8_t *p = ox_tensor_raw(a), *q = ox_tensor_raw(b);
     if (!p || !q) return false;
     if (p == q || !a->bytes) return true;
     if (a->dtype == OX_STRING) {
@@ -182,7 +184,7 @@ bool ox_tensor_equal(const ox_tensor *a, const ox_tensor *b) {
 
 uint64_t ox_tensor_hash(const ox_tensor *t) {
     uint64_t h = ox_hash(t->dims, (size_t)t->rank * sizeof *t->dims, (uint64_t)t->dtype);
-    const uint8_t *p = ox_tensor_data(t);
+    const uint8_t *p = ox_tensor_raw(t);
     if (!p || !t->bytes) return h;
     if (t->dtype == OX_STRING) {
         const ox_str *s = (const void *)p;

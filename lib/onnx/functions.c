@@ -92,12 +92,7 @@ static int import_function(ox_import *im, ox_function *f) {
     g->function = f;
     ox_map_init(&scope.names, im->scratch);
     if (import_formals(im, f, p, &w)) return -1;
-    if (!p->n_opset_import) {
-        f->opsets = ox_dup(im->m->arena, im->m->opsets, im->m->n_opsets * sizeof *f->opsets);
-        f->n_opsets = im->m->n_opsets;
-    } else if (ox_import_opsets(im, p->opset_import, p->n_opset_import, &f->opsets, &f->n_opsets, &w)) {
-        return -1;
-    }
+    if (ox_import_opsets(im, p->opset_import, p->n_opset_import, &f->opsets, &f->n_opsets, &w)) return -1;
     for (size_t i = 0; i < p->n_input; i++) {
         ox_sym name = ox_intern(im->ctx, p->input[i]);
         if (!name[0]) return ox_message_fail(im->msg, &w, OX_BAD_DATA, "input %zu has no name", i);
@@ -126,7 +121,7 @@ static int fail_cycle(call_walk *c, ox_function *f, uint32_t n) {
     uint32_t i = 0;
     while (c->path[i] != f) i++;
     for (; i < n; i++) ox_text_addf(&t, "'%.128s' calls ", c->path[i]->name);
-    return ox_message_fail(c->im->msg, NULL, OX_BAD_DATA, "recursive functions, a cycle: %s'%.128s'", t.data, f->name);
+    return ox_message_fail(c->im->msg, NULL, OX_BAD_DATA, "recursive functions, a cycle: %s'%.128s'", t.len ? t.data : "", f->name);
 }
 
 /* Depth first; the recursion ends at the limit for nested calls. */

@@ -27,7 +27,7 @@ int ox_parse_opset(ox_text_parser *ps, Onnx__OperatorSetIdProto *o) {
 static int parse_ids(ox_text_parser *ps, char ***names, size_t *n) {
     if (!ox_at_name(ps) && !ox_lex_is(&ps->lx, ",")) return ps->lx.failed ? -1 : 0;
     do {
-        char *name = ox_at_name(ps) ? ox_parse_name(ps) : *n ? NULL : ox_strdup(ps->arena, "");
+        char *name = ox_at_name(ps) ? ox_parse_name(ps) : ox_lex_is(&ps->lx, ",") ? ox_strdup(ps->arena, "") : NULL;
         if (!name) break;
         OX_TEXT_PUSH(ps, *names, *n, name);
     } while (ox_lex_accept(&ps->lx, ","));

@@ -223,8 +223,8 @@ static const void *typed_view(const Onnx__TensorProto *t) {
 }
 
 ox_tensor *ox_tensor_from_proto(ox_message *msg, const Onnx__TensorProto *t, const ox_where *w) {
-    int64_t count;
-    uint64_t bytes;
+    int64_t count = 0;
+    uint64_t bytes = 0;
     if (ox_tensor_check(msg, t, w, &count, &bytes)) return NULL;
     const uint8_t *view = NULL;
     ox_file *file = NULL;

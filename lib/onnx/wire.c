@@ -23,6 +23,7 @@ enum {
     MEMORY_PER_BYTE = 16,
     MEMORY_BASE = 64 << 20,
     STRING_CHUNK = 4096,
+    NAMES_MAX = 1 << 18, /* of one list: a Concat of 65,536 inputs is real */
     FORGET_BYTES = 1 << 20
 };
 enum { WIRE_VARINT = 0, WIRE_64 = 1, WIRE_BYTES = 2, WIRE_32 = 5 };
@@ -426,6 +427,8 @@ static int read_message(reader *r, const frame *outer, const ProtobufCMessageDes
     for (unsigned i = 0; i < desc->n_fields; i++) {
         const ProtobufCFieldDescriptor *d = &desc->fields[i];
         if (d->label != PROTOBUF_C_LABEL_REPEATED || !c.n[i]) continue;
+        if (d->type == PROTOBUF_C_TYPE_STRING && c.n[i] > NAMES_MAX)
+            return fault(r, &f, p, "field '%s' has %zu names, over the limit of %d", d->name, c.n[i], NAMES_MAX);
         if (charge(r, &f, p, c.n[i], size_of(d->type))) return -1;
         void *array = ox_alloc_n(r->arena, c.n[i], size_of(d->type));
         memcpy((char *)m + d->offset, &array, sizeof array);

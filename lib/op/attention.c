@@ -7,7 +7,9 @@ static ox_dim dim_of(const ox_call *c, int i, int d) {
     return dims && d < ox_in_rank(c, i) ? dims[d] : NULL;
 }
 
-static ox_dim divided(ox_call *c, ox_dim d, int64_t by) { return ox_dim_exact_div(c->ctx, d, ox_dim_const(c->ctx, by)); }
+static ox_dim divided(ox_call *c, ox_dim d, int64_t by) {
+    return ox_dim_exact_div(c->ctx, d, ox_dim_const(c->ctx, by));
+}
 
 static ox_dim sum_dim(ox_call *c, ox_dim a, ox_dim b, bool given) { return given ? ox_dim_add(c->ctx, a, b) : b; }
 
@@ -23,7 +25,9 @@ static int check_attention(ox_call *c, int rank, int64_t q_heads, int64_t kv_hea
         if (ox_dim_is_const(dim_of(c, i, 2), &hidden) && hidden % (i ? kv_heads : q_heads))
             return ox_fail(c->ctx, OX_BAD_DATA, "a hidden size of %" PRId64 " cannot be cut into heads", hidden);
     }
-    return ox_arg_given(c, 4) == ox_arg_given(c, 5) ? 0 : ox_fail(c->ctx, OX_BAD_DATA, "past_key and past_value must be given together");
+    return ox_arg_given(c, 4) == ox_arg_given(c, 5)
+               ? 0
+               : ox_fail(c->ctx, OX_BAD_DATA, "past_key and past_value must be given together");
 }
 
 static int infer_attention(ox_call *c) {
@@ -39,10 +43,12 @@ static int infer_attention(ox_call *c) {
     int seq = flat ? 1 : 2;
     ox_dim batch = dim_of(c, 0, 0), size = flat ? divided(c, dim_of(c, 1, 2), kv_heads) : dim_of(c, 1, 3);
     ox_dim v_size = flat ? divided(c, dim_of(c, 2, 2), kv_heads) : dim_of(c, 2, 3);
-    ox_dim heads = flat ? ox_dim_const(c->ctx, q_heads) : dim_of(c, 0, 1), kv = flat ? ox_dim_const(c->ctx, kv_heads) : dim_of(c, 1, 1);
+    ox_dim heads = flat ? ox_dim_const(c->ctx, q_heads) : dim_of(c, 0, 1),
+           kv = flat ? ox_dim_const(c->ctx, kv_heads) : dim_of(c, 1, 1);
     ox_dim total = sum_dim(c, dim_of(c, 4, 2), dim_of(c, 1, seq), past), queries = dim_of(c, 0, seq);
     ox_dim y3[3] = {batch, queries, ox_dim_mul(c->ctx, heads, v_size)}, y4[4] = {batch, heads, queries, v_size};
-    ox_dim key[4] = {batch, kv, total, size}, value[4] = {batch, kv, total, v_size}, qk[4] = {batch, heads, queries, total};
+    ox_dim key[4] = {batch, kv, total, size}, value[4] = {batch, kv, total, v_size},
+           qk[4] = {batch, heads, queries, total};
     ox_out_tensor(c, 0, t1, rank, flat ? y3 : y4);
     ox_out_tensor(c, 1, t1, 4, key);
     ox_out_tensor(c, 2, t2, 4, value);
@@ -52,8 +58,10 @@ static int infer_attention(ox_call *c) {
 
 static int infer_rotary(ox_call *c) {
     int rank = ox_in_rank(c, 0);
-    if (rank >= 0 && rank != 3 && rank != 4) return ox_fail(c->ctx, OX_BAD_DATA, "the input has rank %d, but 3 or 4 is needed", rank);
-    if (rank == 3 && ox_get_int(c, "num_heads") < 1) return ox_fail(c->ctx, OX_BAD_DATA, "attribute 'num_heads' is needed for an input of rank 3");
+    if (rank >= 0 && rank != 3 && rank != 4)
+        return ox_fail(c->ctx, OX_BAD_DATA, "the input has rank %d, but 3 or 4 is needed", rank);
+    if (rank == 3 && ox_get_int(c, "num_heads") < 1)
+        return ox_fail(c->ctx, OX_BAD_DATA, "attribute 'num_heads' is needed for an input of rank 3");
     return ox_infer_same(c);
 }
 
@@ -62,7 +70,8 @@ static int infer_linear_attention(ox_call *c) {
     if (q_heads < 1 || kv_heads < 1 || q_heads % kv_heads)
         return ox_fail(c->ctx, OX_BAD_DATA, "%" PRId64 " and %" PRId64 " heads cannot be", q_heads, kv_heads);
     for (int i = 0; i < 3; i++) {
-        if (ox_in_rank(c, i) >= 0 && ox_in_rank(c, i) != 3) return ox_fail(c->ctx, OX_BAD_DATA, "query, key and value must have rank 3");
+        if (ox_in_rank(c, i) >= 0 && ox_in_rank(c, i) != 3)
+            return ox_fail(c->ctx, OX_BAD_DATA, "query, key and value must have rank 3");
     }
     ox_dim size = divided(c, dim_of(c, 0, 2), q_heads), v_size = divided(c, dim_of(c, 2, 2), kv_heads);
     ox_dim y[3] = {dim_of(c, 0, 0), dim_of(c, 0, 1), ox_dim_mul(c->ctx, v_size, ox_dim_const(c->ctx, q_heads))};

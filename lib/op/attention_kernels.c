@@ -1,5 +1,5 @@
-/* Kernel of Attention: blocks of queries against all keys of a head. Computed in float, or in double for double; for the narrower types
- * every step is rounded to the type, as the steps of the operator's definition are. */
+/* Kernel of Attention: blocks of queries against all keys of a head. Computed in float, or in double for double; for
+ * the narrower types every step is rounded to the type, as the steps of the operator's definition are. */
 #include "op/blas.h"
 #include "op/compute.h"
 
@@ -9,13 +9,16 @@ typedef struct attention {
     bool flat, causal; /* flat: inputs of rank 3 */
     int64_t batch, heads, kv_heads, queries, past, total, size, v_size;
     int64_t left, right, mode;
-    int64_t mask_step[3], mask_length; /* strides of the mask over batch, heads, queries (0: broadcast); keys it tells of */
+    int64_t mask_step[3],
+        mask_length; /* strides of the mask over batch, heads, queries (0: broadcast); keys it tells of */
     const int64_t *offset, *valid;     /* per batch: keys before the first query; keys that count (NULL: all) */
     double root, softcap;
     ox_dtype t1, t2;
 } attention;
 
-static double *doubles_of(ox_run *r, ox_tensor *t) { return t->dtype == OX_DOUBLE ? ox_tensor_mut(t) : ox_scratch(r, (uint64_t)t->count * sizeof(double)); }
+static double *doubles_of(ox_run *r, ox_tensor *t) {
+    return t->dtype == OX_DOUBLE ? ox_tensor_mut(t) : ox_scratch(r, (uint64_t)t->count * sizeof(double));
+}
 
 static void doubles_done(ox_run *r, ox_tensor *t, const double *from) {
     (void)r;
@@ -75,7 +78,9 @@ static void settle_double(ox_dtype t, double *x, int64_t n) {
 
 /* ---- reading and checking */
 
-static int bad_shapes(ox_run *r, const char *what) { return ox_fail(r->ctx, OX_BAD_DATA, "%s does not fit the other inputs", what); }
+static int bad_shapes(ox_run *r, const char *what) {
+    return ox_fail(r->ctx, OX_BAD_DATA, "%s does not fit the other inputs", what);
+}
 
 static int read_shapes(ox_run *r, attention *v, const ox_tensor *q, const ox_tensor *k, const ox_tensor *val) {
     if (q->rank != k->rank || q->rank != val->rank || (q->rank != 3 && q->rank != 4))
@@ -91,9 +96,11 @@ static int read_shapes(ox_run *r, attention *v, const ox_tensor *q, const ox_ten
     v->total = k->dims[seq];
     v->size = v->flat ? q->dims[2] / v->heads : q->dims[3];
     v->v_size = v->flat ? val->dims[2] / v->kv_heads : val->dims[3];
-    if (v->flat && (q->dims[2] % v->heads || k->dims[2] != v->size * v->kv_heads || val->dims[2] % v->kv_heads)) return bad_shapes(r, "a hidden size");
+    if (v->flat && (q->dims[2] % v->heads || k->dims[2] != v->size * v->kv_heads || val->dims[2] % v->kv_heads))
+        return bad_shapes(r, "a hidden size");
     if (!v->flat && (k->dims[3] != v->size || val->dims[1] != v->kv_heads)) return bad_shapes(r, "K or V");
-    if (k->dims[0] != v->batch || val->dims[0] != v->batch || val->dims[seq] != v->total) return bad_shapes(r, "K or V");
+    if (k->dims[0] != v->batch || val->dims[0] != v->batch || val->dims[seq] != v->total)
+        return bad_shapes(r, "K or V");
     return 0;
 }
 
@@ -102,8 +109,10 @@ static int read_past(ox_run *r, attention *v) {
     if (!k != !val) return ox_fail(r->ctx, OX_BAD_DATA, "past_key and past_value must be given together");
     if (!k) return 0;
     v->past = k->rank == 4 ? k->dims[2] : 0;
-    const int64_t want_k[4] = {v->batch, v->kv_heads, v->past, v->size}, want_v[4] = {v->batch, v->kv_heads, v->past, v->v_size};
-    if (k->rank != 4 || val->rank != 4 || memcmp(k->dims, want_k, sizeof want_k) || memcmp(val->dims, want_v, sizeof want_v))
+    const int64_t want_k[4] = {v->batch, v->kv_heads, v->past, v->size},
+                  want_v[4] = {v->batch, v->kv_heads, v->past, v->v_size};
+    if (k->rank != 4 || val->rank != 4 || memcmp(k->dims, want_k, sizeof want_k) ||
+        memcmp(val->dims, want_v, sizeof want_v))
         return bad_shapes(r, "past_key or past_value");
     v->total += v->past;
     return 0;
@@ -114,7 +123,8 @@ static int read_mask(ox_run *r, attention *v) {
     const ox_tensor *m = ox_input(r, 3);
     if (!m) return 0;
     if (m->rank < 1 || m->rank > 4) return ox_fail(r->ctx, OX_BAD_DATA, "the mask has rank %d", m->rank);
-    if (!ox_dtype_is_float(m->dtype) && !ox_dtype_is_int(m->dtype) && m->dtype != OX_BOOL) return ox_kernel_no_type(r, m->dtype);
+    if (!ox_dtype_is_float(m->dtype) && !ox_dtype_is_int(m->dtype) && m->dtype != OX_BOOL)
+        return ox_kernel_no_type(r, m->dtype);
     const int64_t want[3] = {v->batch, v->heads, v->queries};
     int64_t step = v->mask_length = m->dims[m->rank - 1];
     if (v->mask_length > v->total) return bad_shapes(r, "the mask");
@@ -132,7 +142,8 @@ static int read_offsets(ox_run *r, attention *v) {
     v->valid = ox_input(r, 6) ? ox_run_ints(r, 6, &n) : NULL;
     if (ox_input(r, 6) && !v->valid) return -1;
     if (v->valid && n != v->batch) return bad_shapes(r, "nonpad_kv_seqlen");
-    if (v->valid && ox_input(r, 4)) return ox_fail(r->ctx, OX_BAD_DATA, "nonpad_kv_seqlen and past_key exclude each other");
+    if (v->valid && ox_input(r, 4))
+        return ox_fail(r->ctx, OX_BAD_DATA, "nonpad_kv_seqlen and past_key exclude each other");
     for (int64_t b = 0; b < v->batch; b++) {
         if (v->valid && (v->valid[b] < 0 || v->valid[b] > v->total)) return bad_shapes(r, "nonpad_kv_seqlen");
         offset[b] = v->valid ? v->valid[b] - v->queries : v->past;
@@ -151,7 +162,8 @@ static int read_attributes(ox_run *r, attention *v) {
     v->left = ox_get_int(r->call, "left_window_size");
     v->right = ox_get_int(r->call, "right_window_size");
     if (v->left < -1 || v->right < -1) return ox_fail(r->ctx, OX_BAD_DATA, "a window size cannot be below -1");
-    if (v->mode < 0 || v->mode > 3) return ox_fail(r->ctx, OX_BAD_DATA, "attribute 'qk_matmul_output_mode' is %" PRId64, v->mode);
+    if (v->mode < 0 || v->mode > 3)
+        return ox_fail(r->ctx, OX_BAD_DATA, "attribute 'qk_matmul_output_mode' is %" PRId64, v->mode);
     v->left = bounded(v->left);
     v->right = bounded(v->right);
     ox_store_double(v->t1, &v->root, 0, sqrt(scale));
@@ -165,7 +177,8 @@ int ox_run_attention(ox_run *r) {
     if (!q || !k || !val || !ox_ok_float(r, q) || !ox_ok_float(r, k) || !ox_ok_float(r, val)) return -1;
     v.t1 = q->dtype;
     v.t2 = val->dtype;
-    if (read_shapes(r, &v, q, k, val) < 0 || read_past(r, &v) < 0 || read_mask(r, &v) < 0 || read_offsets(r, &v) < 0 || read_attributes(r, &v) < 0)
+    if (read_shapes(r, &v, q, k, val) < 0 || read_past(r, &v) < 0 || read_mask(r, &v) < 0 || read_offsets(r, &v) < 0 ||
+        read_attributes(r, &v) < 0)
         return -1;
     const int64_t flat[3] = {v.batch, v.queries, v.heads * v.v_size}, full[4] = {v.batch, v.heads, v.queries, v.v_size};
     ox_tensor *y = ox_output(r, 0, v.t1, v.flat ? 3 : 4, v.flat ? flat : full);

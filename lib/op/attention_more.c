@@ -22,8 +22,10 @@ static void rotate(const rotary *v, const float *x, const float *cosines, const 
 static int read_rotary(ox_run *r, rotary *v, const ox_tensor *x) {
     bool flat = x->rank == 3;
     int64_t heads = ox_get_int(r->call, "num_heads"), part = ox_get_int(r->call, "rotary_embedding_dim");
-    if (x->rank != 3 && x->rank != 4) return ox_fail(r->ctx, OX_BAD_DATA, "the input has rank %d, but 3 or 4 is needed", x->rank);
-    if (flat && (heads < 1 || x->dims[2] % heads)) return ox_fail(r->ctx, OX_BAD_DATA, "the input cannot be cut into %" PRId64 " heads", heads);
+    if (x->rank != 3 && x->rank != 4)
+        return ox_fail(r->ctx, OX_BAD_DATA, "the input has rank %d, but 3 or 4 is needed", x->rank);
+    if (flat && (heads < 1 || x->dims[2] % heads))
+        return ox_fail(r->ctx, OX_BAD_DATA, "the input cannot be cut into %" PRId64 " heads", heads);
     v->batch = x->dims[0];
     v->heads = flat ? heads : x->dims[1];
     v->length = x->dims[flat ? 1 : 2];
@@ -33,7 +35,8 @@ static int read_rotary(ox_run *r, rotary *v, const ox_tensor *x) {
     v->h_step = flat ? v->size : v->length * v->size;
     v->interleaved = ox_get_int(r->call, "interleaved") != 0;
     if (part == 0) part = v->size;
-    if (part < 0 || part > v->size || part % 2) return ox_fail(r->ctx, OX_BAD_DATA, "a rotary embedding of %" PRId64 " elements cannot be", part);
+    if (part < 0 || part > v->size || part % 2)
+        return ox_fail(r->ctx, OX_BAD_DATA, "a rotary embedding of %" PRId64 " elements cannot be", part);
     v->half = part / 2;
     return 0;
 }
@@ -42,8 +45,8 @@ static int read_rotary(ox_run *r, rotary *v, const ox_tensor *x) {
 static const int64_t *cache_rows(ox_run *r, const rotary *v, const ox_tensor *c, const ox_tensor *s) {
     int64_t n = 0, *rows = ox_scratch(r, (uint64_t)(v->batch * v->length) * sizeof *rows);
     const int64_t *ids = ox_input(r, 3) ? ox_run_ints(r, 3, &n) : NULL;
-    bool fits = c->rank == (ids ? 2 : 3) && s->rank == c->rank && !memcmp(c->dims, s->dims, (size_t)c->rank * sizeof *c->dims) &&
-                c->dims[c->rank - 1] == v->half;
+    bool fits = c->rank == (ids ? 2 : 3) && s->rank == c->rank &&
+                !memcmp(c->dims, s->dims, (size_t)c->rank * sizeof *c->dims) && c->dims[c->rank - 1] == v->half;
     if (!rows || (ox_input(r, 3) && !ids)) return NULL;
     if (fits && !ids) fits = c->dims[0] == v->batch && c->dims[1] == v->length;
     if (fits && ids) fits = n == v->batch * v->length;
@@ -58,7 +61,8 @@ static const int64_t *cache_rows(ox_run *r, const rotary *v, const ox_tensor *c,
 int ox_run_rotary_embedding(ox_run *r) {
     rotary v;
     const ox_tensor *x = ox_need(r, 0), *c = ox_need(r, 1), *s = ox_need(r, 2);
-    if (!x || !c || !s || !ox_ok_float(r, x) || !ox_ok_float(r, c) || !ox_ok_float(r, s) || read_rotary(r, &v, x) < 0) return -1;
+    if (!x || !c || !s || !ox_ok_float(r, x) || !ox_ok_float(r, c) || !ox_ok_float(r, s) || read_rotary(r, &v, x) < 0)
+        return -1;
     const int64_t *rows = cache_rows(r, &v, c, s);
     ox_tensor *y = rows ? ox_output(r, 0, x->dtype, x->rank, x->dims) : NULL;
     if (!y) return -1;
@@ -80,7 +84,8 @@ int ox_run_rotary_embedding(ox_run *r) {
 /* ---- LinearAttention: a state [key size, value size] per head that every position decays, corrects and adds to */
 
 typedef struct linear {
-    int64_t batch, length, heads, kv_heads, size, v_size, decays, betas; /* decays, betas: elements per position; 0: none */
+    int64_t batch, length, heads, kv_heads, size, v_size, decays,
+        betas; /* decays, betas: elements per position; 0: none */
     bool correct;
     float scale;
     const float *q, *k, *v, *decay, *beta;
@@ -126,7 +131,8 @@ static int read_rule(ox_run *r, linear *l) {
     const char *rule = ox_get_string(r->call, "update_rule");
     bool gated = !strcmp(rule, "gated") || !strcmp(rule, "gated_delta");
     l->correct = !strcmp(rule, "delta") || !strcmp(rule, "gated_delta");
-    if (!gated && !l->correct && strcmp(rule, "linear")) return ox_fail(r->ctx, OX_BAD_DATA, "attribute 'update_rule' is '%s'", rule);
+    if (!gated && !l->correct && strcmp(rule, "linear"))
+        return ox_fail(r->ctx, OX_BAD_DATA, "attribute 'update_rule' is '%s'", rule);
     if (gated != (ox_input(r, 4) != NULL) || l->correct != (ox_input(r, 5) != NULL))
         return ox_fail(r->ctx, OX_BAD_DATA, "decay and beta do not go with the update rule '%s'", rule);
     return 0;
@@ -136,18 +142,21 @@ static int read_linear(ox_run *r, linear *l, const ox_tensor *q, const ox_tensor
     const ox_tensor *decay = ox_input(r, 4), *beta = ox_input(r, 5);
     l->heads = ox_get_int(r->call, "q_num_heads");
     l->kv_heads = ox_get_int(r->call, "kv_num_heads");
-    if (q->rank != 3 || k->rank != 3 || v->rank != 3) return ox_fail(r->ctx, OX_BAD_DATA, "query, key and value must have rank 3");
+    if (q->rank != 3 || k->rank != 3 || v->rank != 3)
+        return ox_fail(r->ctx, OX_BAD_DATA, "query, key and value must have rank 3");
     if (l->heads < 1 || l->kv_heads < 1 || l->heads % l->kv_heads || q->dims[2] % l->heads || v->dims[2] % l->kv_heads)
-        return ox_fail(r->ctx, OX_BAD_DATA, "the inputs cannot be cut into %" PRId64 " and %" PRId64 " heads", l->heads, l->kv_heads);
+        return ox_fail(r->ctx, OX_BAD_DATA, "the inputs cannot be cut into %" PRId64 " and %" PRId64 " heads", l->heads,
+                       l->kv_heads);
     l->batch = q->dims[0];
     l->length = q->dims[1];
     l->size = q->dims[2] / l->heads;
     l->v_size = v->dims[2] / l->kv_heads;
-    bool fits = k->dims[0] == l->batch && v->dims[0] == l->batch && k->dims[1] == l->length && v->dims[1] == l->length &&
-                k->dims[2] == l->size * l->kv_heads;
+    bool fits = k->dims[0] == l->batch && v->dims[0] == l->batch && k->dims[1] == l->length &&
+                v->dims[1] == l->length && k->dims[2] == l->size * l->kv_heads;
     if (decay) {
         l->decays = decay->rank == 3 ? decay->dims[2] : 0;
-        fits = fits && decay->count == l->batch * l->length * l->decays && (l->decays == l->kv_heads || l->decays == l->kv_heads * l->size);
+        fits = fits && decay->count == l->batch * l->length * l->decays &&
+               (l->decays == l->kv_heads || l->decays == l->kv_heads * l->size);
     }
     if (beta) {
         l->betas = beta->rank == 3 ? beta->dims[2] : 0;
@@ -163,7 +172,8 @@ static int read_linear(ox_run *r, linear *l, const ox_tensor *q, const ox_tensor
 static float *first_states(ox_run *r, const linear *l) {
     const ox_tensor *past = ox_input(r, 3);
     int64_t n = l->batch * l->kv_heads * l->size, count;
-    if (past && (past->rank != 4 || past->dims[0] != l->batch || past->dims[1] != l->kv_heads || past->dims[2] != l->size || past->dims[3] != l->v_size)) {
+    if (past && (past->rank != 4 || past->dims[0] != l->batch || past->dims[1] != l->kv_heads ||
+                 past->dims[2] != l->size || past->dims[3] != l->v_size)) {
         ox_fail(r->ctx, OX_BAD_DATA, "the past state has a wrong shape");
         return NULL;
     }
@@ -209,7 +219,8 @@ int ox_run_linear_attention(ox_run *r) {
     }
     ox_floats_done(r, y, l.y);
     if (!ox_want(r, 1)) return 0;
-    ox_tensor *present = ox_output(r, 1, past ? past->dtype : q->dtype, 4, (int64_t[]){l.batch, l.kv_heads, l.size, l.v_size});
+    ox_tensor *present =
+        ox_output(r, 1, past ? past->dtype : q->dtype, 4, (int64_t[]){l.batch, l.kv_heads, l.size, l.v_size});
     if (!present) return -1;
     ox_from_floats(present->dtype, ox_tensor_mut(present), 0, present->count, states);
     return 0;

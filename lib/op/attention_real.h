@@ -1,7 +1,10 @@
-/* Attention in one type of real numbers: included by attention_kernels.c with REAL, R(name), GEMM, EXP, TANH and AS defined. */
+/* Attention in one type of real numbers: included by attention_kernels.c with REAL, R(name), GEMM, EXP, TANH and AS
+ * defined. */
 
-/* [batch, heads, length, size] from a tensor that is that or [batch, length, heads * size], behind PAST rows of another. */
-static REAL *R(heads_of)(ox_run *r, const attention *v, const REAL *x, const REAL *past, int64_t heads, int64_t old, int64_t length, int64_t size) {
+/* [batch, heads, length, size] from a tensor that is that or [batch, length, heads * size], behind PAST rows of
+ * another. */
+static REAL *R(heads_of)(ox_run *r, const attention *v, const REAL *x, const REAL *past, int64_t heads, int64_t old,
+                         int64_t length, int64_t size) {
     int64_t total = old + length;
     REAL *to = ox_scratch(r, (uint64_t)(v->batch * heads * total) * (uint64_t)size * sizeof *to);
     for (int64_t i = 0; to && i < v->batch * heads; i++) {
@@ -26,7 +29,8 @@ static bool R(bias_row)(const attention *v, const REAL *mask, int64_t b, int64_t
     int64_t place = v->offset[b] + i, valid = v->valid ? v->valid[b] : v->total;
     const REAL *row = mask ? mask + b * v->mask_step[0] + h * v->mask_step[1] + i * v->mask_step[2] : NULL;
     for (int64_t j = 0; j < v->total; j++) {
-        bool hidden = j >= valid || (v->causal && j > place) || (v->left >= 0 && j < place - v->left) || (v->right >= 0 && j - v->right > place);
+        bool hidden = j >= valid || (v->causal && j > place) || (v->left >= 0 && j < place - v->left) ||
+                      (v->right >= 0 && j - v->right > place);
         REAL m = !row ? 0 : j < v->mask_length ? row[j] : (REAL)-INFINITY;
         bias[j] = hidden ? (REAL)-INFINITY : m;
         any = any || bias[j] != (REAL)-INFINITY;
@@ -52,17 +56,21 @@ typedef struct R(operands) {
     REAL *y, *qk;
 } R(operands);
 
-static void R(keep)(const attention *v, const R(operands) *o, int mode, int64_t head, int64_t first, int64_t n, const REAL *s) {
-    if (o->qk && v->mode == mode) memcpy(o->qk + (head * v->queries + first) * v->total, s, (size_t)(n * v->total) * sizeof *s);
+static void R(keep)(const attention *v, const R(operands) * o, int mode, int64_t head, int64_t first, int64_t n,
+                    const REAL *s) {
+    if (o->qk && v->mode == mode)
+        memcpy(o->qk + (head * v->queries + first) * v->total, s, (size_t)(n * v->total) * sizeof *s);
 }
 
 /* Queries [first, first + n) of one head. ROOM: scores [n, total] and a row. */
-static void R(attend)(ox_ctx *ctx, const attention *v, const R(operands) *o, int64_t head, int64_t first, int64_t n, REAL *s) {
-    int64_t b = head / v->heads, h = head % v->heads, kv = b * v->kv_heads + h / (v->heads / v->kv_heads), total = v->total;
+static void R(attend)(ox_ctx *ctx, const attention *v, const R(operands) * o, int64_t head, int64_t first, int64_t n,
+                      REAL *s) {
+    int64_t b = head / v->heads, h = head % v->heads, kv = b * v->kv_heads + h / (v->heads / v->kv_heads),
+            total = v->total;
     REAL *bias = s + n * total;
     bool empty[BLOCK];
-    GEMM(ctx, false, true, n, total, v->size, 1, o->q + (head * v->queries + first) * v->size, v->size, o->k + kv * total * v->size, v->size, 0, s,
-         total);
+    GEMM(ctx, false, true, n, total, v->size, 1, o->q + (head * v->queries + first) * v->size, v->size,
+         o->k + kv * total * v->size, v->size, 0, s, total);
     R(settle)(v->t1, s, n * total);
     R(keep)(v, o, 0, head, first, n, s);
     if (v->softcap > 0) {
@@ -85,8 +93,10 @@ static void R(attend)(ox_ctx *ctx, const attention *v, const R(operands) *o, int
     }
     R(settle)(v->t1, s, n * total);
     R(keep)(v, o, 3, head, first, n, s);
-    REAL *y = v->flat ? o->y + ((b * v->queries + first) * v->heads + h) * v->v_size : o->y + (head * v->queries + first) * v->v_size;
-    GEMM(ctx, false, false, n, v->v_size, total, 1, s, total, o->v + kv * total * v->v_size, v->v_size, 0, y, v->flat ? v->heads * v->v_size : v->v_size);
+    REAL *y = v->flat ? o->y + ((b * v->queries + first) * v->heads + h) * v->v_size
+                      : o->y + (head * v->queries + first) * v->v_size;
+    GEMM(ctx, false, false, n, v->v_size, total, 1, s, total, o->v + kv * total * v->v_size, v->v_size, 0, y,
+         v->flat ? v->heads * v->v_size : v->v_size);
 }
 
 /* The mask as numbers to be added. */
@@ -109,7 +119,8 @@ static int R(store)(ox_run *r, int i, ox_dtype t, const int64_t *dims, const REA
 }
 
 static int R(present)(ox_run *r, const attention *v, const REAL *k, const REAL *val) {
-    const int64_t key[4] = {v->batch, v->kv_heads, v->total, v->size}, value[4] = {v->batch, v->kv_heads, v->total, v->v_size};
+    const int64_t key[4] = {v->batch, v->kv_heads, v->total, v->size},
+                  value[4] = {v->batch, v->kv_heads, v->total, v->v_size};
     if (ox_want(r, 1) && R(store)(r, 1, v->t1, key, k) < 0) return -1;
     return ox_want(r, 2) && R(store)(r, 2, v->t2, value, val) < 0 ? -1 : 0;
 }
@@ -126,14 +137,16 @@ static int R(run)(ox_run *r, const attention *v, ox_tensor *y) {
     if (!vs || R(present)(r, v, ks, vs) < 0) return -1;
     R(scale_all)(v->t1, qs, v->batch * v->heads * v->queries * v->size, v->root);
     R(scale_all)(v->t1, ks, v->batch * v->kv_heads * v->total * v->size, v->root);
-    ox_tensor *qk = ox_want(r, 3) ? ox_output(r, 3, v->t1, 4, (int64_t[]){v->batch, v->heads, v->queries, v->total}) : NULL;
+    ox_tensor *qk =
+        ox_want(r, 3) ? ox_output(r, 3, v->t1, 4, (int64_t[]){v->batch, v->heads, v->queries, v->total}) : NULL;
     o.qk = qk ? OUT(r, qk) : NULL;
     o.q = qs;
     o.k = ks;
     o.v = vs;
     o.y = OUT(r, y);
     if ((ox_want(r, 3) && !o.qk) || !o.y) return -1;
-    int64_t blocks = (v->queries + BLOCK - 1) / BLOCK, jobs = v->batch * v->heads * blocks, room = (BLOCK + 1) * v->total;
+    int64_t blocks = (v->queries + BLOCK - 1) / BLOCK, jobs = v->batch * v->heads * blocks,
+            room = (BLOCK + 1) * v->total;
     if (v->queries < BLOCK) room = (v->queries + 1) * v->total;
     const int threads = jobs > 1 ? ox_threads_for(r->ctx, v->batch * v->heads * v->queries * v->total) : 1;
     REAL *all = ox_scratch(r, (uint64_t)room * (uint64_t)threads * sizeof *all);

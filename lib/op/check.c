@@ -91,6 +91,15 @@ static int check_attrs(const ox_node *n, const ox_signature *s) {
     return 0;
 }
 
+/* Constant's attributes are all optional, and exactly one of them has to be there. */
+static int check_constant(const ox_node *n) {
+    uint32_t values = 0;
+    for (uint32_t i = 0; i < n->n_attrs; i++)
+        values += n->attrs[i]->name && (!strncmp(n->attrs[i]->name, "value", 5) || !strcmp(n->attrs[i]->name, "sparse_value"));
+    if (values == 1) return 0;
+    return ox_fail(n->graph->model->ctx, OX_BAD_DATA, values ? "more than one attribute gives the value" : "no attribute gives the value");
+}
+
 int ox_check_node(const ox_node *n) {
     ox_ctx *ctx = n->graph->model->ctx;
     const ox_signature *s = n->op && !n->callee ? ox_op_signature(ctx, n->op) : NULL;
@@ -101,5 +110,6 @@ int ox_check_node(const ox_node *n) {
         rc = check_operands(n, s);
     }
     if (rc == 0) rc = check_attrs(n, s);
+    if (rc == 0 && s && ox_is(n, "Constant")) rc = check_constant(n);
     return rc < 0 ? ox_fail_in_node(ctx, n) : 0;
 }

@@ -1,5 +1,5 @@
-/* Kernels and shape rules of the families that compute (convolutions, products, reductions, ...): what stands in another file than its
- * row of the table, and the few helpers these files share. */
+/* Kernels and shape rules of the families that compute (convolutions, products, reductions, ...): what stands in
+ * another file than its row of the table, and the few helpers these files share. */
 #ifndef OX_OP_COMPUTE_H
 #define OX_OP_COMPUTE_H
 
@@ -51,13 +51,15 @@ int ox_run_linear_attention(ox_run *r);
 int ox_run_rotary_embedding(ox_run *r);
 
 /* For inner loops that are worth it: compiled for wider vectors, too, and chosen when the program starts. */
-#if defined(__x86_64__) && defined(__gnu_linux__) && defined(__OPTIMIZE__) && !defined(__SANITIZE_ADDRESS__) && !defined(__clang__)
+#if defined(__x86_64__) && defined(__gnu_linux__) && defined(__OPTIMIZE__) && !defined(__SANITIZE_ADDRESS__) &&        \
+    !defined(__clang__)
 #define OX_WIDE __attribute__((target_clones("arch=skylake-avx512", "arch=haswell", "default")))
 #else
 #define OX_WIDE
 #endif
 
-/* The type most float kernels compute in: double for double, float for the others. ox_compute_type() of a tensor that may be NULL. */
+/* The type most float kernels compute in: double for double, float for the others. ox_compute_type() of a tensor
+ * that may be NULL. */
 static inline bool ox_is_double(const ox_tensor *t) { return t && t->dtype == OX_DOUBLE; }
 
 /* ox_ok_float() is false, after ox_fail, for anything but float, double, float16 and bfloat16. */
@@ -87,10 +89,11 @@ const void *ox_product_in(ox_run *r, const ox_tensor *t, ox_dtype as);      /* a
 void *ox_product_out(ox_run *r, ox_tensor *t, ox_dtype as);                 /* where to compute the output */
 void ox_product_done(ox_tensor *t, ox_dtype as, const void *data);          /* rounds it into the tensor */
 /* c = op(a) * op(b), as ox_sgemm() without scale; ADD: c += ... */
-void ox_product(ox_ctx *ctx, ox_dtype as, bool ta, bool tb, int64_t m, int64_t n, int64_t k, const void *a, int64_t lda, const void *b,
-                int64_t ldb, bool add, void *c, int64_t ldc);
+void ox_product(ox_ctx *ctx, ox_dtype as, bool ta, bool tb, int64_t m, int64_t n, int64_t k, const void *a, int64_t lda,
+                const void *b, int64_t ldb, bool add, void *c, int64_t ldc);
 
-/* Sums of x[i] and of (x[i] - center)^2, in blocks of the type itself that are added up in double. The order depends on n only. */
+/* Sums of x[i] and of (x[i] - center)^2, in blocks of the type itself that are added up in double. The order depends
+ * on n only. */
 double ox_sum_float(const float *x, int64_t n);
 double ox_sum_double(const double *x, int64_t n);
 double ox_squares_float(const float *x, int64_t n, float center);
@@ -100,7 +103,8 @@ double ox_squares_double(const double *x, int64_t n, double center);
 static inline float ox_fast_exp(float x) {
     float c = x < -104.0f ? -104.0f : x;
     c = c > 89.0f ? 89.0f : c;
-    float t = c * 1.44269504f + 12582912.0f, n = t - 12582912.0f; /* the addition rounds to an integer in the low bits */
+    float t = c * 1.44269504f + 12582912.0f,
+          n = t - 12582912.0f; /* the addition rounds to an integer in the low bits */
     uint32_t bits;
     memcpy(&bits, &t, sizeof bits);
     float f = c - n * 0.693359375f + n * 2.12194440e-4f;
@@ -122,8 +126,11 @@ static inline float ox_fast_exp(float x) {
 /* Hyperbolic tangent and logistic function in the same way. */
 static inline float ox_fast_tanh(float x) {
     float z = x * x, a = x < 0 ? -x : x;
-    float small = ((((-5.70498872745e-3f * z + 2.06390887954e-2f) * z - 5.37397155531e-2f) * z + 1.33314422036e-1f) * z - 3.33332819422e-1f) *
-                      z * x + x;
+    float small =
+        ((((-5.70498872745e-3f * z + 2.06390887954e-2f) * z - 5.37397155531e-2f) * z + 1.33314422036e-1f) * z -
+         3.33332819422e-1f) *
+            z * x +
+        x;
     float large = 1 - 2 / (ox_fast_exp(2 * a) + 1);
     large = x < 0 ? -large : large;
     return a < 0.625f ? small : large;

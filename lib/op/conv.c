@@ -2,7 +2,8 @@
 #include "op/compute.h"
 #include "op/window.h"
 
-/* The rank and a copy of the dims of the output, [N, C, spatial...] with all but the batch unknown; false when no rank is known. */
+/* The rank and a copy of the dims of the output, [N, C, spatial...] with all but the batch unknown; false when no
+ * rank is known. */
 static bool start_dims(ox_call *c, int *rank, ox_dim **dims) {
     *rank = ox_in_rank(c, 0) >= 0 ? ox_in_rank(c, 0) : ox_in_rank(c, 1);
     if (*rank < 0) return false;
@@ -11,7 +12,8 @@ static bool start_dims(ox_call *c, int *rank, ox_dim **dims) {
     return true;
 }
 
-/* Sizes of the kernel: of the weights from axis 2 on, else of the attribute; NULL when unknown. *failed is set after ox_fail. */
+/* Sizes of the kernel: of the weights from axis 2 on, else of the attribute; NULL when unknown. *failed is set after
+ * ox_fail. */
 static const int64_t *known_kernel(ox_call *c, int n, bool *failed) {
     const ox_dim *w = ox_in_rank(c, 1) == n + 2 ? ox_in_dims(c, 1) : NULL;
     int64_t *kernel = OX_NEW_N(c->arena, int64_t, n + 1);
@@ -34,11 +36,14 @@ static int check_conv(ox_call *c, int rank) {
 static int check_channels(ox_call *c, bool transposed) {
     int64_t groups = ox_get_int(c, "group"), channels, rows, per_group;
     const ox_dim *x = ox_in_dims(c, 0), *w = ox_in_dims(c, 1);
-    bool kx = x && ox_dim_is_const(x[1], &channels), kr = w && ox_dim_is_const(w[0], &rows), kw = w && ox_dim_is_const(w[1], &per_group);
+    bool kx = x && ox_dim_is_const(x[1], &channels), kr = w && ox_dim_is_const(w[0], &rows),
+         kw = w && ox_dim_is_const(w[1], &per_group);
     if ((kx && channels % groups) || (kr && rows % groups))
         return ox_fail(c->ctx, OX_BAD_DATA, "channels cannot be cut into %" PRId64 " groups", groups);
     bool wrong = transposed ? kx && kr && rows != channels : kx && kw && per_group != channels / groups;
-    return wrong ? ox_fail(c->ctx, OX_BAD_DATA, "the input has %" PRId64 " channels, the weights are for another number", channels) : 0;
+    return wrong ? ox_fail(c->ctx, OX_BAD_DATA,
+                           "the input has %" PRId64 " channels, the weights are for another number", channels)
+                 : 0;
 }
 
 static int infer_conv(ox_call *c) {
@@ -65,16 +70,24 @@ static int spread_dims(ox_call *c, int n, const int64_t *kernel, const ox_dim *x
     ox_window win;
     bool failed = false;
     int64_t in, out;
-    const int64_t *padding = ox_window_ints(c, "output_padding", n, &failed), *shape = ox_window_ints(c, "output_shape", n, &failed);
+    const int64_t *padding = ox_window_ints(c, "output_padding", n, &failed),
+                  *shape = ox_window_ints(c, "output_shape", n, &failed);
     if (failed || ox_window_init(&win, c, c->arena, n, kernel) < 0) return -1;
     for (int d = 0; d < n; d++) {
-        ox_window one = {.n = 1, .kernel = win.kernel + d, .stride = win.stride + d, .dilation = win.dilation + d, .extent = win.extent + d,
-                         .begin = win.begin + d, .end = win.end + d, .pad = win.pad};
+        ox_window one = {.n = 1,
+                         .kernel = win.kernel + d,
+                         .stride = win.stride + d,
+                         .dilation = win.dilation + d,
+                         .extent = win.extent + d,
+                         .begin = win.begin + d,
+                         .end = win.end + d,
+                         .pad = win.pad};
         if (!ox_dim_is_const(x[d], &in)) {
             dims[d] = ox_window_spread_dim(c->ctx, &win, d, padding ? padding[d] : 0, shape, x[d]);
             continue;
         }
-        if (ox_window_spread_sizes(c->ctx, &one, padding ? padding + d : NULL, shape ? shape + d : NULL, &in, &out) < 0) return -1;
+        if (ox_window_spread_sizes(c->ctx, &one, padding ? padding + d : NULL, shape ? shape + d : NULL, &in, &out) < 0)
+            return -1;
         dims[d] = ox_dim_const(c->ctx, out);
     }
     return 0;
@@ -111,12 +124,14 @@ static int infer_col2im(ox_call *c) {
     }
     ox_dim *dims = OX_NEW_N(c->arena, ox_dim, n + 2);
     for (int64_t i = 0; sizes && i < n_block; i++) {
-        if (sizes[i] < 1 || !ox_mul_ok(block, sizes[i], &block)) return ox_fail(c->ctx, OX_BAD_DATA, "the block shape cannot be");
+        if (sizes[i] < 1 || !ox_mul_ok(block, sizes[i], &block))
+            return ox_fail(c->ctx, OX_BAD_DATA, "the block shape cannot be");
     }
     if (x) {
         dims[0] = x[0];
         int64_t rows;
-        if (sizes && ox_dim_is_const(x[1], &rows) && rows % block) return ox_fail(c->ctx, OX_BAD_DATA, "channels are not a multiple of the block");
+        if (sizes && ox_dim_is_const(x[1], &rows) && rows % block)
+            return ox_fail(c->ctx, OX_BAD_DATA, "channels are not a multiple of the block");
         if (sizes) dims[1] = ox_dim_exact_div(c->ctx, x[1], ox_dim_const(c->ctx, block));
     }
     for (int64_t i = 0; image && i < n; i++) dims[i + 2] = image[i];
@@ -126,7 +141,8 @@ static int infer_col2im(ox_call *c) {
 
 static int infer_causal_conv(ox_call *c) {
     const ox_dim *x = ox_in_dims(c, 0), *w = ox_in_dims(c, 1);
-    if ((x && ox_in_rank(c, 0) != 3) || (w && ox_in_rank(c, 1) != 3)) return ox_fail(c->ctx, OX_BAD_DATA, "input and weight must have rank 3");
+    if ((x && ox_in_rank(c, 0) != 3) || (w && ox_in_rank(c, 1) != 3))
+        return ox_fail(c->ctx, OX_BAD_DATA, "input and weight must have rank 3");
     ox_out_type(c, 0, ox_in_type(c, 0));
     ox_dim dims[3] = {x ? x[0] : NULL, x ? x[1] : w ? w[0] : NULL, w ? ox_dim_addi(c->ctx, w[2], -1) : NULL};
     ox_out_tensor(c, 1, ox_in_dtype(c, 0), 3, dims);

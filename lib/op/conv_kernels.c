@@ -1,5 +1,6 @@
-/* Kernels of Conv and ConvTranspose for any number of spatial axes: matrix products over unfolded tiles, direct loops for depthwise
- * convolutions, plain products for 1x1. float16 and bfloat16 are computed in float and rounded once. */
+/* Kernels of Conv and ConvTranspose for any number of spatial axes: matrix products over unfolded tiles, direct
+ * loops for depthwise convolutions, plain products for 1x1. float16 and bfloat16 are computed in float and rounded
+ * once. */
 #include "op/blas.h"
 #include "op/compute.h"
 #include "op/window.h"
@@ -24,20 +25,25 @@ typedef struct direct {
     int64_t channels, depth;         /* output channels of a group; products per output element */
     int64_t plane;                   /* elements of a padded plane */
     int64_t stride[OX_WINDOW_AXES];  /* of its axes */
-    const int64_t *offset;           /* where in the padded group the elements lie that meet position 0: depth numbers */
+    const int64_t *offset; /* where in the padded group the elements lie that meet position 0: depth numbers */
 } direct;
 
-enum { ROWS = 4, LANES = 16, DIRECT_CHANNELS = 32 };
+enum { ROWS = 4, DIRECT_CHANNELS = 32, DIRECT_COLUMNS = 8 };
+#define LANES ((int64_t)(32 / sizeof(REAL))) /* two vectors */
 
-/* Is it better not to unfold? When a product would have few rows, columns lie next to each other, and pads are not most of the image. */
+/* Is it better not to unfold? When a product would have few rows, columns lie next to each other, and pads are not
+ * most of the image. */
 static bool is_direct(ox_run *r, const conv *v, direct *d) {
     const ox_image *im = &v->image;
     int last = im->n - 1;
     int64_t c = v->in_channels / v->groups, at = 1;
     *d = (direct){.channels = v->out_channels / v->groups, .depth = c * im->kernel_size};
-    if (v->pointwise || d->channels > DIRECT_CHANNELS || im->stride[last] != 1 || im->out[last] < LANES / 2 || !d->depth || !im->in_size) return false;
+    if (v->pointwise || d->channels > DIRECT_CHANNELS || im->stride[last] != 1 || im->out[last] < DIRECT_COLUMNS ||
+        !d->depth || !im->in_size)
+        return false;
     for (int k = last; k >= 0; k--) { /* room for the last window of every axis and for the pads before it */
-        int64_t need = (im->out[k] - 1) * im->stride[k] + (im->kernel[k] - 1) * im->dilation[k] + 1, have = im->in[k] + im->begin[k];
+        int64_t need = (im->out[k] - 1) * im->stride[k] + (im->kernel[k] - 1) * im->dilation[k] + 1,
+                have = im->in[k] + im->begin[k];
         d->stride[k] = at;
         if (!ox_mul_ok(at, need > have ? need : have, &at)) return false;
     }
@@ -71,24 +77,29 @@ static bool is_direct(ox_run *r, const conv *v, direct *d) {
 #undef R
 #undef GEMM
 
-/* Reads what Conv and ConvTranspose have in common. Weights are [out, in / group, kernel] or, transposed, [in, out / group, kernel]. */
+/* Reads what Conv and ConvTranspose have in common. Weights are [out, in / group, kernel] or, transposed, [in, out /
+ * group, kernel]. */
 static int read_conv(ox_run *r, conv *v, ox_window *w, bool transposed) {
     const ox_tensor *x = ox_need(r, 0), *k = ox_need(r, 1), *b = ox_input(r, 2);
     if (!x || !k || !ox_ok_float(r, x)) return -1;
-    if (k->dtype != x->dtype || (b && b->dtype != x->dtype)) return ox_fail(r->ctx, OX_BAD_DATA, "inputs have different element types");
+    if (k->dtype != x->dtype || (b && b->dtype != x->dtype))
+        return ox_fail(r->ctx, OX_BAD_DATA, "inputs have different element types");
     if (x->rank < 3 || k->rank != x->rank)
-        return ox_fail(r->ctx, OX_BAD_DATA, "an input of rank %d and weights of rank %d do not go together", x->rank, k->rank);
+        return ox_fail(r->ctx, OX_BAD_DATA, "an input of rank %d and weights of rank %d do not go together", x->rank,
+                       k->rank);
     v->groups = ox_get_int(r->call, "group");
     v->batch = x->dims[0];
     v->in_channels = x->dims[1];
     if (v->groups < 1 || v->in_channels % v->groups || k->dims[0] % v->groups)
-        return ox_fail(r->ctx, OX_BAD_DATA, "%" PRId64 " channels and %" PRId64 " rows of weights cannot be cut into %" PRId64 " groups",
+        return ox_fail(r->ctx, OX_BAD_DATA,
+                       "%" PRId64 " channels and %" PRId64 " rows of weights cannot be cut into %" PRId64 " groups",
                        v->in_channels, k->dims[0], v->groups);
     if (!transposed && k->dims[1] != v->in_channels / v->groups)
-        return ox_fail(r->ctx, OX_BAD_DATA, "weights are for %" PRId64 " channels in a group, the input has %" PRId64, k->dims[1],
-                       v->in_channels / v->groups);
+        return ox_fail(r->ctx, OX_BAD_DATA, "weights are for %" PRId64 " channels in a group, the input has %" PRId64,
+                       k->dims[1], v->in_channels / v->groups);
     if (transposed && k->dims[0] != v->in_channels)
-        return ox_fail(r->ctx, OX_BAD_DATA, "weights are for %" PRId64 " channels, the input has %" PRId64, k->dims[0], v->in_channels);
+        return ox_fail(r->ctx, OX_BAD_DATA, "weights are for %" PRId64 " channels, the input has %" PRId64, k->dims[0],
+                       v->in_channels);
     if (!transposed)
         v->out_channels = k->dims[0];
     else if (!ox_mul_ok(k->dims[1], v->groups, &v->out_channels))
@@ -111,7 +122,8 @@ static int compute(ox_run *r, const conv *v, ox_tensor *y, bool transposed) {
     if (ox_is_double(x)) {
         const double *xd = ox_tensor_data(x), *kd = ox_tensor_data(k), *bd = b ? ox_tensor_data(b) : NULL;
         if (!xd || !kd || (b && !bd)) return -1;
-        return transposed ? spread_double(r, v, xd, kd, bd, ox_tensor_mut(y)) : convolve_double(r, v, xd, kd, bd, ox_tensor_mut(y));
+        return transposed ? spread_double(r, v, xd, kd, bd, ox_tensor_mut(y))
+                          : convolve_double(r, v, xd, kd, bd, ox_tensor_mut(y));
     }
     const float *xf = ox_as_floats(r, x), *kf = ox_as_floats(r, k), *bf = b ? ox_as_floats(r, b) : NULL;
     float *yf = ox_floats_of(r, y);

@@ -45,7 +45,8 @@ static double deform_at(const deform *v, int64_t n, int64_t m, int64_t out) {
     }
     for (int64_t c = first; c < first + per_group; c++) {
         int64_t og = n * v->offset_groups + c / (v->channels / v->offset_groups);
-        const double *plane = v->x + (n * v->channels + c) * im->in_size, *w = v->w + (m * per_group + c - first) * im->kernel_size;
+        const double *plane = v->x + (n * v->channels + c) * im->in_size,
+                     *w = v->w + (m * per_group + c - first) * im->kernel_size;
         for (int64_t p = 0; p < im->kernel_size; p++) {
             int64_t k = p, row = og * im->kernel_size + p;
             for (int d = im->n - 1; d >= 0; d--) {
@@ -63,7 +64,8 @@ static double deform_at(const deform *v, int64_t n, int64_t m, int64_t out) {
 /* OFFSET and MASK: [N, rows, out...]. */
 static int check_map(ox_run *r, const deform *v, const ox_tensor *t, const int64_t *out, int64_t per_position) {
     int64_t want;
-    bool ok = t->rank == v->image.n + 2 && t->dims[0] == v->batch && ox_mul_ok(v->offset_groups, per_position, &want) && t->dims[1] == want;
+    bool ok = t->rank == v->image.n + 2 && t->dims[0] == v->batch && ox_mul_ok(v->offset_groups, per_position, &want) &&
+              t->dims[1] == want;
     for (int d = 0; ok && d < v->image.n; d++) ok = t->dims[d + 2] == out[d];
     return ok ? 0 : ox_fail(r->ctx, OX_BAD_DATA, "the shape of offset or mask does not fit the output");
 }
@@ -72,21 +74,24 @@ static int check_deform(ox_run *r, deform *v, const ox_tensor *x, const ox_tenso
     v->groups = ox_get_int(r->call, "group");
     v->offset_groups = ox_get_int(r->call, "offset_group");
     if (x->rank < 3 || x->rank > 10 || w->rank != x->rank)
-        return ox_fail(r->ctx, OX_BAD_DATA, "an input of rank %d and weights of rank %d do not go together", x->rank, w->rank);
+        return ox_fail(r->ctx, OX_BAD_DATA, "an input of rank %d and weights of rank %d do not go together", x->rank,
+                       w->rank);
     v->batch = x->dims[0];
     v->channels = x->dims[1];
     v->out_channels = w->dims[0];
     if (v->groups < 1 || v->offset_groups < 1 || v->channels % v->groups || v->out_channels % v->groups ||
         v->channels % v->offset_groups || w->dims[1] != v->channels / v->groups)
         return ox_fail(r->ctx, OX_BAD_DATA, "channels, groups and weights do not fit together");
-    if (b && (b->rank != 1 || b->dims[0] != v->out_channels)) return ox_fail(r->ctx, OX_BAD_DATA, "the bias has a wrong shape");
+    if (b && (b->rank != 1 || b->dims[0] != v->out_channels))
+        return ox_fail(r->ctx, OX_BAD_DATA, "the bias has a wrong shape");
     return 0;
 }
 
 int ox_run_deform_conv(ox_run *r) {
     deform v;
     ox_window win;
-    const ox_tensor *x = ox_need(r, 0), *w = ox_need(r, 1), *offset = ox_need(r, 2), *b = ox_input(r, 3), *mask = ox_input(r, 4);
+    const ox_tensor *x = ox_need(r, 0), *w = ox_need(r, 1), *offset = ox_need(r, 2), *b = ox_input(r, 3),
+                    *mask = ox_input(r, 4);
     if (!x || !w || !offset || !ox_ok_float(r, x) || check_deform(r, &v, x, w, b) < 0) return -1;
     int n = x->rank - 2;
     if (ox_window_init(&win, r->call, r->arena, n, w->dims + 2) < 0) return -1;
@@ -120,7 +125,8 @@ int ox_run_deform_conv(ox_run *r) {
 
 /* ---- Col2Im */
 
-static int col2im_window(ox_run *r, ox_window *w, const ox_tensor *x, const int64_t *image, const int64_t *block, int n, int64_t *out) {
+static int col2im_window(ox_run *r, ox_window *w, const ox_tensor *x, const int64_t *image, const int64_t *block, int n,
+                         int64_t *out) {
     int64_t blocks = 1, size = 1;
     if (ox_window_init(w, r->call, r->arena, n, block) < 0 || ox_window_sizes(r->ctx, w, image, out) < 0) return -1;
     for (int d = 0; d < n; d++) {
@@ -151,8 +157,10 @@ int ox_run_col2im(ox_run *r) {
     const ox_tensor *x = ox_need(r, 0);
     const int64_t *image = ox_run_ints(r, 1, &n), *block = ox_run_ints(r, 2, &n_block);
     if (!x || !image || !block) return -1;
-    if (n != n_block || n < 1 || n > OX_WINDOW_AXES - 2) return ox_fail(r->ctx, OX_BAD_DATA, "image and block shape must have the same length");
-    if (x->dtype == OX_STRING || x->dtype == OX_COMPLEX64 || x->dtype == OX_COMPLEX128) return ox_kernel_no_type(r, x->dtype);
+    if (n != n_block || n < 1 || n > OX_WINDOW_AXES - 2)
+        return ox_fail(r->ctx, OX_BAD_DATA, "image and block shape must have the same length");
+    if (x->dtype == OX_STRING || x->dtype == OX_COMPLEX64 || x->dtype == OX_COMPLEX128)
+        return ox_kernel_no_type(r, x->dtype);
     int64_t *out = OX_NEW_N(r->arena, int64_t, 2 * n + 2), *dims = out + n;
     if (col2im_window(r, &w, x, image, block, (int)n, out) < 0) return -1;
     dims[0] = x->dims[0];
@@ -166,7 +174,8 @@ int ox_run_col2im(ox_run *r) {
     double *to = ox_scratch(r, (uint64_t)y->count * sizeof *to);
     if (!from || !to) return -1;
     memset(to, 0, (size_t)y->count * sizeof *to);
-    for (int64_t i = 0; i < dims[0] * dims[1]; i++) fold_plane(&im, from + i * im.kernel_size * im.out_size, to + i * im.in_size);
+    for (int64_t i = 0; i < dims[0] * dims[1]; i++)
+        fold_plane(&im, from + i * im.kernel_size * im.out_size, to + i * im.in_size);
     ox_store_doubles(y->dtype, ox_tensor_mut(y), y->count, to);
     return 0;
 }
@@ -183,7 +192,8 @@ static void last_positions(const float *past, const float *x, int64_t rows, int6
     }
 }
 
-static void causal_row(const float *past, const float *x, const float *w, float bias, int64_t k, int64_t length, float *y) {
+static void causal_row(const float *past, const float *x, const float *w, float bias, int64_t k, int64_t length,
+                       float *y) {
     for (int64_t t = 0; t < length; t++) y[t] = bias;
     for (int64_t j = 0; j < k; j++) {
         int64_t shift = k - 1 - j; /* y[t] += w[j] * x[t - shift] */
@@ -195,7 +205,9 @@ static void causal_row(const float *past, const float *x, const float *w, float 
 static int causal_activation(ox_run *r, bool *silu) {
     const char *name = ox_get_string(r->call, "activation");
     *silu = !strcmp(name, "silu") || !strcmp(name, "swish");
-    return *silu || !strcmp(name, "none") || !*name ? 0 : ox_fail(r->ctx, OX_BAD_DATA, "attribute 'activation' is '%s'", name);
+    return *silu || !strcmp(name, "none") || !*name
+               ? 0
+               : ox_fail(r->ctx, OX_BAD_DATA, "attribute 'activation' is '%s'", name);
 }
 
 int ox_run_causal_conv(ox_run *r) {
@@ -205,11 +217,13 @@ int ox_run_causal_conv(ox_run *r) {
     if (x->rank != 3 || w->rank != 3 || w->dims[0] != x->dims[1] || w->dims[1] != 1 || w->dims[2] < 1)
         return ox_fail(r->ctx, OX_BAD_DATA, "input must be [N, C, L] and weight [C, 1, k]");
     int64_t channels = x->dims[1], length = x->dims[2], k = w->dims[2], rows = x->dims[0] * channels;
-    if (b && (b->rank != 1 || b->dims[0] != channels)) return ox_fail(r->ctx, OX_BAD_DATA, "the bias has a wrong shape");
+    if (b && (b->rank != 1 || b->dims[0] != channels))
+        return ox_fail(r->ctx, OX_BAD_DATA, "the bias has a wrong shape");
     if (past && (past->rank != 3 || past->dims[0] != x->dims[0] || past->dims[1] != channels || past->dims[2] != k - 1))
         return ox_fail(r->ctx, OX_BAD_DATA, "the past state must be [N, C, k - 1]");
     ox_tensor *y = ox_output(r, 0, x->dtype, 3, x->dims);
-    const float *xf = ox_as_floats(r, x), *wf = ox_as_floats(r, w), *bf = b ? ox_as_floats(r, b) : NULL, *pf = past ? ox_as_floats(r, past) : NULL;
+    const float *xf = ox_as_floats(r, x), *wf = ox_as_floats(r, w), *bf = b ? ox_as_floats(r, b) : NULL,
+                *pf = past ? ox_as_floats(r, past) : NULL;
     float *yf = y ? ox_floats_of(r, y) : NULL;
     if (!yf || !xf || !wf || (b && !bf) || (past && !pf)) return -1;
 #pragma omp parallel for num_threads(ox_threads_for(r->ctx, x->count * k)) schedule(static)

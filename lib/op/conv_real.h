@@ -1,7 +1,8 @@
-/* Convolutions in one type of real numbers: included by conv_kernels.c with REAL (float or double), R(name) and GEMM defined.
+/* Convolutions in one type of real numbers: included by conv_kernels.c with REAL (float or double), R(name) and GEMM
+ * defined.
  *
- * Unfolding writes, for a tile of output positions, the input elements that meet every kernel position: a matrix [channels * kernel,
- * positions]. The tile bounds the scratch memory. Folding is the way back. */
+ * Unfolding writes, for a tile of output positions, the input elements that meet every kernel position: a matrix
+ * [channels * kernel, positions]. The tile bounds the scratch memory. Folding is the way back. */
 
 /* out[i] = row[first + i * step], zeros outside of [lo, hi). */
 static void R(unfold_run)(const ox_walk *k, const REAL *x, int64_t step, REAL *out) {
@@ -15,7 +16,8 @@ static void R(unfold_run)(const ox_walk *k, const REAL *x, int64_t step, REAL *o
     for (int64_t i = k->hi; i < k->run; i++) out[i] = 0;
 }
 
-static void R(unfold)(ox_ctx *ctx, const ox_image *im, const REAL *x, int64_t channels, int64_t first, int64_t cols, REAL *to) {
+static void R(unfold)(ox_ctx *ctx, const ox_image *im, const REAL *x, int64_t channels, int64_t first, int64_t cols,
+                      REAL *to) {
     int64_t rows = channels * im->kernel_size, step = im->stride[im->n - 1];
 #pragma omp parallel for num_threads(ox_threads_for(ctx, rows * cols)) schedule(static)
     for (int64_t row = 0; row < rows; row++) {
@@ -28,7 +30,8 @@ static void R(unfold)(ox_ctx *ctx, const ox_image *im, const REAL *x, int64_t ch
 }
 
 /* Adds what lies in FROM [channels * kernel, cols] to the image. */
-static void R(fold)(ox_ctx *ctx, const ox_image *im, const REAL *from, int64_t channels, int64_t first, int64_t cols, REAL *x) {
+static void R(fold)(ox_ctx *ctx, const ox_image *im, const REAL *from, int64_t channels, int64_t first, int64_t cols,
+                    REAL *x) {
     int64_t step = im->stride[im->n - 1];
 #pragma omp parallel for num_threads(ox_threads_for(ctx, channels * im->kernel_size * cols)) schedule(static)
     for (int64_t c = 0; c < channels; c++) {
@@ -87,29 +90,34 @@ static void R(depthwise)(ox_ctx *ctx, const conv *v, const REAL *x, const REAL *
     }
 }
 
-/* ---- few channels: no unfolding. The image is copied once with its pads around it, so that nothing has to be tested; then LANES columns of
- * ROWS output channels are summed up in registers. */
+/* ---- few channels: no unfolding. The image is copied once with its pads around it, so that nothing has to be
+ * tested; then LANES columns of ROWS output channels are summed up in registers. */
 
-typedef REAL R(lanes) __attribute__((vector_size(LANES * sizeof(REAL))));
+typedef REAL R(vector)
+    __attribute__((vector_size(16))); /* every processor has these; two for each row fit its registers */
 
 /* out[ROWS][LANES] = sum over p of w[p][ROWS] * x[offset[p] + 0..LANES). */
 OX_WIDE static void R(direct_block)(const REAL *x, const int64_t *offset, const REAL *w, int64_t depth, REAL *out) {
-    R(lanes) a = {0}, b = {0}, c = {0}, d = {0}, v;
+    R(vector) a0 = {0}, a1 = {0}, b0 = {0}, b1 = {0}, c0 = {0}, c1 = {0}, d0 = {0}, d1 = {0}, v, u;
     for (int64_t p = 0; p < depth; p++, w += ROWS) {
         memcpy(&v, x + offset[p], sizeof v);
-        a += v * w[0];
-        b += v * w[1];
-        c += v * w[2];
-        d += v * w[3];
+        memcpy(&u, x + offset[p] + LANES / 2, sizeof u);
+        a0 += v * w[0];
+        a1 += u * w[0];
+        b0 += v * w[1];
+        b1 += u * w[1];
+        c0 += v * w[2];
+        c1 += u * w[2];
+        d0 += v * w[3];
+        d1 += u * w[3];
     }
-    memcpy(out, &a, sizeof a);
-    memcpy(out + LANES, &b, sizeof b);
-    memcpy(out + 2 * LANES, &c, sizeof c);
-    memcpy(out + 3 * LANES, &d, sizeof d);
+    R(vector) all[2 * ROWS] = {a0, a1, b0, b1, c0, c1, d0, d1};
+    memcpy(out, all, sizeof all);
 }
 
 /* One row of all output channels of a group: WIDE columns from the padded image at X. */
-static void R(direct_row)(const direct *d, const REAL *x, const REAL *w, const REAL *bias, int64_t wide, int64_t plane, REAL *y) {
+static void R(direct_row)(const direct *d, const REAL *x, const REAL *w, const REAL *bias, int64_t wide, int64_t plane,
+                          REAL *y) {
     REAL out[ROWS * LANES];
     for (int64_t m = 0; m < d->channels; m += ROWS, w += d->depth * ROWS) {
         for (int64_t j = 0; j < wide; j += LANES) {
@@ -147,12 +155,14 @@ static void R(pad_planes)(const ox_image *im, const direct *d, const REAL *x, in
     }
 }
 
-static int R(convolve_direct)(ox_run *r, const conv *v, const direct *d, const REAL *x, const REAL *w, const REAL *bias, REAL *y) {
+static int R(convolve_direct)(ox_run *r, const conv *v, const direct *d, const REAL *x, const REAL *w, const REAL *bias,
+                              REAL *y) {
     const ox_image *im = &v->image;
     int last = im->n - 1;
     int64_t c = v->in_channels / v->groups, m = d->channels, wide = im->out[last], rows = im->out_size / wide;
     int64_t packed = (m + ROWS - 1) / ROWS * ROWS * d->depth;
-    REAL *padded = ox_scratch(r, (uint64_t)(c * d->plane + LANES) * sizeof *padded), *all = ox_scratch(r, (uint64_t)(packed * v->groups) * sizeof *all);
+    REAL *padded = ox_scratch(r, (uint64_t)(c * d->plane + LANES) * sizeof *padded),
+         *all = ox_scratch(r, (uint64_t)(packed * v->groups) * sizeof *all);
     if (!padded || !all) return -1;
     for (int64_t g = 0; g < v->groups; g++) R(pack_weights)(d, w + g * m * d->depth, all + g * packed);
     memset(padded + c * d->plane, 0, LANES * sizeof *padded);
@@ -166,7 +176,9 @@ static int R(convolve_direct)(ox_run *r, const conv *v, const direct *d, const R
                 at += rest % im->out[k] * im->stride[k] * d->stride[k];
                 rest /= im->out[k];
             }
-            R(direct_row)(d, padded + at, all + g * packed, bias ? bias + g * m : NULL, wide, im->out_size, y + i * m * im->out_size + row * wide);
+            R(direct_row)
+            (d, padded + at, all + g * packed, bias ? bias + g * m : NULL, wide, im->out_size,
+             y + i * m * im->out_size + row * wide);
         }
     }
     return 0;
@@ -192,8 +204,8 @@ static int R(convolve)(ox_run *r, const conv *v, const REAL *x, const REAL *w, c
         for (int64_t at = 0; at < im->out_size; at += tile) {
             int64_t n = im->out_size - at < tile ? im->out_size - at : tile;
             if (!v->pointwise) R(unfold)(r->ctx, im, in, c, at, n, cols);
-            GEMM(r->ctx, false, false, m, n, depth, 1, w + g * m * depth, depth, v->pointwise ? in : cols, n, bias ? 1 : 0, out + at,
-                 im->out_size);
+            GEMM(r->ctx, false, false, m, n, depth, 1, w + g * m * depth, depth, v->pointwise ? in : cols, n,
+                 bias ? 1 : 0, out + at, im->out_size);
         }
     }
     return 0;
@@ -212,7 +224,8 @@ static int R(spread)(ox_run *r, const conv *v, const REAL *x, const REAL *w, con
         R(fill_bias)(out, bias ? bias + g * m : NULL, m, im->in_size);
         for (int64_t at = 0; at < im->out_size; at += tile) {
             int64_t n = im->out_size - at < tile ? im->out_size - at : tile;
-            GEMM(r->ctx, true, false, rows, n, c, 1, w + g * c * rows, rows, x + i * c * im->out_size + at, im->out_size, 0, cols, n);
+            GEMM(r->ctx, true, false, rows, n, c, 1, w + g * c * rows, rows, x + i * c * im->out_size + at,
+                 im->out_size, 0, cols, n);
             R(fold)(r->ctx, im, cols, m, at, n, out);
         }
     }

@@ -1,5 +1,6 @@
-/* Kernel of Dropout. Without training_mode it passes its input on; else it drops elements by the generator MT19937, seeded as the
- * standard's own test data were. Without a seed it draws from a fixed one: there is no clock in a kernel. */
+/* Kernel of Dropout. Without training_mode it passes its input on; else it drops elements by the generator MT19937,
+ * seeded as the standard's own test data were. Without a seed it draws from a fixed one: there is no clock in a
+ * kernel. */
 #include "op/compute.h"
 
 enum { STATE = 624, SHIFT = 397 };
@@ -49,7 +50,8 @@ int ox_run_dropout(ox_run *r) {
     bool *mask = NULL;
     const ox_tensor *x = ox_need(r, 0), *ratio = ox_input(r, 1), *training = ox_input(r, 2);
     if (!x || make_mask(r, x, &mask) < 0) return -1;
-    if ((ratio && ratio->count != 1) || (training && training->count != 1)) return ox_fail(r->ctx, OX_BAD_DATA, "ratio and training_mode must be scalars");
+    if ((ratio && ratio->count != 1) || (training && training->count != 1))
+        return ox_fail(r->ctx, OX_BAD_DATA, "ratio and training_mode must be scalars");
     double p = ratio ? ox_load_double(ratio->dtype, ox_tensor_data(ratio), 0) : 0.5;
     bool on = training && ox_load_int(training->dtype, ox_tensor_data(training), 0) != 0;
     if (!(p >= 0 && p <= 1)) return ox_fail(r->ctx, OX_BAD_DATA, "the ratio must be between 0 and 1");
@@ -62,7 +64,8 @@ int ox_run_dropout(ox_run *r) {
     for (int64_t i = 0; i < x->count; i++) {
         bool keep = uniform(&g) >= p;
         if (mask) mask[i] = keep;
-        ox_store_double(y->dtype, ox_tensor_mut(y), i, keep ? ox_load_double(x->dtype, ox_tensor_data(x), i) * scale : 0);
+        ox_store_double(y->dtype, ox_tensor_mut(y), i,
+                        keep ? ox_load_double(x->dtype, ox_tensor_data(x), i) * scale : 0);
     }
     return 0;
 }

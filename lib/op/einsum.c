@@ -1,8 +1,9 @@
 /* Einsum: the equation, its shape rule, and its kernel.
  *
- * Axes are labels: letters, and numbers for the axes of an ellipsis. The kernel takes operands one by one: what is there so far and
- * the next operand become two matrices per batch, over the labels they share, the labels of one of them, and the labels that nobody
- * needs any more; those are summed by the matrix product. Axes of size 1 are dropped first, which makes broadcasting nothing special. */
+ * Axes are labels: letters, and numbers for the axes of an ellipsis. The kernel takes operands one by one: what is
+ * there so far and the next operand become two matrices per batch, over the labels they share, the labels of one of
+ * them, and the labels that nobody needs any more; those are summed by the matrix product. Axes of size 1 are
+ * dropped first, which makes broadcasting nothing special. */
 #include "op/compute.h"
 
 enum { LETTERS = 52, MAX_RANK = 64, LABELS = LETTERS + MAX_RANK, ELLIPSIS = 255, MAX_OPERANDS = 64 };
@@ -22,7 +23,9 @@ typedef struct equation {
 /* Letters in the order of the character set: capitals first. */
 static int letter(char ch) { return ch >= 'A' && ch <= 'Z' ? ch - 'A' : ch >= 'a' && ch <= 'z' ? ch - 'a' + 26 : -1; }
 
-static int bad(ox_ctx *ctx, const char *text, const char *why) { return ox_fail(ctx, OX_BAD_DATA, "equation '%s': %s", text, why); }
+static int bad(ox_ctx *ctx, const char *text, const char *why) {
+    return ox_fail(ctx, OX_BAD_DATA, "equation '%s': %s", text, why);
+}
 
 /* One term, up to a comma, an arrow or the end; *p moves behind it. */
 static int parse_term(ox_ctx *ctx, const char *text, const char **p, labels *l) {
@@ -63,7 +66,8 @@ static int parse(ox_call *c, equation *e) {
 /* Replaces an ellipsis by as many labels as it stands for, counted from its last axis. */
 static int expand(ox_ctx *ctx, labels *l, int axes) {
     labels out = {0};
-    if (axes < 0 || l->n - 1 + axes > MAX_RANK) return ox_fail(ctx, OX_BAD_DATA, "an operand has too few or too many axes for its term");
+    if (axes < 0 || l->n - 1 + axes > MAX_RANK)
+        return ox_fail(ctx, OX_BAD_DATA, "an operand has too few or too many axes for its term");
     for (int i = 0; i < l->n; i++) {
         if (l->at[i] != ELLIPSIS) out.at[out.n++] = l->at[i];
         for (int k = axes - 1; k >= 0 && l->at[i] == ELLIPSIS; k--) out.at[out.n++] = (uint8_t)(LETTERS + k);
@@ -166,7 +170,9 @@ static int find_sizes(state *s, const equation *e) {
         for (int k = 0; k < e->in[i].n; k++) {
             int64_t *size = &s->size[e->in[i].at[k]], d = t->dims[k];
             if (*size == 1) *size = d;
-            if (d != 1 && d != *size) return ox_fail(s->r->ctx, OX_BAD_DATA, "sizes %" PRId64 " and %" PRId64 " have the same label", *size, d);
+            if (d != 1 && d != *size)
+                return ox_fail(s->r->ctx, OX_BAD_DATA, "sizes %" PRId64 " and %" PRId64 " have the same label", *size,
+                               d);
         }
     }
     return 0;
@@ -276,7 +282,8 @@ static labels join(const labels *a, const labels *b, const labels *c) {
 static size_t size_of(const state *s) { return s->as == OX_FLOAT ? sizeof(float) : sizeof(double); }
 
 /* T's elements as matrices [batch, rows, cols], or the transposed ones when they lie so. NULL after ox_fail. */
-static const void *as_matrices(state *s, const term *t, const labels *batch, const labels *rows, const labels *cols, bool *transposed) {
+static const void *as_matrices(state *s, const term *t, const labels *batch, const labels *rows, const labels *cols,
+                               bool *transposed) {
     labels order = join(batch, rows, cols), other = join(batch, cols, rows);
     int64_t count;
     *transposed = false;
@@ -312,15 +319,17 @@ static int contract(state *s, term *a, const term *b, const bool *needed) {
     for (int k = 0; k < b->l.n; k++) {
         if (needed[b->l.at[k]] && !has(&a->l, b->l.at[k])) right.at[right.n++] = b->l.at[k];
     }
-    if (batch.n + left.n + right.n > MAX_RANK || batch.n + left.n + inner.n > MAX_RANK || batch.n + right.n + inner.n > MAX_RANK)
+    if (batch.n + left.n + right.n > MAX_RANK || batch.n + left.n + inner.n > MAX_RANK ||
+        batch.n + right.n + inner.n > MAX_RANK)
         return ox_fail(s->r->ctx, OX_UNAVAILABLE, "an intermediate result has more than %d axes", MAX_RANK);
     bool ta, tb;
-    const char *x = as_matrices(s, a, &batch, &left, &inner, &ta), *y = x ? as_matrices(s, b, &batch, &inner, &right, &tb) : NULL;
+    const char *x = as_matrices(s, a, &batch, &left, &inner, &ta),
+               *y = x ? as_matrices(s, b, &batch, &inner, &right, &tb) : NULL;
     out = join(&batch, &left, &right);
     int64_t batches, m, n, k, count;
     if (!y) return -1;
-    if (!count_of(s, &out, &count) || !count_of(s, &batch, &batches) || !count_of(s, &left, &m) || !count_of(s, &right, &n) ||
-        !count_of(s, &inner, &k))
+    if (!count_of(s, &out, &count) || !count_of(s, &batch, &batches) || !count_of(s, &left, &m) ||
+        !count_of(s, &right, &n) || !count_of(s, &inner, &k))
         return ox_fail(s->r->ctx, OX_NO_MEMORY, "an intermediate result is too large");
     size_t size = size_of(s);
     char *to = ox_scratch(s->r, (uint64_t)count * size);
@@ -328,8 +337,8 @@ static int contract(state *s, term *a, const term *b, const bool *needed) {
     int threads = batches > 1 && m * n * k < 1 << 24 ? ox_threads_for(s->r->ctx, count) : 1;
 #pragma omp parallel for num_threads(threads) schedule(static)
     for (int64_t i = 0; i < batches; i++) {
-        ox_product(s->r->ctx, s->as, ta, tb, m, n, k, x + (size_t)(i * m * k) * size, ta ? m : k, y + (size_t)(i * k * n) * size,
-                   tb ? k : n, false, to + (size_t)(i * m * n) * size, n);
+        ox_product(s->r->ctx, s->as, ta, tb, m, n, k, x + (size_t)(i * m * k) * size, ta ? m : k,
+                   y + (size_t)(i * k * n) * size, tb ? k : n, false, to + (size_t)(i * m * n) * size, n);
     }
     fresh_term(s, a, &out, to);
     return 0;
@@ -363,7 +372,8 @@ int ox_run_einsum(ox_run *r) {
     for (int i = 0; i < e.n; i++) {
         const ox_tensor *t = ox_need(r, i);
         if (!t) return -1;
-        if (t->dtype != ox_input(r, 0)->dtype) return ox_fail(r->ctx, OX_BAD_DATA, "inputs have different element types");
+        if (t->dtype != ox_input(r, 0)->dtype)
+            return ox_fail(r->ctx, OX_BAD_DATA, "inputs have different element types");
         ranks[i] = t->rank;
     }
     ox_dtype dtype = ox_input(r, 0)->dtype;

@@ -43,7 +43,8 @@ static void cubic(double f, double *w) {
     w[3] = ((a * (2 - f) - 5 * a) * (2 - f) + 8 * a) * (2 - f) - 4 * a;
 }
 
-/* Neighbours and weights along axis d for the coordinate g of the grid, which runs from -1 to 1. Positions are float, as peers have them. */
+/* Neighbours and weights along axis d for the coordinate g of the grid, which runs from -1 to 1. Positions are
+ * float, as peers have them. */
 static void find_taps(const sampler *s, int d, double g, int64_t *index, double *weight) {
     double size = (double)s->size[d], low = s->align ? 0 : -0.5, high = s->align ? size - 1 : size - 0.5;
     double x = (double)(float)(s->align ? (g + 1) / 2 * (size - 1) : ((g + 1) * size - 1) / 2);
@@ -93,7 +94,8 @@ static int read_sampler(ox_run *r, sampler *s, const ox_tensor *x, const ox_tens
     s->taps = !strcmp(mode, "nearest") ? 1 : !strcmp(mode, "linear") ? 2 : !strcmp(mode, "cubic") ? 4 : 0;
     if (!s->taps) return ox_fail(r->ctx, OX_BAD_DATA, "attribute 'mode' is '%s'", mode);
     s->padding = !strcmp(pad, "border") ? BORDER : !strcmp(pad, "reflection") ? REFLECTION : ZEROS;
-    if (s->padding == ZEROS && strcmp(pad, "zeros")) return ox_fail(r->ctx, OX_BAD_DATA, "attribute 'padding_mode' is '%s'", pad);
+    if (s->padding == ZEROS && strcmp(pad, "zeros"))
+        return ox_fail(r->ctx, OX_BAD_DATA, "attribute 'padding_mode' is '%s'", pad);
     s->align = ox_get_int(r->call, "align_corners") != 0;
     s->n = x->rank - 2;
     if (s->n < 1 || grid->rank != x->rank || grid->dims[grid->rank - 1] != s->n || grid->dims[0] != x->dims[0])
@@ -111,7 +113,8 @@ int ox_run_grid_sample(ox_run *r) {
     sampler s = {0};
     const ox_tensor *x = ox_need(r, 0), *grid = ox_need(r, 1);
     if (!x || !grid || read_sampler(r, &s, x, grid) < 0) return -1;
-    if (x->dtype == OX_STRING || x->dtype == OX_COMPLEX64 || x->dtype == OX_COMPLEX128) return ox_kernel_no_type(r, x->dtype);
+    if (x->dtype == OX_STRING || x->dtype == OX_COMPLEX64 || x->dtype == OX_COMPLEX128)
+        return ox_kernel_no_type(r, x->dtype);
     int64_t *dims = OX_NEW_N(r->arena, int64_t, x->rank);
     for (int d = 0; d < x->rank; d++) dims[d] = d < 2 ? x->dims[d] : grid->dims[d - 1];
     ox_tensor *y = ox_output(r, 0, x->dtype, x->rank, dims);
@@ -145,7 +148,8 @@ int ox_run_affine_grid(ox_run *r) {
     const int64_t *size = ox_run_ints(r, 1, &count);
     if (!theta || !size || !ox_ok_float(r, theta)) return -1;
     int n = (int)count - 2;
-    if ((count != 4 && count != 5) || theta->rank != 3 || theta->dims[0] != size[0] || theta->dims[1] != n || theta->dims[2] != n + 1)
+    if ((count != 4 && count != 5) || theta->rank != 3 || theta->dims[0] != size[0] || theta->dims[1] != n ||
+        theta->dims[2] != n + 1)
         return ox_fail(r->ctx, OX_BAD_DATA, "size must have 4 or 5 elements and theta be [N, n, n + 1]");
     int64_t dims[5] = {size[0]};
     for (int d = 0; d < n; d++) dims[d + 1] = size[d + 2];

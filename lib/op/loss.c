@@ -6,7 +6,8 @@ typedef enum how { NONE, SUM, MEAN } how;
 static int read_reduction(ox_call *c, how *out) {
     const char *text = ox_get_string(c, "reduction");
     *out = !strcmp(text, "none") ? NONE : !strcmp(text, "sum") ? SUM : MEAN;
-    return *out != MEAN || !strcmp(text, "mean") ? 0 : ox_fail(c->ctx, OX_BAD_DATA, "attribute 'reduction' is '%s'", text);
+    return *out != MEAN || !strcmp(text, "mean") ? 0
+                                                 : ox_fail(c->ctx, OX_BAD_DATA, "attribute 'reduction' is '%s'", text);
 }
 
 static int infer_loss(ox_call *c) {
@@ -14,7 +15,8 @@ static int infer_loss(ox_call *c) {
     if (read_reduction(c, &reduction) < 0) return -1;
     int rx = ox_in_rank(c, 0), rt = ox_in_rank(c, 1), rank = rt >= 0 ? rt : rx > 0 ? rx - 1 : -1;
     const ox_dim *x = ox_in_dims(c, 0), *t = ox_in_dims(c, 1);
-    if (x && (rx < 2 || (t && rt != rx - 1))) return ox_fail(c->ctx, OX_BAD_DATA, "scores of rank %d and labels of rank %d do not go together", rx, rt);
+    if (x && (rx < 2 || (t && rt != rx - 1)))
+        return ox_fail(c->ctx, OX_BAD_DATA, "scores of rank %d and labels of rank %d do not go together", rx, rt);
     ox_dim *dims = OX_NEW_N(c->arena, ox_dim, rank + 1);
     for (int d = 0; d < rank; d++) {
         int64_t a, b;
@@ -43,7 +45,8 @@ static int read_loss(ox_run *r, loss *l, const ox_tensor *x, const ox_tensor *t)
     if (read_reduction(r->call, &l->how) < 0) return -1;
     bool fits = x->rank >= 2 && t->rank == x->rank - 1;
     for (int d = 0; fits && d < t->rank; d++) fits = t->dims[d] == x->dims[d ? d + 1 : 0];
-    if (!fits || (w && (w->rank != 1 || w->dims[0] != x->dims[1]))) return ox_fail(r->ctx, OX_BAD_DATA, "scores, labels and weights do not fit together");
+    if (!fits || (w && (w->rank != 1 || w->dims[0] != x->dims[1])))
+        return ox_fail(r->ctx, OX_BAD_DATA, "scores, labels and weights do not fit together");
     l->batch = x->dims[0];
     l->classes = x->dims[1];
     l->positions = ox_count(x->dims, 2, x->rank);
@@ -55,7 +58,8 @@ static int read_loss(ox_run *r, loss *l, const ox_tensor *x, const ox_tensor *t)
     if (!l->x || (w && !l->weight)) return -1;
     for (int64_t i = 0; i < n; i++) {
         if ((l->labels[i] < 0 || l->labels[i] >= l->classes) && !(l->ignores && l->labels[i] == l->ignored))
-            return ox_fail(r->ctx, OX_BAD_DATA, "label %" PRId64 " is out of range for %" PRId64 " classes", l->labels[i], l->classes);
+            return ox_fail(r->ctx, OX_BAD_DATA, "label %" PRId64 " is out of range for %" PRId64 " classes",
+                           l->labels[i], l->classes);
     }
     return 0;
 }
@@ -68,7 +72,8 @@ static int reduce_loss(ox_run *r, const loss *l, const ox_tensor *x, const ox_te
     for (int64_t i = 0; i < l->batch * l->positions; i++) {
         bool ignored = l->ignores && l->labels[i] == l->ignored;
         double w = ignored ? 0 : l->weight ? l->weight[l->labels[i]] : 1;
-        double one = ignored ? 0 : -l->x[(i / l->positions * l->classes + l->labels[i]) * l->positions + i % l->positions] * w;
+        double one =
+            ignored ? 0 : -l->x[(i / l->positions * l->classes + l->labels[i]) * l->positions + i % l->positions] * w;
         if (l->how == NONE) ox_store_double(y->dtype, ox_tensor_mut(y), i, one);
         sum += one;
         weights += w;

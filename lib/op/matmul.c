@@ -17,7 +17,9 @@ static int infer_matmul(ox_call *c) {
     ox_dim *dims = NULL;
     if (a && b) {
         int ba = ra > 2 ? ra - 2 : 0, bb = rb > 2 ? rb - 2 : 0;
-        if (check_inner(c, a[ra - 1], rb == 1 ? b[0] : b[rb - 2]) < 0 || ox_broadcast_dims(c, ba, a, bb, b, &rank, &dims) < 0) return -1;
+        if (check_inner(c, a[ra - 1], rb == 1 ? b[0] : b[rb - 2]) < 0 ||
+            ox_broadcast_dims(c, ba, a, bb, b, &rank, &dims) < 0)
+            return -1;
         ox_dim *all = OX_NEW_N(c->arena, ox_dim, rank + 2);
         if (rank) memcpy(all, dims, (size_t)rank * sizeof *dims);
         if (ra > 1) all[rank++] = a[ra - 2];
@@ -58,11 +60,14 @@ static void multiply_batches(ox_ctx *ctx, const matmul *v) {
         ox_product(ctx, v->as, false, false, v->batches * v->m, v->n, v->k, v->a, v->k, v->b, v->n, false, v->c, v->n);
         return;
     }
-    int threads = v->batches > 1 && v->m * v->n * v->k < 1 << 24 ? ox_threads_for(ctx, v->batches * v->m * v->n * v->k) : 1;
+    int threads =
+        v->batches > 1 && v->m * v->n * v->k < 1 << 24 ? ox_threads_for(ctx, v->batches * v->m * v->n * v->k) : 1;
 #pragma omp parallel for num_threads(threads) schedule(static)
     for (int64_t i = 0; i < v->batches; i++) {
-        const char *a = v->a + (size_t)(v->a_at[i] * v->m * v->k) * size, *b = v->b + (size_t)(v->b_at[i] * v->k * v->n) * size;
-        ox_product(ctx, v->as, false, false, v->m, v->n, v->k, a, v->k, b, v->n, false, v->c + (size_t)(i * v->m * v->n) * size, v->n);
+        const char *a = v->a + (size_t)(v->a_at[i] * v->m * v->k) * size,
+                   *b = v->b + (size_t)(v->b_at[i] * v->k * v->n) * size;
+        ox_product(ctx, v->as, false, false, v->m, v->n, v->k, a, v->k, b, v->n, false,
+                   v->c + (size_t)(i * v->m * v->n) * size, v->n);
     }
 }
 
@@ -70,8 +75,10 @@ static void multiply_batches(ox_ctx *ctx, const matmul *v) {
 static int matmul_batch(ox_run *r, const ox_tensor *a, const ox_tensor *b, int64_t *dims) {
     int ba = a->rank > 2 ? a->rank - 2 : 0, bb = b->rank > 2 ? b->rank - 2 : 0, rank = ba > bb ? ba : bb;
     for (int d = 0; d < rank; d++) {
-        int64_t x = d - (rank - ba) < 0 ? 1 : a->dims[d - (rank - ba)], y = d - (rank - bb) < 0 ? 1 : b->dims[d - (rank - bb)];
-        if (x != y && x != 1 && y != 1) return ox_fail(r->ctx, OX_BAD_DATA, "batch sizes %" PRId64 " and %" PRId64 " cannot be broadcast", x, y);
+        int64_t x = d - (rank - ba) < 0 ? 1 : a->dims[d - (rank - ba)],
+                y = d - (rank - bb) < 0 ? 1 : b->dims[d - (rank - bb)];
+        if (x != y && x != 1 && y != 1)
+            return ox_fail(r->ctx, OX_BAD_DATA, "batch sizes %" PRId64 " and %" PRId64 " cannot be broadcast", x, y);
         dims[d] = x == 1 ? y : x;
     }
     return rank;
@@ -116,7 +123,8 @@ static int run_matmul(ox_run *r) {
 static int infer_gemm(ox_call *c) {
     bool ta = ox_get_int(c, "transA") != 0, tb = ox_get_int(c, "transB") != 0;
     const ox_dim *a = ox_in_dims(c, 0), *b = ox_in_dims(c, 1);
-    if ((a && ox_in_rank(c, 0) != 2) || (b && ox_in_rank(c, 1) != 2)) return ox_fail(c->ctx, OX_BAD_DATA, "A and B must be matrices");
+    if ((a && ox_in_rank(c, 0) != 2) || (b && ox_in_rank(c, 1) != 2))
+        return ox_fail(c->ctx, OX_BAD_DATA, "A and B must be matrices");
     if (a && b && check_inner(c, a[ta ? 0 : 1], b[tb ? 1 : 0]) < 0) return -1;
     ox_dim dims[2] = {a ? a[ta ? 1 : 0] : NULL, b ? b[tb ? 0 : 1] : NULL};
     const ox_dim *bias = ox_arg_given(c, 2) ? ox_in_dims(c, 2) : NULL;
@@ -138,7 +146,8 @@ static int lift_gemm(ox_call *c) {
     for (int64_t i = 0; i < m; i++) {                                                                        \
         for (int64_t j = 0; j < n; j++) ((T *)y)[i * n + j] = (T)(MUL ((const T *)bias)[i * row + j * col]); \
     }
-static void fill_bias(ox_dtype as, void *y, const void *bias, double beta, int64_t m, int64_t n, int64_t row, int64_t col) {
+static void fill_bias(ox_dtype as, void *y, const void *bias, double beta, int64_t m, int64_t n, int64_t row,
+                      int64_t col) {
     if (as == OX_FLOAT)
         FILL(float, (float)beta *)
     else if (as == OX_DOUBLE)
@@ -158,14 +167,18 @@ typedef struct gemm {
 } gemm;
 
 static int read_gemm(ox_run *r, gemm *g, const ox_tensor *a, const ox_tensor *b, const ox_tensor *c) {
-    if (a->dtype != b->dtype || (c && c->dtype != a->dtype)) return ox_fail(r->ctx, OX_BAD_DATA, "inputs have different element types");
-    *g = (gemm){.as = ox_product_type(a->dtype), .ta = ox_get_int(r->call, "transA") != 0, .tb = ox_get_int(r->call, "transB") != 0};
+    if (a->dtype != b->dtype || (c && c->dtype != a->dtype))
+        return ox_fail(r->ctx, OX_BAD_DATA, "inputs have different element types");
+    *g = (gemm){.as = ox_product_type(a->dtype),
+                .ta = ox_get_int(r->call, "transA") != 0,
+                .tb = ox_get_int(r->call, "transB") != 0};
     if (g->as == OX_UNDEFINED) return ox_kernel_no_type(r, a->dtype);
     if (a->rank != 2 || b->rank != 2) return ox_fail(r->ctx, OX_BAD_DATA, "A and B must be matrices");
     g->m = a->dims[g->ta];
     g->k = a->dims[!g->ta];
     g->n = b->dims[!g->tb];
-    if (b->dims[g->tb] != g->k) return ox_fail(r->ctx, OX_BAD_DATA, "inner sizes differ: %" PRId64 " and %" PRId64, g->k, b->dims[g->tb]);
+    if (b->dims[g->tb] != g->k)
+        return ox_fail(r->ctx, OX_BAD_DATA, "inner sizes differ: %" PRId64 " and %" PRId64, g->k, b->dims[g->tb]);
     g->lda = a->dims[1];
     g->ldb = b->dims[1];
     g->alpha = ox_get_float(r->call, "alpha");
@@ -190,7 +203,8 @@ static int run_gemm(ox_run *r) {
     if (!a || !b || read_gemm(r, &g, a, b, c) < 0 || (c && bias_strides(r, &g, c, &row, &col) < 0)) return -1;
     ox_tensor *y = ox_output(r, 0, a->dtype, 2, (int64_t[]){g.m, g.n});
     if (!y) return -1;
-    const void *ad = ox_product_in(r, a, g.as), *bd = ox_product_in(r, b, g.as), *cd = c ? ox_product_in(r, c, g.as) : NULL;
+    const void *ad = ox_product_in(r, a, g.as), *bd = ox_product_in(r, b, g.as),
+               *cd = c ? ox_product_in(r, c, g.as) : NULL;
     void *yd = ox_product_out(r, y, g.as);
     if (!ad || !bd || !yd || (c && !cd)) return -1;
     if (c) fill_bias(g.as, yd, cd, g.beta, g.m, g.n, row, col);
@@ -205,7 +219,8 @@ static int run_gemm(ox_run *r) {
         int64_t *ab = ox_scratch(r, (uint64_t)y->count * sizeof *ab), *to = yd;
         if (!ab) return -1;
         ox_product(r->ctx, g.as, g.ta, g.tb, g.m, g.n, g.k, ad, g.lda, bd, g.ldb, false, ab, g.n);
-        for (int64_t i = 0; i < y->count; i++) ox_store_double(OX_INT64, to, i, g.alpha * (double)ab[i] + (c ? (double)to[i] : 0));
+        for (int64_t i = 0; i < y->count; i++)
+            ox_store_double(OX_INT64, to, i, g.alpha * (double)ab[i] + (c ? (double)to[i] : 0));
     }
     ox_product_done(y, g.as, yd);
     return 0;
@@ -252,7 +267,8 @@ static double determinant(double *m, int64_t n) {
 static int run_det(ox_run *r) {
     const ox_tensor *x = ox_need(r, 0);
     if (!x || !ox_ok_float(r, x)) return -1;
-    if (x->rank < 2 || x->dims[x->rank - 1] != x->dims[x->rank - 2]) return ox_fail(r->ctx, OX_BAD_DATA, "the input must hold square matrices");
+    if (x->rank < 2 || x->dims[x->rank - 1] != x->dims[x->rank - 2])
+        return ox_fail(r->ctx, OX_BAD_DATA, "the input must hold square matrices");
     int64_t n = x->dims[x->rank - 1];
     ox_tensor *y = ox_output(r, 0, x->dtype, x->rank - 2, x->dims);
     double *m = y ? ox_scratch(r, (uint64_t)(x->count / (y->count ? y->count : 1)) * sizeof *m) : NULL;

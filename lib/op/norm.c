@@ -1,7 +1,8 @@
 /* Normalisations, and Dropout: rows, shape rules, steps between versions. Kernels: norm_kernels.c, dropout.c.
  *
- * Internal attributes made by steps: "__per_activation" (BatchNormalization: one scale per element, not per channel), "__per_group"
- * (GroupNormalization: one scale per group), "__mask_like_data" (Dropout: the mask has the type of the data). */
+ * Internal attributes made by steps: "__per_activation" (BatchNormalization: one scale per element, not per
+ * channel), "__per_group" (GroupNormalization: one scale per group), "__mask_like_data" (Dropout: the mask has the
+ * type of the data). */
 #include "op/compute.h"
 
 /* ---- BatchNormalization */
@@ -27,7 +28,8 @@ static int infer_batch_norm(ox_call *c) {
         if (!d || ox_get_int(c, "__per_activation")) continue;
         if (ox_in_rank(c, i) != 1) return ox_fail(c->ctx, OX_BAD_DATA, "input %d must have one element per channel", i);
         if (ox_dim_is_const(d[0], &have) && ox_dim_is_const(channels, &want) && have != want)
-            return ox_fail(c->ctx, OX_BAD_DATA, "input %d has %" PRId64 " elements for %" PRId64 " channels", i, have, want);
+            return ox_fail(c->ctx, OX_BAD_DATA, "input %d has %" PRId64 " elements for %" PRId64 " channels", i, have,
+                           want);
         if (!channels) channels = d[0];
     }
     ox_out_type(c, 0, ox_in_type(c, 0));
@@ -53,7 +55,8 @@ static int infer_group_norm(ox_call *c) {
     if (groups < 1) return ox_fail(c->ctx, OX_BAD_DATA, "attribute 'num_groups' is %" PRId64, groups);
     if (x && ox_in_rank(c, 0) < 2) return ox_fail(c->ctx, OX_BAD_DATA, "the input has no channels");
     if (x && ox_dim_is_const(x[1], &channels) && channels % groups)
-        return ox_fail(c->ctx, OX_BAD_DATA, "%" PRId64 " channels cannot be cut into %" PRId64 " groups", channels, groups);
+        return ox_fail(c->ctx, OX_BAD_DATA, "%" PRId64 " channels cannot be cut into %" PRId64 " groups", channels,
+                       groups);
     return ox_infer_same(c);
 }
 
@@ -99,7 +102,8 @@ static int infer_mvn(ox_call *c) {
     return ox_infer_same(c);
 }
 
-/* ---- Dropout: before 12 the ratio was an attribute, and inference the only mode; before 10 the mask had the type of the data */
+/* ---- Dropout: before 12 the ratio was an attribute, and inference the only mode; before 10 the mask had the type
+ * of the data */
 
 static int lift_dropout_10(ox_call *c) {
     ox_lift_drop(c, "ratio");
@@ -113,7 +117,8 @@ static int lift_dropout_7(ox_call *c) {
 
 static int infer_dropout(ox_call *c) {
     ox_out_type(c, 0, ox_in_type(c, 0));
-    ox_out_tensor(c, 1, ox_get_int(c, "__mask_like_data") ? ox_in_dtype(c, 0) : OX_BOOL, ox_in_rank(c, 0), ox_in_dims(c, 0));
+    ox_out_tensor(c, 1, ox_get_int(c, "__mask_like_data") ? ox_in_dtype(c, 0) : OX_BOOL, ox_in_rank(c, 0),
+                  ox_in_dims(c, 0));
     return 0;
 }
 

@@ -1,4 +1,5 @@
-/* Kernels of the normalisations. Statistics are sums in double over blocks (sums.c); variance is taken around the mean. */
+/* Kernels of the normalisations. Statistics are sums in double over blocks (sums.c); variance is taken around the
+ * mean. */
 #include "op/compute.h"
 
 typedef struct group_norm {
@@ -29,7 +30,9 @@ typedef struct lrn {
 } lrn;
 
 static float *out_float(ox_run *r, ox_tensor *y) { return ox_floats_of(r, y); }
-static double *out_double(ox_run *r, ox_tensor *y) { return y->dtype == OX_DOUBLE ? ox_tensor_mut(y) : ox_scratch(r, (uint64_t)y->count * sizeof(double)); }
+static double *out_double(ox_run *r, ox_tensor *y) {
+    return y->dtype == OX_DOUBLE ? ox_tensor_mut(y) : ox_scratch(r, (uint64_t)y->count * sizeof(double));
+}
 static void done_float(ox_run *r, ox_tensor *y, const float *from) { ox_floats_done(r, y, from); }
 static void done_double(ox_run *r, ox_tensor *y, const double *from) {
     (void)r;
@@ -101,10 +104,13 @@ static int run_groups(ox_run *r, int64_t groups, bool per_group) {
     if (groups == 0) groups = channels;
     if (groups < 1 || channels % groups)
         return channels == 0 ? ox_output(r, 0, x->dtype, x->rank, x->dims) ? 0 : -1
-                             : ox_fail(r->ctx, OX_BAD_DATA, "%" PRId64 " channels cannot be cut into %" PRId64 " groups", channels, groups);
+                             : ox_fail(r->ctx, OX_BAD_DATA,
+                                       "%" PRId64 " channels cannot be cut into %" PRId64 " groups", channels, groups);
     int64_t want = per_group ? groups : channels;
-    if (scale->count != want || bias->count != want) return ox_fail(r->ctx, OX_BAD_DATA, "scale and bias must have %" PRId64 " elements", want);
-    group_norm v = {x->dims[0] * groups, groups, channels / groups, ox_count(x->dims, 2, x->rank), per_group, ox_get_float(r->call, "epsilon")};
+    if (scale->count != want || bias->count != want)
+        return ox_fail(r->ctx, OX_BAD_DATA, "scale and bias must have %" PRId64 " elements", want);
+    group_norm v = {x->dims[0] * groups,           groups,    channels / groups,
+                    ox_count(x->dims, 2, x->rank), per_group, ox_get_float(r->call, "epsilon")};
     ox_tensor *y = ox_output(r, 0, x->dtype, x->rank, x->dims);
     if (!y) return -1;
     return ox_is_double(x) ? run_groups_double(r, &v, y) : run_groups_float(r, &v, y);
@@ -175,13 +181,15 @@ static void batch_moments(const batch_norm *v, const ox_tensor *x, double *mean,
 }
 
 /* Outputs 1 and 2: running statistics; 3 and 4 (before version 14): those of this batch. */
-static int batch_outputs(ox_run *r, const batch_norm *v, const double *old, const double *now, int first, double momentum) {
+static int batch_outputs(ox_run *r, const batch_norm *v, const double *old, const double *now, int first,
+                         double momentum) {
     const ox_tensor *like = ox_input(r, first + 2);
     ox_tensor *running = ox_want(r, first) ? ox_output(r, first, like->dtype, like->rank, like->dims) : NULL;
     ox_tensor *saved = ox_want(r, first + 2) ? ox_output(r, first + 2, like->dtype, like->rank, like->dims) : NULL;
     if ((ox_want(r, first) && !running) || (ox_want(r, first + 2) && !saved)) return -1;
     for (int64_t c = 0; c < v->channels; c++) {
-        if (running) ox_store_double(running->dtype, ox_tensor_mut(running), c, old[c] * momentum + now[c] * (1 - momentum));
+        if (running)
+            ox_store_double(running->dtype, ox_tensor_mut(running), c, old[c] * momentum + now[c] * (1 - momentum));
         if (saved) ox_store_double(saved->dtype, ox_tensor_mut(saved), c, now[c]);
     }
     return 0;
@@ -192,7 +200,9 @@ int ox_run_batch_norm(ox_run *r) {
     const double *p[5];
     bool train = ox_get_int(r->call, "training_mode") != 0;
     if (!x || !ox_ok_float(r, x)) return -1;
-    batch_norm v = {.batch = x->rank ? x->dims[0] : 1, .channels = x->rank > 1 ? x->dims[1] : 1, .span = ox_count(x->dims, 2, x->rank)};
+    batch_norm v = {.batch = x->rank ? x->dims[0] : 1,
+                    .channels = x->rank > 1 ? x->dims[1] : 1,
+                    .span = ox_count(x->dims, 2, x->rank)};
     v.epsilon = ox_get_float(r->call, "epsilon");
     bool per_activation = ox_get_int(r->call, "__per_activation") != 0;
     if (per_activation) {
@@ -210,12 +220,14 @@ int ox_run_batch_norm(ox_run *r) {
     v.bias = p[2];
     const double *mean = p[3], *variance = p[4];
     if (train) {
-        double *now = ox_scratch(r, (uint64_t)v.channels * 2 * sizeof *now), momentum = ox_get_float(r->call, "momentum");
+        double *now = ox_scratch(r, (uint64_t)v.channels * 2 * sizeof *now),
+               momentum = ox_get_float(r->call, "momentum");
         if (!now) return -1;
         batch_moments(&v, x, now, now + v.channels);
         mean = now;
         variance = now + v.channels;
-        if (batch_outputs(r, &v, p[3], mean, 1, momentum) < 0 || batch_outputs(r, &v, p[4], variance, 2, momentum) < 0) return -1;
+        if (batch_outputs(r, &v, p[3], mean, 1, momentum) < 0 || batch_outputs(r, &v, p[4], variance, 2, momentum) < 0)
+            return -1;
     } else if (batch_outputs(r, &v, p[3], p[3], 1, 1) < 0 || batch_outputs(r, &v, p[4], p[4], 2, 1) < 0) {
         return -1;
     }
@@ -230,15 +242,21 @@ int ox_run_lrn(ox_run *r) {
     const ox_tensor *x = ox_need(r, 0);
     if (!x || !ox_ok_float(r, x)) return -1;
     if (x->rank < 2) return ox_fail(r->ctx, OX_BAD_DATA, "the input has no channels");
-    lrn v = {x->dims[0], x->dims[1], ox_count(x->dims, 2, x->rank), ox_get_int(r->call, "size"), ox_get_float(r->call, "alpha"),
-             ox_get_float(r->call, "beta"), ox_get_float(r->call, "bias")};
+    lrn v = {x->dims[0],
+             x->dims[1],
+             ox_count(x->dims, 2, x->rank),
+             ox_get_int(r->call, "size"),
+             ox_get_float(r->call, "alpha"),
+             ox_get_float(r->call, "beta"),
+             ox_get_float(r->call, "bias")};
     if (v.size < 1) return ox_fail(r->ctx, OX_BAD_DATA, "attribute 'size' must be positive");
     ox_tensor *y = ox_output(r, 0, x->dtype, x->rank, x->dims);
     if (!y) return -1;
     return ox_is_double(x) ? run_lrn_double(r, &v, y) : run_lrn_float(r, &v, y);
 }
 
-/* To which group, of elements that share all axes but the normalised ones, does each element belong? Calls of next() go element by element. */
+/* To which group, of elements that share all axes but the normalised ones, does each element belong? Calls of next()
+ * go element by element. */
 typedef struct grouping { int rank; int64_t at[64], dims[64], stride[64], group; } grouping;
 
 static void next(grouping *g) {
@@ -278,12 +296,14 @@ int ox_run_mvn(ox_run *r) {
     if (!y) return -1;
     if (!y->count) return 0;
     const double *in = ox_as_doubles(r, x);
-    double *out = ox_scratch(r, (uint64_t)y->count * sizeof *out), *sum = ox_scratch(r, (uint64_t)groups * 2 * sizeof *sum), *squares = sum + groups;
+    double *out = ox_scratch(r, (uint64_t)y->count * sizeof *out),
+           *sum = ox_scratch(r, (uint64_t)groups * 2 * sizeof *sum), *squares = sum + groups;
     if (!in || !out || !sum) return -1;
     memset(sum, 0, (size_t)groups * 2 * sizeof *sum);
     double n = (double)(x->count / groups);
     for (int64_t i = 0; i < x->count; i++, next(&g)) sum[g.group] += in[i] / n;
-    for (int64_t i = 0; i < x->count; i++, next(&g)) squares[g.group] += (in[i] - sum[g.group]) * (in[i] - sum[g.group]) / n;
+    for (int64_t i = 0; i < x->count; i++, next(&g))
+        squares[g.group] += (in[i] - sum[g.group]) * (in[i] - sum[g.group]) / n;
     for (int64_t i = 0; i < x->count; i++, next(&g)) out[i] = (in[i] - sum[g.group]) / (sqrt(squares[g.group]) + 1e-9);
     ox_store_doubles(y->dtype, ox_tensor_mut(y), y->count, out);
     return 0;

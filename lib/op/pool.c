@@ -9,7 +9,8 @@ static int infer_pool(ox_call *c) {
     ox_window w;
     const ox_dim *x = ox_in_dims(c, 0);
     ox_get_ints(c, "kernel_shape", &n);
-    if (rank >= 0 && rank != n + 2) return ox_fail(c->ctx, OX_BAD_DATA, "a window of %d axes cannot slide over an input of rank %d", n, rank);
+    if (rank >= 0 && rank != n + 2)
+        return ox_fail(c->ctx, OX_BAD_DATA, "a window of %d axes cannot slide over an input of rank %d", n, rank);
     if (ox_window_init(&w, c, c->arena, n, NULL) < 0) return -1;
     ox_dim *dims = OX_NEW_N(c->arena, ox_dim, n + 2);
     for (int d = 0; x && d < n + 2; d++) dims[d] = d < 2 ? x[d] : ox_window_dim(c->ctx, &w, d - 2, x[d], &failed);
@@ -46,7 +47,8 @@ static int infer_max_unpool(ox_call *c) {
     ox_window w;
     ox_get_ints(c, "kernel_shape", &n);
     const ox_dim *x = ox_in_dims(c, 0);
-    if (rank >= 0 && rank != n + 2) return ox_fail(c->ctx, OX_BAD_DATA, "a window of %d axes cannot slide over an input of rank %d", n, rank);
+    if (rank >= 0 && rank != n + 2)
+        return ox_fail(c->ctx, OX_BAD_DATA, "a window of %d axes cannot slide over an input of rank %d", n, rank);
     if (ox_window_init(&w, c, c->arena, n, NULL) < 0) return -1;
     ox_dim *dims = OX_NEW_N(c->arena, ox_dim, n + 2);
     if (ox_arg_given(c, 2)) {
@@ -54,7 +56,8 @@ static int infer_max_unpool(ox_call *c) {
         if (shape && count != n + 2) return ox_fail(c->ctx, OX_BAD_DATA, "output_shape must have %d elements", n + 2);
         for (int d = 0; shape && d < n + 2; d++) dims[d] = shape[d];
     } else {
-        for (int d = 0; x && d < n + 2; d++) dims[d] = d < 2 ? x[d] : ox_window_spread_dim(c->ctx, &w, d - 2, 0, NULL, x[d]);
+        for (int d = 0; x && d < n + 2; d++)
+            dims[d] = d < 2 ? x[d] : ox_window_spread_dim(c->ctx, &w, d - 2, 0, NULL, x[d]);
     }
     ox_out_tensor(c, 0, ox_out_dtype(c, 0), n + 2, dims);
     return 0;
@@ -63,7 +66,8 @@ static int infer_max_unpool(ox_call *c) {
 /* [rois, C, pooled...] */
 static int infer_regions(ox_call *c, ox_dim height, ox_dim width) {
     const ox_dim *x = ox_in_dims(c, 0), *rois = ox_in_dims(c, 1);
-    if ((x && ox_in_rank(c, 0) != 4) || (rois && ox_in_rank(c, 1) != 2)) return ox_fail(c->ctx, OX_BAD_DATA, "ranks 4 and 2 are needed");
+    if ((x && ox_in_rank(c, 0) != 4) || (rois && ox_in_rank(c, 1) != 2))
+        return ox_fail(c->ctx, OX_BAD_DATA, "ranks 4 and 2 are needed");
     ox_dim dims[4] = {rois ? rois[0] : NULL, x ? x[1] : NULL, height, width};
     ox_out_tensor(c, 0, ox_out_dtype(c, 0), 4, dims);
     return 0;
@@ -72,7 +76,8 @@ static int infer_regions(ox_call *c, ox_dim height, ox_dim width) {
 static int infer_max_roi_pool(ox_call *c) {
     int n;
     const int64_t *pooled = ox_get_ints(c, "pooled_shape", &n);
-    if (n != 2 || pooled[0] < 1 || pooled[1] < 1) return ox_fail(c->ctx, OX_BAD_DATA, "attribute 'pooled_shape' must have two positive numbers");
+    if (n != 2 || pooled[0] < 1 || pooled[1] < 1)
+        return ox_fail(c->ctx, OX_BAD_DATA, "attribute 'pooled_shape' must have two positive numbers");
     return infer_regions(c, ox_dim_const(c->ctx, pooled[0]), ox_dim_const(c->ctx, pooled[1]));
 }
 

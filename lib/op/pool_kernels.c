@@ -1,6 +1,6 @@
-/* Kernels of the pools over windows, for any number of spatial axes. The loop over kernel positions is the outer one and the inner one
- * runs along a row of the output without tests, so that compilers can make vectors of it. Integers are computed in float, which
- * holds the 8-bit types exactly. */
+/* Kernels of the pools over windows, for any number of spatial axes. The loop over kernel positions is the outer one
+ * and the inner one runs along a row of the output without tests, so that compilers can make vectors of it. Integers
+ * are computed in float, which holds the 8-bit types exactly. */
 #include "op/compute.h"
 #include "op/window.h"
 
@@ -21,12 +21,14 @@ static double root(double v, int64_t p) { return p == 1 ? v : p == 2 ? sqrt(v) :
 
 /* How many of the k in [0, kernel) have lo <= start + k * dilation < hi. */
 static int64_t count_between(int64_t start, int64_t dilation, int64_t kernel, int64_t lo, int64_t hi) {
-    int64_t first = start >= lo ? 0 : (lo - start + dilation - 1) / dilation, end = start >= hi ? 0 : (hi - start + dilation - 1) / dilation;
+    int64_t first = start >= lo ? 0 : (lo - start + dilation - 1) / dilation,
+            end = start >= hi ? 0 : (hi - start + dilation - 1) / dilation;
     if (end > kernel) end = kernel;
     return end > first ? end - first : 0;
 }
 
-/* Elements that an average is divided by: those inside the input, or with the pads when these count; never what lies behind the pads. */
+/* Elements that an average is divided by: those inside the input, or with the pads when these count; never what lies
+ * behind the pads. */
 static double window_count(const pool *v, int64_t position) {
     const ox_image *im = &v->image;
     const ox_window *w = &v->window;
@@ -40,7 +42,8 @@ static double window_count(const pool *v, int64_t position) {
     return count;
 }
 
-/* The image to walk over: kernel positions at the ends that meet nothing but pads are left out, so that huge windows cost what they meet. */
+/* The image to walk over: kernel positions at the ends that meet nothing but pads are left out, so that huge windows
+ * cost what they meet. */
 static int walked_image(ox_run *r, pool *v, const int64_t *in, const int64_t *out) {
     ox_window w = v->window;
     int64_t *kernel = OX_NEW_N(r->arena, int64_t, 2 * w.n), *begin = kernel + w.n;
@@ -94,7 +97,8 @@ static int run_pool(ox_run *r, pool_kind kind) {
     if (!x) return -1;
     if (!served(x->dtype, kind)) return ox_kernel_no_type(r, x->dtype);
     ox_get_ints(r->call, "kernel_shape", &n);
-    if (x->rank != n + 2) return ox_fail(r->ctx, OX_BAD_DATA, "a window of %d axes cannot slide over an input of rank %d", n, x->rank);
+    if (x->rank != n + 2)
+        return ox_fail(r->ctx, OX_BAD_DATA, "a window of %d axes cannot slide over an input of rank %d", n, x->rank);
     if (read_order(r, &v) < 0 || ox_window_init(&v.window, r->call, r->arena, n, NULL) < 0) return -1;
     int64_t *dims = OX_NEW_N(r->arena, int64_t, n + 2);
     dims[0] = x->dims[0];

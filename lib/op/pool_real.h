@@ -70,7 +70,8 @@ static int R(run)(ox_run *r, const pool *v, const REAL *x, REAL *y, int64_t *ind
     REAL *counts = v->kind == POOL_AVERAGE ? ox_scratch(r, (uint64_t)im->out_size * sizeof *counts) : NULL;
     if (v->kind == POOL_AVERAGE && !counts) return -1;
     for (int64_t i = 0; counts && i < im->out_size; i++) counts[i] = (REAL)window_count(v, i);
-#pragma omp parallel for num_threads(ox_threads_for(r->ctx, v->planes * im->out_size * im->kernel_size)) schedule(static)
+#pragma omp parallel for num_threads(ox_threads_for(r->ctx, v->planes * im->out_size * im->kernel_size))               \
+    schedule(static)
     for (int64_t i = 0; i < v->planes; i++) {
         const REAL *in = x + i * im->in_size;
         REAL *out = y + i * im->out_size;

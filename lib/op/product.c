@@ -20,7 +20,8 @@ const void *ox_product_in(ox_run *r, const ox_tensor *t, ox_dtype as) {
 
 void *ox_product_out(ox_run *r, ox_tensor *t, ox_dtype as) {
     bool own = t->dtype == as || (as == OX_INT64 && t->dtype == OX_UINT64);
-    return own ? ox_tensor_mut(t) : ox_scratch(r, (uint64_t)t->count * (as == OX_FLOAT ? sizeof(float) : sizeof(double)));
+    return own ? ox_tensor_mut(t)
+               : ox_scratch(r, (uint64_t)t->count * (as == OX_FLOAT ? sizeof(float) : sizeof(double)));
 }
 
 void ox_product_done(ox_tensor *t, ox_dtype as, const void *data) {
@@ -31,8 +32,8 @@ void ox_product_done(ox_tensor *t, ox_dtype as, const void *data) {
     for (int64_t i = 0; as == OX_INT64 && i < t->count; i++) ox_store_int(t->dtype, to, i, ((const int64_t *)data)[i]);
 }
 
-static void int_product(bool ta, bool tb, int64_t m, int64_t n, int64_t k, const uint64_t *a, int64_t lda, const uint64_t *b, int64_t ldb,
-                        bool add, uint64_t *c, int64_t ldc) {
+static void int_product(bool ta, bool tb, int64_t m, int64_t n, int64_t k, const uint64_t *a, int64_t lda,
+                        const uint64_t *b, int64_t ldb, bool add, uint64_t *c, int64_t ldc) {
     for (int64_t i = 0; i < m; i++) {
         uint64_t *row = c + i * ldc;
         for (int64_t j = 0; !add && j < n; j++) row[j] = 0;
@@ -47,8 +48,8 @@ static void int_product(bool ta, bool tb, int64_t m, int64_t n, int64_t k, const
     }
 }
 
-void ox_product(ox_ctx *ctx, ox_dtype as, bool ta, bool tb, int64_t m, int64_t n, int64_t k, const void *a, int64_t lda, const void *b,
-                int64_t ldb, bool add, void *c, int64_t ldc) {
+void ox_product(ox_ctx *ctx, ox_dtype as, bool ta, bool tb, int64_t m, int64_t n, int64_t k, const void *a, int64_t lda,
+                const void *b, int64_t ldb, bool add, void *c, int64_t ldc) {
     if (as == OX_FLOAT)
         ox_sgemm(ctx, ta, tb, m, n, k, 1, a, lda, b, ldb, add ? 1 : 0, c, ldc);
     else if (as == OX_DOUBLE)

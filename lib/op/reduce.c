@@ -52,7 +52,9 @@ static void reduce_elems(ox_call *c, int rank, const bool *reduced) {
     }
     if (!elems || ox_in_dtype(c, 0) == OX_BOOL) return;
     if (n == 0 && strcmp(name, "Sum") && strcmp(name, "Prod")) return;
-    if (n == 1 && strcmp(name, "Sum") && strcmp(name, "Prod") && strcmp(name, "Max") && strcmp(name, "Min") && strcmp(name, "Mean")) return;
+    if (n == 1 && strcmp(name, "Sum") && strcmp(name, "Prod") && strcmp(name, "Max") && strcmp(name, "Min") &&
+        strcmp(name, "Mean"))
+        return;
     ox_dim all = n ? elems[0] : ox_dim_const(c->ctx, !strcmp(name, "Prod"));
     for (int64_t i = 1; i < n && all; i++) all = combine(c, all, elems[i]);
     ox_out_elems(c, 0, 1, &all);

@@ -1,11 +1,22 @@
 /* Kernels of the reductions.
  *
- * Axes of size 1 are dropped and neighbours of the same kind become one, so that two forms remain: the innermost axis is reduced (rows
- * without gaps are folded into one number) or kept (a band of outputs takes in one row after the other). Sums are taken in double;
- * every output is computed by one thread in one order. */
+ * Axes of size 1 are dropped and neighbours of the same kind become one, so that two forms remain: the innermost
+ * axis is reduced (rows without gaps are folded into one number) or kept (a band of outputs takes in one row after
+ * the other). Sums are taken in double; every output is computed by one thread in one order. */
 #include "op/compute.h"
 
-typedef enum reduction { RED_SUM, RED_MEAN, RED_PROD, RED_L1, RED_L2, RED_SUM_SQUARE, RED_LOG_SUM, RED_LOG_SUM_EXP, RED_MAX, RED_MIN } reduction;
+typedef enum reduction {
+    RED_SUM,
+    RED_MEAN,
+    RED_PROD,
+    RED_L1,
+    RED_L2,
+    RED_SUM_SQUARE,
+    RED_LOG_SUM,
+    RED_LOG_SUM_EXP,
+    RED_MAX,
+    RED_MIN
+} reduction;
 
 enum { BLOCK = 512, MAX_AXES = 64 };
 
@@ -45,7 +56,9 @@ static void tick(odometer *o) {
     }
 }
 
-static double start_of(reduction op) { return op == RED_PROD ? 1 : op == RED_MAX ? -INFINITY : op == RED_MIN ? INFINITY : 0; }
+static double start_of(reduction op) {
+    return op == RED_PROD ? 1 : op == RED_MAX ? -INFINITY : op == RED_MIN ? INFINITY : 0;
+}
 
 static double finish(reduction op, double acc, double base, int64_t elements) {
     switch (op) {
@@ -137,7 +150,8 @@ static int64_t *int_reduce(ox_run *r, const plan *p, reduction op, const ox_tens
     const int64_t *in = ox_tensor_to_ints(r->arena, x);
     int64_t *y = in ? ox_scratch(r, (uint64_t)p->outputs * sizeof *y) : NULL;
     int64_t lanes = p->row ? 1 : p->lanes, row = p->row ? p->row : 1;
-    bool is_signed = ox_dtype_is_signed(x->dtype), exact = op != RED_MEAN && op != RED_LOG_SUM && op != RED_LOG_SUM_EXP && op != RED_L2;
+    bool is_signed = ox_dtype_is_signed(x->dtype),
+         exact = op != RED_MEAN && op != RED_LOG_SUM && op != RED_LOG_SUM_EXP && op != RED_L2;
     for (int64_t i = 0; y && i < p->outputs; i++) {
         odometer k, o;
         uint64_t acc = int_start(op, x->dtype);
@@ -165,9 +179,12 @@ static int64_t *int_reduce(ox_run *r, const plan *p, reduction op, const ox_tens
 /* ---- the kernel */
 
 static reduction op_of(const char *name) {
-    static const struct { const char *name; reduction op; } ops[] = {
-        {"Sum", RED_SUM}, {"Mean", RED_MEAN}, {"Prod", RED_PROD}, {"L1", RED_L1}, {"L2", RED_L2}, {"SumSquare", RED_SUM_SQUARE},
-        {"LogSum", RED_LOG_SUM}, {"LogSumExp", RED_LOG_SUM_EXP}, {"Max", RED_MAX}, {"Min", RED_MIN}};
+    static const struct { const char *name; reduction op;
+    } ops[] = {{"Sum", RED_SUM},        {"Mean", RED_MEAN},
+               {"Prod", RED_PROD},      {"L1", RED_L1},
+               {"L2", RED_L2},          {"SumSquare", RED_SUM_SQUARE},
+               {"LogSum", RED_LOG_SUM}, {"LogSumExp", RED_LOG_SUM_EXP},
+               {"Max", RED_MAX},        {"Min", RED_MIN}};
     for (size_t i = 0; i < sizeof ops / sizeof ops[0]; i++) {
         if (!strcmp(name + strlen("Reduce"), ops[i].name)) return ops[i].op;
     }

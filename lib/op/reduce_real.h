@@ -66,7 +66,8 @@ static void R(fold_all)(const plan *p, reduction op, const REAL *x, int64_t lane
 }
 
 static void R(reduce)(ox_ctx *ctx, const plan *p, reduction op, const REAL *x, REAL *y) {
-    int64_t lanes = p->row ? 1 : p->lanes, blocks = (lanes + BLOCK - 1) / BLOCK, groups = p->outputs / (lanes ? lanes : 1);
+    int64_t lanes = p->row ? 1 : p->lanes, blocks = (lanes + BLOCK - 1) / BLOCK,
+            groups = p->outputs / (lanes ? lanes : 1);
     const int threads = ox_threads_for(ctx, p->outputs * p->elements);
 #pragma omp parallel for num_threads(threads) schedule(static)
     for (int64_t job = 0; job < groups * blocks; job++) {
@@ -80,6 +81,7 @@ static void R(reduce)(ox_ctx *ctx, const plan *p, reduction op, const REAL *x, R
             for (int64_t j = 0; j < n; j++) base[j] = isinf(base[j]) ? 0 : base[j];
         }
         R(fold_all)(p, op, from, n, acc, base);
-        for (int64_t j = 0; j < n; j++) y[job / blocks * lanes + first + j] = (REAL)finish(op, acc[j], base[j], p->elements);
+        for (int64_t j = 0; j < n; j++)
+            y[job / blocks * lanes + first + j] = (REAL)finish(op, acc[j], base[j], p->elements);
     }
 }

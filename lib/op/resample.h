@@ -12,6 +12,7 @@ int ox_resize_aspect(ox_call *c, ox_aspect *aspect);
 /* Output size for a scale; -1 after ox_fail when it cannot be. */
 int64_t ox_resize_scaled(ox_ctx *ctx, int64_t in, float scale);
 /* Scales and sizes of N axes from the wanted sizes: in[], want[] to scale[], out[]. */
-int ox_resize_sized(ox_ctx *ctx, ox_aspect aspect, int n, const int64_t *in, const int64_t *want, double *scale, int64_t *out);
+int ox_resize_sized(ox_ctx *ctx, ox_aspect aspect, int n, const int64_t *in, const int64_t *want, double *scale,
+                    int64_t *out);
 
 #endif

@@ -11,7 +11,8 @@ int ox_resize_axes(ox_call *c, int rank, int **axes, int *n) {
     for (int i = 0; i < *n; i++) {
         int64_t axis = given ? ox_axis(c, given[i], rank, "axis") : i;
         if (axis < 0) return -1;
-        if (given && axis < 64 && seen >> axis & 1) return ox_fail(c->ctx, OX_BAD_DATA, "axis %" PRId64 " is named twice", axis);
+        if (given && axis < 64 && seen >> axis & 1)
+            return ox_fail(c->ctx, OX_BAD_DATA, "axis %" PRId64 " is named twice", axis);
         if (axis < 64) seen |= (uint64_t)1 << axis;
         (*axes)[i] = (int)axis;
     }
@@ -21,7 +22,9 @@ int ox_resize_axes(ox_call *c, int rank, int **axes, int *n) {
 int ox_resize_aspect(ox_call *c, ox_aspect *aspect) {
     const char *text = ox_get_string(c, "keep_aspect_ratio_policy");
     *aspect = !strcmp(text, "not_larger") ? OX_NOT_LARGER : !strcmp(text, "not_smaller") ? OX_NOT_SMALLER : OX_STRETCH;
-    return *aspect != OX_STRETCH || !*text || !strcmp(text, "stretch") ? 0 : ox_fail(c->ctx, OX_BAD_DATA, "keep_aspect_ratio_policy is '%s'", text);
+    return *aspect != OX_STRETCH || !*text || !strcmp(text, "stretch")
+               ? 0
+               : ox_fail(c->ctx, OX_BAD_DATA, "keep_aspect_ratio_policy is '%s'", text);
 }
 
 int64_t ox_resize_scaled(ox_ctx *ctx, int64_t in, float scale) {
@@ -30,11 +33,14 @@ int64_t ox_resize_scaled(ox_ctx *ctx, int64_t in, float scale) {
     return ox_fail(ctx, OX_BAD_DATA, "a scale of %g for size %" PRId64 " cannot be", (double)scale, in);
 }
 
-int ox_resize_sized(ox_ctx *ctx, ox_aspect aspect, int n, const int64_t *in, const int64_t *want, double *scale, int64_t *out) {
+int ox_resize_sized(ox_ctx *ctx, ox_aspect aspect, int n, const int64_t *in, const int64_t *want, double *scale,
+                    int64_t *out) {
     double common = aspect == OX_NOT_LARGER ? INFINITY : 0;
     for (int i = 0; i < n; i++) {
-        if (want[i] < 0 || want[i] > (int64_t)1 << 40) return ox_fail(ctx, OX_BAD_DATA, "a size of %" PRId64 " cannot be", want[i]);
-        if (in[i] == 0 && want[i] > 0) return ox_fail(ctx, OX_BAD_DATA, "an axis without elements cannot get %" PRId64, want[i]);
+        if (want[i] < 0 || want[i] > (int64_t)1 << 40)
+            return ox_fail(ctx, OX_BAD_DATA, "a size of %" PRId64 " cannot be", want[i]);
+        if (in[i] == 0 && want[i] > 0)
+            return ox_fail(ctx, OX_BAD_DATA, "an axis without elements cannot get %" PRId64, want[i]);
         scale[i] = in[i] ? (double)want[i] / (double)in[i] : 1;
         out[i] = want[i];
         common = aspect == OX_NOT_LARGER ? fmin(common, scale[i]) : fmax(common, scale[i]);
@@ -64,7 +70,8 @@ static ox_dim scaled_dim(ox_call *c, ox_dim in, float scale, bool *failed) {
         denominator *= 2;
     }
     if (scale != floorf(scale)) return NULL;
-    return ox_dim_floordiv(c->ctx, ox_dim_mul(c->ctx, in, ox_dim_const(c->ctx, (int64_t)scale)), ox_dim_const(c->ctx, denominator));
+    return ox_dim_floordiv(c->ctx, ox_dim_mul(c->ctx, in, ox_dim_const(c->ctx, (int64_t)scale)),
+                           ox_dim_const(c->ctx, denominator));
 }
 
 static int dims_from_scales(ox_call *c, const ox_dim *x, const int *axes, int n, ox_dim *dims) {
@@ -76,7 +83,8 @@ static int dims_from_scales(ox_call *c, const ox_dim *x, const int *axes, int n,
         return 0;
     }
     if (t->count != n) return ox_fail(c->ctx, OX_BAD_DATA, "%" PRId64 " scales for %d axes", t->count, n);
-    for (int i = 0; i < n; i++) dims[axes[i]] = scale[i] == 1 ? x[axes[i]] : scaled_dim(c, x[axes[i]], scale[i], &failed);
+    for (int i = 0; i < n; i++)
+        dims[axes[i]] = scale[i] == 1 ? x[axes[i]] : scaled_dim(c, x[axes[i]], scale[i], &failed);
     return failed ? -1 : 0;
 }
 
@@ -186,7 +194,8 @@ static int infer_affine_grid(ox_call *c) {
         ox_out_tensor(c, 0, ox_out_dtype(c, 0), -1, NULL);
         return 0;
     }
-    if (n != 4 && n != 5) return ox_fail(c->ctx, OX_BAD_DATA, "size has %" PRId64 " elements, but 4 or 5 are needed", n);
+    if (n != 4 && n != 5)
+        return ox_fail(c->ctx, OX_BAD_DATA, "size has %" PRId64 " elements, but 4 or 5 are needed", n);
     ox_dim dims[5] = {size ? size[0] : NULL};
     for (int64_t d = 2; d < n; d++) dims[d - 1] = size ? size[d] : NULL;
     dims[n - 1] = ox_dim_const(c->ctx, n - 2);

@@ -1,15 +1,25 @@
-/* Kernel of Resize. Every axis gets a table: for each output position the input positions that count and their weights. Axes are
- * interpolated one after the other; for mode nearest the tables are indices and elements of any type are copied. */
+/* Kernel of Resize. Every axis gets a table: for each output position the input positions that count and their
+ * weights. Axes are interpolated one after the other; for mode nearest the tables are indices and elements of any
+ * type are copied. */
 #include "op/compute.h"
 #include "op/resample.h"
 
-typedef enum coordinates { HALF_PIXEL, HALF_PIXEL_SYMMETRIC, PYTORCH_HALF_PIXEL, ALIGN_CORNERS, ASYMMETRIC, TF_HALF_PIXEL, TF_CROP } coordinates;
+typedef enum coordinates {
+    HALF_PIXEL,
+    HALF_PIXEL_SYMMETRIC,
+    PYTORCH_HALF_PIXEL,
+    ALIGN_CORNERS,
+    ASYMMETRIC,
+    TF_HALF_PIXEL,
+    TF_CROP
+} coordinates;
 typedef enum mode { NEAREST, LINEAR, CUBIC } mode;
 typedef enum rounding { PREFER_FLOOR, PREFER_CEIL, FLOOR, CEIL } rounding;
 
 typedef struct axis {
     int64_t in, out;
     double scale, start, end; /* start, end: region of interest */
+    double num, den;          /* num / den = 1 / scale, without the rounding of a quotient of sizes */
     bool same;                /* nothing changes */
     int taps;
     int64_t *index;           /* [out, taps] */
@@ -50,8 +60,9 @@ static int choose(ox_run *r, const char *name, const char *const *names, int n) 
 }
 
 static int read_modes(ox_run *r, plan *p) {
-    static const char *const all_coordinates[] = {"half_pixel", "half_pixel_symmetric", "pytorch_half_pixel", "align_corners",
-                                                  "asymmetric", "tf_half_pixel_for_nn", "tf_crop_and_resize"};
+    static const char *const all_coordinates[] = {"half_pixel",        "half_pixel_symmetric", "pytorch_half_pixel",
+                                                  "align_corners",     "asymmetric",           "tf_half_pixel_for_nn",
+                                                  "tf_crop_and_resize"};
     static const char *const modes[] = {"nearest", "linear", "cubic", "bilinear"};
     static const char *const roundings[] = {"round_prefer_floor", "round_prefer_ceil", "floor", "ceil"};
     int c = choose(r, "coordinate_transformation_mode", all_coordinates, 7), m = choose(r, "mode", modes, 4);
@@ -64,7 +75,8 @@ static int read_modes(ox_run *r, plan *p) {
     p->exclude_outside = ox_get_int(r->call, "exclude_outside") != 0;
     p->cubic = ox_get_float(r->call, "cubic_coeff_a");
     p->extrapolation = ox_get_float(r->call, "extrapolation_value");
-    if (p->antialias && p->mode == NEAREST) return ox_fail(r->ctx, OX_BAD_DATA, "antialias does not go with mode nearest");
+    if (p->antialias && p->mode == NEAREST)
+        return ox_fail(r->ctx, OX_BAD_DATA, "antialias does not go with mode nearest");
     return 0;
 }
 
@@ -81,16 +93,20 @@ static int read_sizes(ox_run *r, plan *p, const int *axes, int n) {
         if (ox_resize_sized(r->ctx, aspect, n, in, want, scale, out) < 0) return -1;
         for (int i = 0; i < n; i++) {
             p->axes[axes[i]].out = out[i];
-            p->axes[axes[i]].scale = scale[i];
+            p->axes[axes[i]].scale = p->axes[axes[i]].den = scale[i];
+            if (aspect != OX_STRETCH || !out[i]) continue;
+            p->axes[axes[i]].num = (double)in[i];
+            p->axes[axes[i]].den = (double)out[i];
         }
         return 0;
     }
-    if (!scales || scales->dtype != OX_FLOAT || scales->count != n) return ox_fail(r->ctx, OX_BAD_DATA, "there must be %d scales or sizes", n);
+    if (!scales || scales->dtype != OX_FLOAT || scales->count != n)
+        return ox_fail(r->ctx, OX_BAD_DATA, "there must be %d scales or sizes", n);
     const float *scale = ox_tensor_data(scales);
     for (int i = 0; i < n; i++) {
         axis *a = &p->axes[axes[i]];
         a->out = ox_resize_scaled(r->ctx, a->in, scale[i]);
-        a->scale = (double)scale[i];
+        a->scale = a->den = (double)scale[i];
         if (a->out < 0) return -1;
     }
     return 0;
@@ -115,15 +131,16 @@ static double source(const plan *p, const axis *a, int64_t j) {
     if (a->scale == 1 && a->in == a->out && a->start == 0 && a->end == 1) return x;
     switch (p->coordinates) {
     case ALIGN_CORNERS: return out == 1 ? 0 : x * (in - 1) / (out - 1);
-    case ASYMMETRIC: return x / a->scale;
-    case TF_HALF_PIXEL: return (x + 0.5) / a->scale;
+    case ASYMMETRIC: return x * a->num / a->den;
+    case TF_HALF_PIXEL: return (x + 0.5) * a->num / a->den;
     case TF_CROP:
-        return a->start * (in - 1) + (out == 1 ? (a->end - a->start) * (in - 1) / 2 : x * (a->end - a->start) * (in - 1) / (out - 1));
-    case PYTORCH_HALF_PIXEL: return out == 1 ? -0.5 : (x + 0.5) / a->scale - 0.5;
-    case HALF_PIXEL_SYMMETRIC: return in / 2 * (1 - (double)a->out / out) + (x + 0.5) / a->scale - 0.5;
+        return a->start * (in - 1) +
+               (out == 1 ? (a->end - a->start) * (in - 1) / 2 : x * (a->end - a->start) * (in - 1) / (out - 1));
+    case PYTORCH_HALF_PIXEL: return a->out == 1 ? 0 : (x + 0.5) * a->num / a->den - 0.5;
+    case HALF_PIXEL_SYMMETRIC: return in / 2 * (1 - (double)a->out / out) + (x + 0.5) * a->num / a->den - 0.5;
     case HALF_PIXEL: break;
     }
-    return (x + 0.5) / a->scale - 0.5;
+    return (x + 0.5) * a->num / a->den - 0.5;
 }
 
 static double cubic_weight(double a, double x) {
@@ -146,7 +163,8 @@ static double nearest(rounding how, double x) {
 
 static int64_t clamp(double v, int64_t n) { return v < 0 ? 0 : v > (double)(n - 1) ? n - 1 : (int64_t)v; }
 
-/* Weights of one output position: neighbours of x from first on; scaled so that they sum to one where they would not. */
+/* Weights of one output position: neighbours of x from first on; scaled so that they sum to one where they would
+ * not. */
 static void fill_taps(const plan *p, const axis *a, double x, int first, int64_t *index, double *weight) {
     double low = floor(x), fraction = x - low, sum = 0, squeeze = p->antialias ? fmin(a->scale, 1) : 1;
     for (int t = 0; t < a->taps; t++) {
@@ -192,14 +210,16 @@ static void copy_row(const axis *a, const char *from, char *to, size_t item) {
         memcpy(to, from, (size_t)a->out * item);
         return;
     }
-#define COPY(T)                                                                                              \
-    for (int64_t j = 0; j < a->out; j++) memcpy(to + (size_t)j * sizeof(T), from + (size_t)a->index[j] * sizeof(T), sizeof(T))
+#define COPY(T)                                                                                                        \
+    for (int64_t j = 0; j < a->out; j++)                                                                               \
+    memcpy(to + (size_t)j * sizeof(T), from + (size_t)a->index[j] * sizeof(T), sizeof(T))
     switch (item) {
     case 1: COPY(uint8_t); break;
     case 2: COPY(uint16_t); break;
     case 4: COPY(uint32_t); break;
     case 8: COPY(uint64_t); break;
-    default: for (int64_t j = 0; j < a->out; j++) memcpy(to + (size_t)j * item, from + (size_t)a->index[j] * item, item);
+    default:
+        for (int64_t j = 0; j < a->out; j++) memcpy(to + (size_t)j * item, from + (size_t)a->index[j] * item, item);
     }
 #undef COPY
 }
@@ -232,7 +252,8 @@ static int copy_nearest(ox_run *r, const plan *p, const ox_tensor *x, ox_tensor 
     char *to = ox_tensor_mut(y);
     const int threads = ox_threads_for(r->ctx, y->count);
 #pragma omp parallel for num_threads(threads) schedule(static)
-    for (int64_t i = 0; i < rows; i++) copy_row(last, from + (size_t)row_start(p, i) * item, to + (size_t)(i * last->out) * item, item);
+    for (int64_t i = 0; i < rows; i++)
+        copy_row(last, from + (size_t)row_start(p, i) * item, to + (size_t)(i * last->out) * item, item);
     return 0;
 }
 
@@ -257,7 +278,8 @@ static int interpolate(ox_run *r, const plan *p, const ox_tensor *x, ox_tensor *
         ox_from_floats(y->dtype, ox_tensor_mut(y), 0, y->count, to);
         return 0;
     }
-    if (x->dtype == OX_STRING || x->dtype == OX_COMPLEX64 || x->dtype == OX_COMPLEX128) return ox_kernel_no_type(r, x->dtype);
+    if (x->dtype == OX_STRING || x->dtype == OX_COMPLEX64 || x->dtype == OX_COMPLEX128)
+        return ox_kernel_no_type(r, x->dtype);
     const double *from = ox_as_doubles(r, x), *to = from ? interpolate_double(r, p, from) : NULL;
     if (!to) return -1;
     ox_store_doubles(y->dtype, ox_tensor_mut(y), y->count, to);
@@ -272,7 +294,8 @@ int ox_run_resize(ox_run *r) {
     p.rank = x->rank;
     p.in = x->dims;
     p.axes = OX_NEW_N(r->arena, axis, x->rank + 1);
-    for (int d = 0; d < x->rank; d++) p.axes[d] = (axis){.in = x->dims[d], .out = x->dims[d], .scale = 1, .end = 1};
+    for (int d = 0; d < x->rank; d++)
+        p.axes[d] = (axis){.in = x->dims[d], .out = x->dims[d], .scale = 1, .end = 1, .num = 1, .den = 1};
     if (read_sizes(r, &p, axes, n) < 0 || read_roi(r, &p, axes, n) < 0) return -1;
     int64_t *dims = OX_NEW_N(r->arena, int64_t, x->rank + 1);
     for (int d = 0; d < x->rank; d++) dims[d] = p.axes[d].out;

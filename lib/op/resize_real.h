@@ -1,4 +1,5 @@
-/* Interpolation along one axis in one type of real numbers: included by resize_kernels.c with REAL and R(name) defined. */
+/* Interpolation along one axis in one type of real numbers: included by resize_kernels.c with REAL and R(name)
+ * defined. */
 
 /* [outer, in, inner] to [outer, out, inner]. */
 static void R(along)(ox_ctx *ctx, const axis *a, int64_t outer, int64_t inner, const REAL *x, REAL *y) {

@@ -21,15 +21,22 @@ static int infer_rnn(ox_call *c) {
     while (d < 3 && strcmp(direction, directions[d])) d++;
     if (d == 3) return ox_fail(c->ctx, OX_BAD_DATA, "attribute 'direction' is '%s'", direction);
     for (int i = 0; i < 3; i++) {
-        if (ox_in_rank(c, i) >= 0 && ox_in_rank(c, i) != 3) return ox_fail(c->ctx, OX_BAD_DATA, "input %d has rank %d, but 3 is needed", i, ox_in_rank(c, i));
+        if (ox_in_rank(c, i) >= 0 && ox_in_rank(c, i) != 3)
+            return ox_fail(c->ctx, OX_BAD_DATA, "input %d has rank %d, but 3 is needed", i, ox_in_rank(c, i));
     }
     const ox_dim *x = ox_in_dims(c, 0), *w = ox_in_dims(c, 1), *r = ox_in_dims(c, 2);
-    int64_t layout = ox_get_int(c, "layout"), gates = c->op->name[0] == 'L' ? 4 : c->op->name[0] == 'G' ? 3 : 1, in, want;
+    int64_t layout = ox_get_int(c, "layout"),
+            gates = c->op->name[0] == 'L'   ? 4
+                    : c->op->name[0] == 'G' ? 3
+                                            : 1,
+            in, want;
     if (x && w && ox_dim_is_const(x[2], &in) && ox_dim_is_const(w[2], &want) && in != want)
-        return ox_fail(c->ctx, OX_BAD_DATA, "the input has %" PRId64 " features, the weights are for %" PRId64, in, want);
+        return ox_fail(c->ctx, OX_BAD_DATA, "the input has %" PRId64 " features, the weights are for %" PRId64, in,
+                       want);
     ox_dim hidden = ox_has(c, "hidden_size") ? ox_dim_const(c->ctx, ox_get_int(c, "hidden_size")) : r ? r[2] : NULL;
     if (!hidden && w) hidden = ox_dim_exact_div(c->ctx, w[1], ox_dim_const(c->ctx, gates));
-    ox_dim count = ox_dim_const(c->ctx, d == 2 ? 2 : 1), steps = x ? x[layout ? 1 : 0] : NULL, batch = x ? x[layout ? 0 : 1] : NULL;
+    ox_dim count = ox_dim_const(c->ctx, d == 2 ? 2 : 1), steps = x ? x[layout ? 1 : 0] : NULL,
+           batch = x ? x[layout ? 0 : 1] : NULL;
     ox_dim all[4] = {layout ? batch : steps, layout ? steps : count, layout ? count : batch, hidden};
     ox_dim last[3] = {layout ? batch : count, layout ? count : batch, hidden};
     ox_dtype t = ox_out_dtype(c, 0);

@@ -6,8 +6,17 @@
 
 typedef enum cell { CELL_LSTM, CELL_GRU, CELL_RNN } cell;
 typedef enum act_kind {
-    ACT_SIGMOID, ACT_TANH, ACT_RELU, ACT_AFFINE, ACT_LEAKY_RELU, ACT_THRESHOLDED_RELU, ACT_SCALED_TANH, ACT_HARD_SIGMOID, ACT_ELU,
-    ACT_SOFTSIGN, ACT_SOFTPLUS
+    ACT_SIGMOID,
+    ACT_TANH,
+    ACT_RELU,
+    ACT_AFFINE,
+    ACT_LEAKY_RELU,
+    ACT_THRESHOLDED_RELU,
+    ACT_SCALED_TANH,
+    ACT_HARD_SIGMOID,
+    ACT_ELU,
+    ACT_SOFTSIGN,
+    ACT_SOFTPLUS
 } act_kind;
 typedef struct activation { act_kind kind; double alpha, beta; } activation;
 
@@ -74,25 +83,36 @@ static double *doubles_of(ox_run *r, ox_tensor *t) {
 
 /* ---- attributes */
 
-static const struct { const char *name; int uses; double alpha, beta; } acts[] = {
-    [ACT_SIGMOID] = {"Sigmoid", 0, 0, 0}, [ACT_TANH] = {"Tanh", 0, 0, 0}, [ACT_RELU] = {"Relu", 0, 0, 0}, [ACT_AFFINE] = {"Affine", 2, 1, 0},
-    [ACT_LEAKY_RELU] = {"LeakyRelu", 1, 0.01, 0}, [ACT_THRESHOLDED_RELU] = {"ThresholdedRelu", 1, 1, 0},
-    [ACT_SCALED_TANH] = {"ScaledTanh", 2, 1, 1}, [ACT_HARD_SIGMOID] = {"HardSigmoid", 2, 0.2, 0.5}, [ACT_ELU] = {"Elu", 1, 1, 0},
-    [ACT_SOFTSIGN] = {"Softsign", 0, 0, 0}, [ACT_SOFTPLUS] = {"Softplus", 0, 0, 0}};
+static const struct { const char *name; int uses; double alpha, beta;
+} acts[] = {[ACT_SIGMOID] = {"Sigmoid", 0, 0, 0},
+            [ACT_TANH] = {"Tanh", 0, 0, 0},
+            [ACT_RELU] = {"Relu", 0, 0, 0},
+            [ACT_AFFINE] = {"Affine", 2, 1, 0},
+            [ACT_LEAKY_RELU] = {"LeakyRelu", 1, 0.01, 0},
+            [ACT_THRESHOLDED_RELU] = {"ThresholdedRelu", 1, 1, 0},
+            [ACT_SCALED_TANH] = {"ScaledTanh", 2, 1, 1},
+            [ACT_HARD_SIGMOID] = {"HardSigmoid", 2, 0.2, 0.5},
+            [ACT_ELU] = {"Elu", 1, 1, 0},
+            [ACT_SOFTSIGN] = {"Softsign", 0, 0, 0},
+            [ACT_SOFTPLUS] = {"Softplus", 0, 0, 0}};
 
 /* Names match without regard to case; alpha and beta are taken, in order, by the functions that use them. */
 static int read_activations(ox_run *r, layer *v) {
     int per = v->cell == CELL_LSTM ? 3 : v->cell == CELL_GRU ? 2 : 1, n_alpha, n_beta, at_alpha = 0, at_beta = 0;
     const ox_attr *a = ox_get_attr(r->call, "activations");
-    const float *alpha = ox_get_floats(r->call, "activation_alpha", &n_alpha), *beta = ox_get_floats(r->call, "activation_beta", &n_beta);
+    const float *alpha = ox_get_floats(r->call, "activation_alpha", &n_alpha),
+                *beta = ox_get_floats(r->call, "activation_beta", &n_beta);
     size_t given = a && a->type == OX_A_STRINGS ? a->n : 0, want = (size_t)(per * v->directions);
     if (given && given < want) return ox_fail(r->ctx, OX_BAD_DATA, "%zu activations, but %zu are needed", given, want);
     for (int i = 0; i < per * v->directions; i++) {
         activation *f = &v->acts[i / per * 3 + i % per];
         f->kind = v->cell == CELL_RNN || i % per ? ACT_TANH : ACT_SIGMOID;
         size_t k = 0, count = sizeof acts / sizeof acts[0];
-        while (given && k < count && (strlen(acts[k].name) != a->ss[i].len || strncasecmp(acts[k].name, a->ss[i].data, a->ss[i].len))) k++;
-        if (given && k == count) return ox_fail(r->ctx, OX_BAD_DATA, "activation '%.*s' is unknown", (int)a->ss[i].len, a->ss[i].data);
+        while (given && k < count &&
+               (strlen(acts[k].name) != a->ss[i].len || strncasecmp(acts[k].name, a->ss[i].data, a->ss[i].len)))
+            k++;
+        if (given && k == count)
+            return ox_fail(r->ctx, OX_BAD_DATA, "activation '%.*s' is unknown", (int)a->ss[i].len, a->ss[i].data);
         if (given) f->kind = (act_kind)k;
         f->alpha = acts[f->kind].uses > 0 && at_alpha < n_alpha ? (double)alpha[at_alpha++] : acts[f->kind].alpha;
         f->beta = acts[f->kind].uses > 1 && at_beta < n_beta ? (double)beta[at_beta++] : acts[f->kind].beta;
@@ -111,9 +131,11 @@ static int check_shape(ox_run *r, int i, int rank, int64_t a, int64_t b, int64_t
 
 static int check_inputs(ox_run *r, const layer *v) {
     int64_t d = v->directions, wide;
-    if (!ox_mul_ok(v->gates, v->hidden, &wide) || !ox_mul_ok(wide, 2, &wide)) return ox_fail(r->ctx, OX_BAD_DATA, "hidden_size is too large");
+    if (!ox_mul_ok(v->gates, v->hidden, &wide) || !ox_mul_ok(wide, 2, &wide))
+        return ox_fail(r->ctx, OX_BAD_DATA, "hidden_size is too large");
     wide /= 2;
-    if (check_shape(r, 1, 3, d, wide, v->inputs) < 0 || check_shape(r, 2, 3, d, wide, v->hidden) < 0 || check_shape(r, 3, 2, d, 2 * wide, 0) < 0)
+    if (check_shape(r, 1, 3, d, wide, v->inputs) < 0 || check_shape(r, 2, 3, d, wide, v->hidden) < 0 ||
+        check_shape(r, 3, 2, d, 2 * wide, 0) < 0)
         return -1;
     int64_t first = v->batch_first ? v->batch : d, second = v->batch_first ? d : v->batch;
     if (check_shape(r, 5, 3, first, second, v->hidden) < 0) return -1;
@@ -128,7 +150,8 @@ static int read_lengths(ox_run *r, layer *v) {
     if (!v->lengths) return -1;
     if (n != v->batch) return ox_fail(r->ctx, OX_BAD_DATA, "sequence_lens must have one element per batch entry");
     for (int64_t b = 0; b < n; b++) {
-        if (v->lengths[b] < 0 || v->lengths[b] > v->steps) return ox_fail(r->ctx, OX_BAD_DATA, "a sequence of length %" PRId64 " cannot be", v->lengths[b]);
+        if (v->lengths[b] < 0 || v->lengths[b] > v->steps)
+            return ox_fail(r->ctx, OX_BAD_DATA, "a sequence of length %" PRId64 " cannot be", v->lengths[b]);
     }
     return 0;
 }
@@ -137,7 +160,8 @@ static int read_layer(ox_run *r, layer *v) {
     const ox_tensor *x = ox_need(r, 0), *w = ox_need(r, 1), *rec = ox_need(r, 2);
     const char *direction = ox_get_string(r->call, "direction");
     if (!x || !w || !rec || !ox_ok_float(r, x)) return -1;
-    if (x->rank != 3 || w->rank != 3 || rec->rank != 3) return ox_fail(r->ctx, OX_BAD_DATA, "X, W and R must have rank 3");
+    if (x->rank != 3 || w->rank != 3 || rec->rank != 3)
+        return ox_fail(r->ctx, OX_BAD_DATA, "X, W and R must have rank 3");
     v->reverse_first = !strcmp(direction, "reverse");
     v->directions = !strcmp(direction, "bidirectional") ? 2 : 1;
     if (v->directions == 1 && !v->reverse_first && strcmp(direction, "forward"))
@@ -152,7 +176,8 @@ static int read_layer(ox_run *r, layer *v) {
     v->inputs = x->dims[2];
     v->hidden = rec->dims[2];
     if (ox_has(r->call, "hidden_size") && ox_get_int(r->call, "hidden_size") != v->hidden)
-        return ox_fail(r->ctx, OX_BAD_DATA, "hidden_size is %" PRId64 ", R is for %" PRId64, ox_get_int(r->call, "hidden_size"), v->hidden);
+        return ox_fail(r->ctx, OX_BAD_DATA, "hidden_size is %" PRId64 ", R is for %" PRId64,
+                       ox_get_int(r->call, "hidden_size"), v->hidden);
     if (check_inputs(r, v) < 0 || read_lengths(r, v) < 0) return -1;
     return read_activations(r, v);
 }

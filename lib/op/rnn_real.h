@@ -1,4 +1,5 @@
-/* Recurrent layers in one type of real numbers: included by rnn_kernels.c with REAL, R(name), GEMM, TANH, SIGMOID and AS defined. */
+/* Recurrent layers in one type of real numbers: included by rnn_kernels.c with REAL, R(name), GEMM, TANH, SIGMOID
+ * and AS defined. */
 
 static void R(activate)(const activation *f, REAL *x, int64_t n) {
     REAL a = (REAL)f->alpha, b = (REAL)f->beta;
@@ -72,9 +73,10 @@ static void R(mix)(int64_t n, const REAL *update, const REAL *candidate, REAL *h
     for (int64_t j = 0; j < n; j++) h[j] = (1 - update[j]) * candidate[j] + update[j] * h[j];
 }
 
-/* Sums of the gates of all rows: what the input gives at the time of each row, and H times the recurrent weights; for a GRU the
- * candidate's part waits for the reset gate. */
-static void R(sum_gates)(ox_ctx *ctx, const layer *v, const REAL *xw, const REAL *weight, const REAL *h, int64_t step, bool reverse, REAL *g) {
+/* Sums of the gates of all rows: what the input gives at the time of each row, and H times the recurrent weights;
+ * for a GRU the candidate's part waits for the reset gate. */
+static void R(sum_gates)(ox_ctx *ctx, const layer *v, const REAL *xw, const REAL *weight, const REAL *h, int64_t step,
+                         bool reverse, REAL *g) {
     int64_t wide = v->gates * v->hidden, n = v->cell == CELL_GRU ? 2 * v->hidden : wide;
     for (int64_t b = 0; b < v->batch; b++) {
         int64_t length = v->lengths ? v->lengths[b] : v->steps, t = reverse ? length - 1 - step : step;
@@ -86,9 +88,10 @@ static void R(sum_gates)(ox_ctx *ctx, const layer *v, const REAL *xw, const REAL
     GEMM(ctx, false, true, v->batch, n, v->hidden, 1, h, v->hidden, weight, v->hidden, 1, g, wide);
 }
 
-/* z, r and candidate of a GRU. RH [batch, hidden] is room; BIAS: the recurrent bias of the candidate, used when it is not yet in G. */
-static void R(gru_step)(ox_ctx *ctx, const layer *v, const activation *f, const REAL *weight, const REAL *bias, REAL *g, REAL *h, REAL *rh,
-                        int64_t step) {
+/* z, r and candidate of a GRU. RH [batch, hidden] is room; BIAS: the recurrent bias of the candidate, used when it
+ * is not yet in G. */
+static void R(gru_step)(ox_ctx *ctx, const layer *v, const activation *f, const REAL *weight, const REAL *bias, REAL *g,
+                        REAL *h, REAL *rh, int64_t step) {
     int64_t n = v->hidden;
     for (int64_t b = 0; b < v->batch; b++) {
         REAL *z = g + b * 3 * n, *r = z + n;
@@ -107,7 +110,8 @@ static void R(gru_step)(ox_ctx *ctx, const layer *v, const activation *f, const 
     }
 }
 
-static void R(step)(ox_ctx *ctx, const layer *v, const R(weights) *w, const activation *f, REAL *g, REAL *room, int64_t step) {
+static void R(step)(ox_ctx *ctx, const layer *v, const R(weights) * w, const activation *f, REAL *g, REAL *room,
+                    int64_t step) {
     int64_t n = v->hidden;
     if (v->cell == CELL_GRU) {
         R(gru_step)(ctx, v, f, w->r, w->reset_bias, g, w->h, room, step);
@@ -142,7 +146,8 @@ static int R(run_direction)(ox_run *r, const layer *v, int d, const R(weights) *
     int64_t wide = v->gates * v->hidden, n = v->hidden;
     bool reverse = v->reverse_first || d == 1;
     REAL *xw = ox_scratch(r, (uint64_t)(v->steps * v->batch) * (uint64_t)wide * sizeof *xw);
-    REAL *g = ox_scratch(r, (uint64_t)v->batch * (uint64_t)wide * sizeof *g), *room = ox_scratch(r, (uint64_t)(v->batch * n) * 2 * sizeof *room);
+    REAL *g = ox_scratch(r, (uint64_t)v->batch * (uint64_t)wide * sizeof *g),
+         *room = ox_scratch(r, (uint64_t)(v->batch * n) * 2 * sizeof *room);
     if (!xw || !g || !room) return -1;
     R(project)(r->ctx, v, w, x, xw);
     for (int64_t s = 0; s < v->steps; s++) {
@@ -160,7 +165,8 @@ static int R(run_direction)(ox_run *r, const layer *v, int d, const R(weights) *
     return 0;
 }
 
-/* The initial state of direction d, a copy [batch, hidden], from a tensor [directions, batch, hidden] or, by layout, [batch, directions, hidden]. */
+/* The initial state of direction d, a copy [batch, hidden], from a tensor [directions, batch, hidden] or, by layout,
+ * [batch, directions, hidden]. */
 static REAL *R(state)(ox_run *r, const layer *v, const REAL *from, int d) {
     REAL *h = ox_scratch(r, (uint64_t)(v->batch * v->hidden) * sizeof *h);
     for (int64_t b = 0; b < v->batch && h; b++) {
@@ -183,7 +189,8 @@ static const REAL *R(time_major)(ox_run *r, const layer *v, const REAL *x) {
     if (!v->batch_first || v->batch == 1) return x;
     REAL *to = ox_scratch(r, (uint64_t)(v->steps * v->batch * v->inputs) * sizeof *to);
     for (int64_t i = 0; to && i < v->steps * v->batch; i++)
-        memcpy(to + i * v->inputs, x + (i % v->batch * v->steps + i / v->batch) * v->inputs, (size_t)v->inputs * sizeof *to);
+        memcpy(to + i * v->inputs, x + (i % v->batch * v->steps + i / v->batch) * v->inputs,
+               (size_t)v->inputs * sizeof *to);
     return to;
 }
 
@@ -202,8 +209,14 @@ static int R(run_layer)(ox_run *r, const layer *v, ox_tensor *const *out) {
     if (!x) return -1;
     for (int d = 0; d < v->directions; d++) {
         const REAL *bias = in[3] ? in[3] + d * 2 * wide : NULL;
-        R(weights) w = {in[1] + d * wide * v->inputs, in[2] + d * wide * v->hidden, bias, bias ? bias + wide + 2 * v->hidden : NULL,
-                        in[7] ? in[7] + d * 3 * v->hidden : NULL, R(state)(r, v, in[5], d), NULL};
+        R(weights)
+        w = {in[1] + d * wide * v->inputs,
+             in[2] + d * wide * v->hidden,
+             bias,
+             bias ? bias + wide + 2 * v->hidden : NULL,
+             in[7] ? in[7] + d * 3 * v->hidden : NULL,
+             R(state)(r, v, in[5], d),
+             NULL};
         if (v->cell != CELL_GRU || !v->reset_after) w.reset_bias = NULL;
         if (v->cell == CELL_LSTM && !(w.c = R(state)(r, v, in[6], d))) return -1;
         if (!w.h || R(run_direction)(r, v, d, &w, x, to[0]) < 0) return -1;

@@ -7,7 +7,8 @@
 static int unpool_sizes(ox_run *r, ox_window *w, const ox_tensor *x, int64_t *dims) {
     int n;
     ox_get_ints(r->call, "kernel_shape", &n);
-    if (x->rank != n + 2) return ox_fail(r->ctx, OX_BAD_DATA, "a window of %d axes cannot slide over an input of rank %d", n, x->rank);
+    if (x->rank != n + 2)
+        return ox_fail(r->ctx, OX_BAD_DATA, "a window of %d axes cannot slide over an input of rank %d", n, x->rank);
     if (ox_window_init(w, r->call, r->arena, n, NULL) < 0) return -1;
     dims[0] = x->dims[0];
     dims[1] = x->dims[1];
@@ -15,7 +16,8 @@ static int unpool_sizes(ox_run *r, ox_window *w, const ox_tensor *x, int64_t *di
 }
 
 /* Copies a box of elements of ITEM bytes into the corner of a larger or smaller one. */
-static void copy_box(const char *from, const int64_t *from_dims, char *to, const int64_t *to_dims, int rank, size_t item) {
+static void copy_box(const char *from, const int64_t *from_dims, char *to, const int64_t *to_dims, int rank,
+                     size_t item) {
     int64_t count = ox_count(from_dims, 0, rank), at[OX_WINDOW_AXES] = {0};
     for (int64_t i = 0; i < count; i++) {
         int64_t index = 0;
@@ -29,12 +31,14 @@ static void copy_box(const char *from, const int64_t *from_dims, char *to, const
     }
 }
 
-/* Indices count in the tensor that was pooled, whose size follows from the window; output_shape only adds room at the ends. */
+/* Indices count in the tensor that was pooled, whose size follows from the window; output_shape only adds room at
+ * the ends. */
 int ox_run_max_unpool(ox_run *r) {
     ox_window w;
     const ox_tensor *x = ox_need(r, 0), *index = ox_need(r, 1);
     if (!x || !index || !ox_ok_float(r, x)) return -1;
-    if (index->dtype != OX_INT64 || index->count != x->count) return ox_fail(r->ctx, OX_BAD_DATA, "the indices do not fit the input");
+    if (index->dtype != OX_INT64 || index->count != x->count)
+        return ox_fail(r->ctx, OX_BAD_DATA, "the indices do not fit the input");
     int64_t *dims = OX_NEW_N(r->arena, int64_t, x->rank + 1), n = x->rank, count = 1;
     if (unpool_sizes(r, &w, x, dims) < 0) return -1;
     const int64_t *shape = ox_input(r, 2) ? ox_run_ints(r, 2, &n) : dims;
@@ -54,7 +58,8 @@ int ox_run_max_unpool(ox_run *r) {
     if (!same && !(whole = ox_scratch(r, (uint64_t)count * item))) return -1;
     if (!same) memset(whole, 0, (size_t)count * item);
     for (int64_t i = 0; i < x->count; i++) {
-        if (at[i] < 0 || at[i] >= count) return ox_fail(r->ctx, OX_BAD_DATA, "index %" PRId64 " is out of range", at[i]);
+        if (at[i] < 0 || at[i] >= count)
+            return ox_fail(r->ctx, OX_BAD_DATA, "index %" PRId64 " is out of range", at[i]);
         memcpy(whole + (size_t)at[i] * item, from + (size_t)i * item, item);
     }
     if (!same) copy_box(whole, dims, to, shape, x->rank, item);
@@ -87,7 +92,8 @@ static int read_regions(ox_run *r, regions *v, int columns, ox_tensor **y) {
     v->y = v->roi ? ox_scratch(r, (uint64_t)(*y)->count * sizeof *v->y) : NULL;
     if (!v->y) return -1;
     for (int64_t i = 0; i < rois->count; i++) {
-        if (!isfinite(v->roi[i]) || fabs(v->roi[i] * v->scale) > 1e9) return ox_fail(r->ctx, OX_BAD_DATA, "region %" PRId64 " cannot be", i / columns);
+        if (!isfinite(v->roi[i]) || fabs(v->roi[i] * v->scale) > 1e9)
+            return ox_fail(r->ctx, OX_BAD_DATA, "region %" PRId64 " cannot be", i / columns);
     }
     return 0;
 }
@@ -95,12 +101,15 @@ static int read_regions(ox_run *r, regions *v, int columns, ox_tensor **y) {
 static int64_t clip(double v, int64_t hi) { return v < 0 ? 0 : v > (double)hi ? hi : (int64_t)v; }
 
 static void max_roi_plane(const regions *v, const double *roi, const double *x, double *y) {
-    double x0 = round(roi[1] * v->scale), y0 = round(roi[2] * v->scale), x1 = round(roi[3] * v->scale), y1 = round(roi[4] * v->scale);
+    double x0 = round(roi[1] * v->scale), y0 = round(roi[2] * v->scale), x1 = round(roi[3] * v->scale),
+           y1 = round(roi[4] * v->scale);
     double h = fmax(y1 - y0 + 1, 1) / (double)v->out_h, w = fmax(x1 - x0 + 1, 1) / (double)v->out_w;
     for (int64_t i = 0; i < v->out_h; i++) {
-        int64_t top = clip(floor((double)i * h) + y0, v->height), bottom = clip(ceil((double)(i + 1) * h) + y0, v->height);
+        int64_t top = clip(floor((double)i * h) + y0, v->height),
+                bottom = clip(ceil((double)(i + 1) * h) + y0, v->height);
         for (int64_t j = 0; j < v->out_w; j++) {
-            int64_t left = clip(floor((double)j * w) + x0, v->width), right = clip(ceil((double)(j + 1) * w) + x0, v->width);
+            int64_t left = clip(floor((double)j * w) + x0, v->width),
+                    right = clip(ceil((double)(j + 1) * w) + x0, v->width);
             double max = bottom > top && right > left ? -INFINITY : 0;
             for (int64_t a = top; a < bottom; a++) {
                 for (int64_t b = left; b < right; b++) max = fmax(max, x[a * v->width + b]);
@@ -121,7 +130,8 @@ int ox_run_max_roi_pool(ox_run *r) {
     if (read_regions(r, &v, 5, &y) < 0) return -1;
     for (int64_t i = 0; i < v.rois; i++) {
         double image = v.roi[i * 5];
-        if (!(image >= 0 && image < (double)v.batch)) return ox_fail(r->ctx, OX_BAD_DATA, "region %" PRId64 " is of no image", i);
+        if (!(image >= 0 && image < (double)v.batch))
+            return ox_fail(r->ctx, OX_BAD_DATA, "region %" PRId64 " is of no image", i);
         for (int64_t c = 0; c < v.channels; c++)
             max_roi_plane(&v, v.roi + i * 5, v.x + ((int64_t)image * v.channels + c) * v.height * v.width,
                           v.y + (i * v.channels + c) * v.out_h * v.out_w);
@@ -157,11 +167,13 @@ static corner corners(const regions *v, double y, double x) {
 }
 
 /* One bin of one region in one plane: NH * NW points, from (top, left), a step apart. */
-static double align_bin(const align *a, const double *plane, double top, double left, double h, double w, int64_t nh, int64_t nw) {
+static double align_bin(const align *a, const double *plane, double top, double left, double h, double w, int64_t nh,
+                        int64_t nw) {
     double sum = 0, max = -INFINITY;
     for (int64_t i = 0; i < nh; i++) {
         for (int64_t j = 0; j < nw; j++) {
-            corner c = corners(&a->v, top + ((double)i + 0.5) * h / (double)nh, left + ((double)j + 0.5) * w / (double)nw);
+            corner c =
+                corners(&a->v, top + ((double)i + 0.5) * h / (double)nh, left + ((double)j + 0.5) * w / (double)nw);
             for (int k = 0; k < 4; k++) {
                 double one = c.weight[k] * plane[c.at[k]];
                 sum += one;
@@ -186,7 +198,12 @@ static bin bin_of(const align *a, const double *roi) {
     }
     h /= (double)v->out_h;
     w /= (double)v->out_w;
-    int64_t nh = a->ratio > 0 ? a->ratio : h > 0 ? (int64_t)ceil(h) : 0, nw = a->ratio > 0 ? a->ratio : w > 0 ? (int64_t)ceil(w) : 0;
+    int64_t nh = a->ratio > 0 ? a->ratio
+                 : h > 0      ? (int64_t)ceil(h)
+                              : 0,
+            nw = a->ratio > 0 ? a->ratio
+                 : w > 0      ? (int64_t)ceil(w)
+                              : 0;
     return (bin){top, left, h, w, nh, nw};
 }
 
@@ -203,7 +220,8 @@ static void align_region(const align *a, int64_t image, const double *roi, doubl
 }
 
 static int read_align(ox_run *r, align *a) {
-    const char *mode = ox_get_string(r->call, "mode"), *pixels = ox_get_string(r->call, "coordinate_transformation_mode");
+    const char *mode = ox_get_string(r->call, "mode"),
+               *pixels = ox_get_string(r->call, "coordinate_transformation_mode");
     a->max = !strcmp(mode, "max");
     a->half_pixel = !strcmp(pixels, "half_pixel");
     a->ratio = ox_get_int(r->call, "sampling_ratio");
@@ -212,7 +230,9 @@ static int read_align(ox_run *r, align *a) {
     if (!a->max && strcmp(mode, "avg")) return ox_fail(r->ctx, OX_BAD_DATA, "attribute 'mode' is '%s'", mode);
     if (!a->half_pixel && strcmp(pixels, "output_half_pixel"))
         return ox_fail(r->ctx, OX_BAD_DATA, "attribute 'coordinate_transformation_mode' is '%s'", pixels);
-    return a->ratio >= 0 && a->ratio < 65536 ? 0 : ox_fail(r->ctx, OX_BAD_DATA, "attribute 'sampling_ratio' is %" PRId64, a->ratio);
+    return a->ratio >= 0 && a->ratio < 65536
+               ? 0
+               : ox_fail(r->ctx, OX_BAD_DATA, "attribute 'sampling_ratio' is %" PRId64, a->ratio);
 }
 
 int ox_run_roi_align(ox_run *r) {
@@ -225,13 +245,16 @@ int ox_run_roi_align(ox_run *r) {
     if (n != a.v.rois) return ox_fail(r->ctx, OX_BAD_DATA, "batch_indices must have one element per region");
     if (y->count && (!a.v.height || !a.v.width)) return ox_fail(r->ctx, OX_BAD_DATA, "the input has no elements");
     for (int64_t i = 0; i < n; i++) {
-        if (image[i] < 0 || image[i] >= a.v.batch) return ox_fail(r->ctx, OX_BAD_DATA, "region %" PRId64 " is of no image", i);
+        if (image[i] < 0 || image[i] >= a.v.batch)
+            return ox_fail(r->ctx, OX_BAD_DATA, "region %" PRId64 " is of no image", i);
         bin one = bin_of(&a, a.v.roi + i * 4);
-        if (one.nh > MAX_POINTS / (one.nw + 1)) return ox_fail(r->ctx, OX_UNAVAILABLE, "region %" PRId64 " has too many points in a bin", i);
+        if (one.nh > MAX_POINTS / (one.nw + 1))
+            return ox_fail(r->ctx, OX_UNAVAILABLE, "region %" PRId64 " has too many points in a bin", i);
     }
     int threads = ox_threads_for(r->ctx, y->count * 16);
 #pragma omp parallel for num_threads(threads) schedule(static)
-    for (int64_t i = 0; i < n; i++) align_region(&a, image[i], a.v.roi + i * 4, a.v.y + i * a.v.channels * a.v.out_h * a.v.out_w);
+    for (int64_t i = 0; i < n; i++)
+        align_region(&a, image[i], a.v.roi + i * 4, a.v.y + i * a.v.channels * a.v.out_h * a.v.out_w);
     ox_store_doubles(y->dtype, ox_tensor_mut(y), y->count, a.v.y);
     return 0;
 }

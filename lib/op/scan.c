@@ -48,8 +48,9 @@ static int run_cum(ox_run *r) {
     if (as == OX_UNDEFINED) return ox_kernel_no_type(r, x->dtype);
     int64_t axis = ox_axis(r->call, *at, x->rank, "axis");
     if (axis < 0) return -1;
-    scan s = {ox_count(x->dims, 0, (int)axis), x->dims[axis], ox_count(x->dims, (int)axis + 1, x->rank), ox_get_int(r->call, "exclusive") != 0,
-              ox_get_int(r->call, "reverse") != 0, !strcmp(r->call->op->name, "CumProd")};
+    scan s = {ox_count(x->dims, 0, (int)axis),           x->dims[axis],
+              ox_count(x->dims, (int)axis + 1, x->rank), ox_get_int(r->call, "exclusive") != 0,
+              ox_get_int(r->call, "reverse") != 0,       !strcmp(r->call->op->name, "CumProd")};
     ox_tensor *y = ox_output(r, 0, x->dtype, x->rank, x->dims);
     if (!y) return -1;
     const void *from = ox_product_in(r, x, as);
@@ -122,7 +123,8 @@ static void sink(entry *heap, int64_t n, int64_t i) {
 }
 
 /* The k best of n entries, best first. */
-static void select_best(ox_dtype t, const char *data, int64_t start, int64_t n, int64_t step, bool largest, int64_t k, entry *heap) {
+static void select_best(ox_dtype t, const char *data, int64_t start, int64_t n, int64_t step, bool largest, int64_t k,
+                        entry *heap) {
     for (int64_t i = 0; i < n; i++) {
         uint64_t key = key_of(t, data, start + i * step);
         entry e = {largest ? key : ~key, i};
@@ -151,17 +153,20 @@ static int run_top_k(ox_run *r) {
     if (!ox_dtype_is_int(x->dtype) && !ox_ok_float(r, x)) return -1;
     int64_t axis = ox_axis(r->call, ox_get_int(r->call, "axis"), x->rank, "axis"), k = *wanted;
     if (axis < 0) return -1;
-    if (k < 0 || k > x->dims[axis]) return ox_fail(r->ctx, OX_BAD_DATA, "K is %" PRId64 ", the axis has %" PRId64, k, x->dims[axis]);
+    if (k < 0 || k > x->dims[axis])
+        return ox_fail(r->ctx, OX_BAD_DATA, "K is %" PRId64 ", the axis has %" PRId64, k, x->dims[axis]);
     int64_t *dims = ox_dup(r->arena, x->dims, (size_t)x->rank * sizeof *dims), n = x->dims[axis];
     dims[axis] = k;
-    ox_tensor *y = ox_output(r, 0, x->dtype, x->rank, dims), *index = ox_want(r, 1) ? ox_output(r, 1, OX_INT64, x->rank, dims) : NULL;
+    ox_tensor *y = ox_output(r, 0, x->dtype, x->rank, dims),
+              *index = ox_want(r, 1) ? ox_output(r, 1, OX_INT64, x->rank, dims) : NULL;
     const char *from = ox_tensor_data(x);
     entry *heap = ox_scratch(r, (uint64_t)k * sizeof *heap);
     if (!y || (ox_want(r, 1) && !index) || !from || !heap) return -1;
     if (!y->count) return 0;
     size_t item = ox_dtype_bits(x->dtype) / 8;
     char *to = ox_tensor_mut(y);
-    int64_t *at = index ? ox_tensor_mut(index) : NULL, outer = ox_count(x->dims, 0, (int)axis), inner = ox_count(x->dims, (int)axis + 1, x->rank);
+    int64_t *at = index ? ox_tensor_mut(index) : NULL, outer = ox_count(x->dims, 0, (int)axis),
+            inner = ox_count(x->dims, (int)axis + 1, x->rank);
     bool largest = ox_get_int(r->call, "largest") != 0;
     for (int64_t i = 0; i < outer * inner; i++) {
         int64_t start = i / inner * n * inner + i % inner;

@@ -1,7 +1,8 @@
 /* Softmax and relatives: normalised over an axis.
  *
- * Before version 13 the input counts as a matrix, cut before the axis; the step to 13 keeps that as the internal attribute "__flat".
- * A tensor is [outer, axis, inner] here. Rows of the axis that lie one after the other (inner = 1) are the common case. */
+ * Before version 13 the input counts as a matrix, cut before the axis; the step to 13 keeps that as the internal
+ * attribute "__flat". A tensor is [outer, axis, inner] here. Rows of the axis that lie one after the other (inner =
+ * 1) are the common case. */
 #include "op/compute.h"
 
 static int lift_flat(ox_call *c) {
@@ -13,7 +14,8 @@ static int lift_flat(ox_call *c) {
 static int infer_softmax(ox_call *c) {
     int rank = ox_in_rank(c, 0);
     int64_t axis = ox_get_int(c, "axis");
-    if (rank >= 0 && (rank > 0 || (axis != 0 && axis != -1)) && !(ox_get_int(c, "__flat") && axis == rank) && ox_axis(c, axis, rank, "axis") < 0)
+    if (rank >= 0 && (rank > 0 || (axis != 0 && axis != -1)) && !(ox_get_int(c, "__flat") && axis == rank) &&
+        ox_axis(c, axis, rank, "axis") < 0)
         return -1;
     return ox_infer_same(c);
 }
@@ -96,7 +98,8 @@ typedef struct row_fns {
     void (*in_double)(const double *x, double *y, int64_t n);
 } row_fns;
 
-/* Applies a function of rows along the axis. Rows with gaps are brought together in scratch memory, BAND of them at a time. */
+/* Applies a function of rows along the axis. Rows with gaps are brought together in scratch memory, BAND of them at
+ * a time. */
 enum { BAND = 16 };
 
 #define APPLY(T)                                                                                             \

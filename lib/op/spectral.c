@@ -1,5 +1,5 @@
-/* Fourier transforms: rows, rules, kernels. Transforms of any length cost n log n: powers of two directly, other lengths as a
- * convolution of a power of two (Bluestein). Everything is computed in double. */
+/* Fourier transforms: rows, rules, kernels. Transforms of any length cost n log n: powers of two directly, other
+ * lengths as a convolution of a power of two (Bluestein). Everything is computed in double. */
 #include "op/compute.h"
 
 #define PI 3.14159265358979323846
@@ -19,7 +19,9 @@ static ox_dim scalar_of(ox_call *c, int i, bool *given) {
     return elems && n == 1 ? elems[0] : NULL;
 }
 
-static ox_dim half_of(ox_call *c, ox_dim n) { return ox_dim_addi(c->ctx, ox_dim_floordiv(c->ctx, n, ox_dim_const(c->ctx, 2)), 1); }
+static ox_dim half_of(ox_call *c, ox_dim n) {
+    return ox_dim_addi(c->ctx, ox_dim_floordiv(c->ctx, n, ox_dim_const(c->ctx, 2)), 1);
+}
 
 static int infer_dft(ox_call *c) {
     int rank = ox_in_rank(c, 0);
@@ -28,7 +30,8 @@ static int infer_dft(ox_call *c) {
     ox_dim length = scalar_of(c, 1, &has_length), at = scalar_of(c, 2, &has_axis);
     int64_t axis = -2, n;
     if (x && rank < 2) return ox_fail(c->ctx, OX_BAD_DATA, "the input has rank %d, but at least 2 is needed", rank);
-    if (has_length && ox_dim_is_const(length, &n) && n < 1) return ox_fail(c->ctx, OX_BAD_DATA, "a transform of length %" PRId64 " cannot be", n);
+    if (has_length && ox_dim_is_const(length, &n) && n < 1)
+        return ox_fail(c->ctx, OX_BAD_DATA, "a transform of length %" PRId64 " cannot be", n);
     bool known = x && (!has_axis || ox_dim_is_const(at, &axis));
     if (known && (axis = ox_axis(c, axis, rank, "axis")) < 0) return -1;
     if (known && axis == rank - 1) return ox_fail(c->ctx, OX_BAD_DATA, "the last axis holds real and imaginary parts");
@@ -57,7 +60,8 @@ static int infer_stft(ox_call *c) {
     if (!has_length) length = ox_arg_given(c, 2) ? window && ox_in_rank(c, 2) == 1 ? window[0] : NULL : x ? x[1] : NULL;
     ox_dim frames = x ? ox_dim_addi(c->ctx, ox_dim_floordiv(c->ctx, ox_dim_sub(c->ctx, x[1], length), step), 1) : NULL;
     if (ox_dim_is_const(frames, &n) && n < 0) return ox_fail(c->ctx, OX_BAD_DATA, "a frame is longer than the signal");
-    ox_dim dims[4] = {x ? x[0] : NULL, frames, ox_get_int(c, "onesided") ? half_of(c, length) : length, ox_dim_const(c->ctx, 2)};
+    ox_dim dims[4] = {x ? x[0] : NULL, frames, ox_get_int(c, "onesided") ? half_of(c, length) : length,
+                      ox_dim_const(c->ctx, 2)};
     ox_out_tensor(c, 0, ox_out_dtype(c, 0), 4, dims);
     return 0;
 }
@@ -132,7 +136,8 @@ static void forward(fft *f) {
     }
     const double *c = f->chirp, *s = f->chirp + f->n, *kr = f->kernel, *ki = f->kernel + f->m;
     for (int64_t k = 0; k < f->m; k++) {
-        double a = k < f->n ? f->re[k] * c[k] + f->im[k] * s[k] : 0, b = k < f->n ? f->im[k] * c[k] - f->re[k] * s[k] : 0;
+        double a = k < f->n ? f->re[k] * c[k] + f->im[k] * s[k] : 0,
+               b = k < f->n ? f->im[k] * c[k] - f->re[k] * s[k] : 0;
         f->re[k] = a;
         f->im[k] = b;
     }
@@ -194,11 +199,16 @@ static int run_dft(ox_run *r) {
     int64_t axis, last = x && x->rank ? x->dims[x->rank - 1] : 0;
     fft f;
     if (!x || !ox_ok_float(r, x) || scalar_input(r, 2, -2, &axis) < 0) return -1;
-    if (x->rank < 2 || (last != 1 && last != 2)) return ox_fail(r->ctx, OX_BAD_DATA, "the last axis must hold one or two parts of numbers");
+    if (x->rank < 2 || (last != 1 && last != 2))
+        return ox_fail(r->ctx, OX_BAD_DATA, "the last axis must hold one or two parts of numbers");
     if ((axis = ox_axis(r->call, axis, x->rank, "axis")) < 0) return -1;
     if (axis == x->rank - 1) return ox_fail(r->ctx, OX_BAD_DATA, "the last axis holds real and imaginary parts");
-    dft d = {.outer = ox_count(x->dims, 0, (int)axis), .in = x->dims[axis], .inner = ox_count(x->dims, (int)axis + 1, x->rank - 1),
-             .parts_in = (int)last, .inverse = ox_get_int(r->call, "inverse") != 0, .onesided = ox_get_int(r->call, "onesided") != 0};
+    dft d = {.outer = ox_count(x->dims, 0, (int)axis),
+             .in = x->dims[axis],
+             .inner = ox_count(x->dims, (int)axis + 1, x->rank - 1),
+             .parts_in = (int)last,
+             .inverse = ox_get_int(r->call, "inverse") != 0,
+             .onesided = ox_get_int(r->call, "onesided") != 0};
     bool real_out = d.inverse && d.onesided;
     d.parts_out = real_out ? 1 : 2;
     if (scalar_input(r, 1, real_out ? 2 * (d.in - 1) : d.in, &d.length) < 0) return -1;
@@ -214,7 +224,8 @@ static int run_dft(ox_run *r) {
     if (!from || !to) return -1;
     for (int64_t i = 0; i < d.outer * d.inner; i++) {
         int64_t o = i / d.inner, k = i % d.inner;
-        transform_row(&d, &f, from + (o * d.in * d.inner + k) * d.parts_in, to + (o * d.out * d.inner + k) * d.parts_out);
+        transform_row(&d, &f, from + (o * d.in * d.inner + k) * d.parts_in,
+                      to + (o * d.out * d.inner + k) * d.parts_out);
     }
     ox_store_doubles(y->dtype, ox_tensor_mut(y), y->count, to);
     return 0;
@@ -226,13 +237,17 @@ typedef struct frames { int64_t count, step, length, bins; } frames;
 
 static int read_frames(ox_run *r, frames *v, const ox_tensor *x) {
     const ox_tensor *window = ox_input(r, 2);
-    if (x->rank != 2 && (x->rank != 3 || (x->dims[2] != 1 && x->dims[2] != 2))) return ox_fail(r->ctx, OX_BAD_DATA, "the signal must be [batch, length, 1 or 2]");
+    if (x->rank != 2 && (x->rank != 3 || (x->dims[2] != 1 && x->dims[2] != 2)))
+        return ox_fail(r->ctx, OX_BAD_DATA, "the signal must be [batch, length, 1 or 2]");
     if (window && window->rank != 1) return ox_fail(r->ctx, OX_BAD_DATA, "the window must have rank 1");
-    if (scalar_input(r, 1, 0, &v->step) < 0 || scalar_input(r, 3, window ? window->count : x->dims[1], &v->length) < 0) return -1;
+    if (scalar_input(r, 1, 0, &v->step) < 0 || scalar_input(r, 3, window ? window->count : x->dims[1], &v->length) < 0)
+        return -1;
     if (v->step < 1 || v->length < 1 || v->length > x->dims[1])
-        return ox_fail(r->ctx, OX_BAD_DATA, "frames of %" PRId64 ", a step of %" PRId64 " and a signal of %" PRId64 " do not go together", v->length,
-                       v->step, x->dims[1]);
-    if (window && window->count != v->length) return ox_fail(r->ctx, OX_BAD_DATA, "the window is not as long as a frame");
+        return ox_fail(r->ctx, OX_BAD_DATA,
+                       "frames of %" PRId64 ", a step of %" PRId64 " and a signal of %" PRId64 " do not go together",
+                       v->length, v->step, x->dims[1]);
+    if (window && window->count != v->length)
+        return ox_fail(r->ctx, OX_BAD_DATA, "the window is not as long as a frame");
     v->count = (x->dims[1] - v->length) / v->step + 1;
     v->bins = ox_get_int(r->call, "onesided") ? v->length / 2 + 1 : v->length;
     return 0;

@@ -1,5 +1,5 @@
-/* Geometry of sliding windows. Every number from a file is checked here, so that kernels may add and multiply freely: after a
- * successful ox_window_sizes() all positions, pads included, fit int64 with room to spare. */
+/* Geometry of sliding windows. Every number from a file is checked here, so that kernels may add and multiply
+ * freely: after a successful ox_window_sizes() all positions, pads included, fit int64 with room to spare. */
 #include "op/window.h"
 
 #include <inttypes.h>
@@ -20,7 +20,8 @@ const int64_t *ox_window_ints(ox_call *c, const char *name, int n, bool *failed)
 
 static int check_range(ox_ctx *ctx, const char *what, int n, const int64_t *v, int64_t min) {
     for (int d = 0; d < n; d++) {
-        if (v[d] < min || v[d] > SIZE_MAX_) return ox_fail(ctx, OX_BAD_DATA, "%s %" PRId64 " of axis %d cannot be", what, v[d], d);
+        if (v[d] < min || v[d] > SIZE_MAX_)
+            return ox_fail(ctx, OX_BAD_DATA, "%s %" PRId64 " of axis %d cannot be", what, v[d], d);
     }
     return 0;
 }
@@ -93,7 +94,8 @@ static int axis_size(ox_ctx *ctx, const ox_window *w, int d, int64_t in, int64_t
     }
     int64_t room = in + w->begin[d] + w->end[d] - w->extent[d];
     if (room < 0 && in > 0)
-        return ox_fail(ctx, OX_BAD_DATA, "spatial axis %d: a window of %" PRId64 " is larger than the padded input of %" PRId64, d,
+        return ox_fail(ctx, OX_BAD_DATA,
+                       "spatial axis %d: a window of %" PRId64 " is larger than the padded input of %" PRId64, d,
                        w->extent[d], in + w->begin[d] + w->end[d]);
     *out = room < 0 ? 0 : (w->ceil ? ceil_div(room, s) : room / s) + 1;
     if (w->ceil && *out > 1 && (*out - 1) * s >= in + w->begin[d]) --*out; /* the last window must start inside */
@@ -124,7 +126,8 @@ ox_dim ox_window_dim(ox_ctx *ctx, const ox_window *w, int d, ox_dim in, bool *fa
 
 /* ---- transposed */
 
-int ox_window_spread_sizes(ox_ctx *ctx, ox_window *w, const int64_t *padding, const int64_t *shape, const int64_t *in, int64_t *out) {
+int ox_window_spread_sizes(ox_ctx *ctx, ox_window *w, const int64_t *padding, const int64_t *shape, const int64_t *in,
+                           int64_t *out) {
     if (padding && check_range(ctx, "output padding", w->n, padding, 0) < 0) return -1;
     if (shape && check_range(ctx, "output size", w->n, shape, 0) < 0) return -1;
     for (int d = 0; d < w->n; d++) {

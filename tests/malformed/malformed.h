@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* ---- build.c: pieces of a protobuf file; memory lives until forget() ---- */
+/* ---- write_proto.c: pieces of a protobuf file; memory lives until forget() ---- */
 typedef struct bytes {
     unsigned char *p;
     size_t n;
@@ -66,7 +66,7 @@ typedef enum place { MAIN, BRANCH, LOOP, DEEP, FUNCTION, BODY_IN_FUNCTION, PLACE
 extern const char *const place_names[PLACES];
 bytes at(place p, bytes parts);
 
-/* ---- run.c ---- */
+/* ---- run_program.c ---- */
 extern const char *bin, *group;
 void start(const char *bin_dir, const char *group_name);
 int finish(void);

@@ -262,7 +262,7 @@ static inline void expect_open(bytes b, int code, const char *words, const char 
     while (words && *words) {
         size_t n = strcspn(words, "|");
         snprintf(word, sizeof word, "%.*s", (int)n, words);
-        if (!strstr(text, word)) print_error("%s: '%s' is not in: %s\n", what, word, text);
+        if (!text || !strstr(text, word)) print_error("%s: '%s' is not in: %s\n", what, word, text ? text : "");
         assert_non_null(strstr(text, word));
         words += n + (words[n] == '|');
     }

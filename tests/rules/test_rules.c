@@ -170,7 +170,7 @@ static bool run_variants(const rule_case *c, const known_rule *r, char *error, s
         for (char *v = strtok_r(opsets, " ", &state_o); v; v = strtok_r(NULL, " ", &state_o)) {
             char *text = *v == '=' ? strdup(typed) : with_opset(typed, v), what[1024];
             int rc = run_text(c, r, text, false, NULL, what, sizeof what);
-            if (rc == -1) snprintf(error, size, "type %s, opset %s: %s", t, v, what);
+            if (rc == -1) snprintf(error, size, "type %s, opset %s: %.900s", t, v, what);
             free(text);
             ok = ok && rc != -1;
         }

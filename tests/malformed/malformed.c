@@ -8,8 +8,9 @@ static const struct {
     const char *name;
     void (*run)(void);
 } groups[] = {
-    {"wire", group_wire},         {"graph", group_graph}, {"tensors", group_tensors}, {"operators", group_operators}, {"external", group_external},
-    {"work", group_work},         {"text", group_text},   {"inputs", group_inputs},   {"sweep", group_sweep},
+    {"wire", group_wire},
+    {"graph", group_graph},
+    {"tensors", group_tensors},
 };
 
 int main(int argc, char **argv) {
