@@ -26,7 +26,7 @@ setup:
 
 configured: setup
 	@[ -f $(BUILD)/build.ninja ] || { echo 'building in $(BUILD)/, a minute or two the first time'; \
-	  said=$$($(MESON) setup $(BUILD) --libdir=lib $(SETUP) 2>&1) || { echo "$$said"; exit 1; }; }
+	  said=$$($(MESON) setup $(BUILD) $(SETUP) 2>&1) || { echo "$$said"; exit 1; }; }
 
 install: all
 	@$(MESON) configure $(BUILD) --prefix=$(abspath $(PREFIX)) > $(BUILD)/install.log

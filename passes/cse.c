@@ -84,7 +84,11 @@ static uint64_t hash_node(const ox_node *n) {
     return ox_hash_mix(h, sum); /* attributes are few: left to the comparison */
 }
 
+/* An Identity that makes an output is there for the output's name. */
+static bool carries_name(const ox_node *n) { return ox_is(n, "Identity") && n->n_out && n->out[0] && ox_is_graph_output(n->out[0]); }
+
 static bool candidate(const ox_node *n) {
+    if (carries_name(n)) return false;
     return n->op && !n->callee && n->n_out && !(n->op->flags & (OX_CONTROL | OX_RANDOM | OX_STATEFUL)) && ox_node_pure(n) && !ox_is(n, "Constant");
 }
 

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <jansson.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -55,6 +56,8 @@ ox_ctx *cli_start(cli *c) {
     install(SIGHUP, on_signal);
     install(SIGBUS, on_bus_error);
     signal(SIGPIPE, SIG_IGN); /* a closed pipe is an error of writing like others */
+    mallopt(M_MMAP_THRESHOLD, 32 << 20); /* values of a run come and go: pages given back would be cleared again */
+    mallopt(M_TRIM_THRESHOLD, 256 << 20);
     c->ctx = ox_ctx_new();
     if (!c->ctx) {
         fprintf(stderr, "%s: out of memory\n", c->program);

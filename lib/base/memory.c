@@ -14,9 +14,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
-enum { ALIGN = 64 };
+enum { ALIGN = 64, LARGE = 16 << 20 };
 
 typedef struct header {
     struct header *prev, *next;
@@ -100,6 +101,16 @@ static bool reserve(ox_ctx *ctx, uint64_t size, uint64_t *limit) {
     return true;
 }
 
+/* Fresh pages one by one cost as much as filling them: large payloads ask for large pages. */
+static void ask_large_pages(void *data, size_t size) {
+#ifdef MADV_HUGEPAGE
+    uintptr_t page = 4096, first = ((uintptr_t)data + page - 1) & ~(page - 1), last = ((uintptr_t)data + size) & ~(page - 1);
+    if (size >= LARGE) madvise((void *)first, last - first, MADV_HUGEPAGE);
+#else
+    (void)data, (void)size;
+#endif
+}
+
 void *ox_payload_alloc(ox_ctx *ctx, size_t size) {
     struct ox_memory *m = ctx->memory;
     uint64_t limit = 0;
@@ -117,6 +128,7 @@ void *ox_payload_alloc(ox_ctx *ctx, size_t size) {
         return NULL;
     }
     header *h = aligned_alloc(ALIGN, ALIGN + (size + ALIGN - 1) / ALIGN * ALIGN);
+    if (h) ask_large_pages(h, size);
     pthread_mutex_lock(&m->lock);
     if (h) {
         *h = (header){.prev = m->payloads.prev, .next = &m->payloads, .ctx = ctx, .size = size};

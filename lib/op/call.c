@@ -40,8 +40,14 @@ static int take_attrs(ox_call *c, const ox_node *n, const ox_call *caller, const
     return 0;
 }
 
-static int lift(ox_call *c) {
-    for (;;) {
+/* Whether a call of this row has the form of VERSION: no newer row holds there, and the operator is still in use. */
+static bool has_form_of(const ox_op *op, int64_t version) {
+    const ox_op_row *newer = ox_row(op)->newer;
+    return (!newer || newer->op.since > version) && !(op->flags & OX_DEPRECATED);
+}
+
+static int lift(ox_call *c, int64_t version) {
+    while (!has_form_of(c->op, version)) {
         const ox_op *now = c->op;
         ox_op_row *newer = ox_row(now)->newer;
         if (now->lift) {
@@ -54,10 +60,22 @@ static int lift(ox_call *c) {
         if (!newer) return 0;
         c->op = &newer->op;
     }
+    return 0;
 }
 
-int ox_call_init_bound(ox_call *c, ox_ctx *ctx, ox_arena *arena, const ox_node *n, const ox_call *caller,
-                       const ox_function *f) {
+bool ox_op_lifted(const ox_op *op, int64_t version) {
+    while (!has_form_of(op, version)) {
+        const ox_op_row *newer = ox_row(op)->newer;
+        if (op->lift) return true;
+        if (!newer || newer->op.flags & OX_DEPRECATED) return false;
+        op = &newer->op;
+    }
+    return false;
+}
+
+/* The call as the node says it. */
+static int take_node(ox_call *c, ox_ctx *ctx, ox_arena *arena, const ox_node *n, const ox_call *caller,
+                     const ox_function *f) {
     *c = (ox_call){.ctx = ctx, .arena = arena, .node = n, .op = n->op, .n_in = (int)n->n_in, .n_out = (int)n->n_out};
     while (c->n_out > 0 && !n->out[c->n_out - 1]) c->n_out--;
     c->in = OX_NEW_N(arena, ox_arg, c->n_in + 1);
@@ -68,10 +86,22 @@ int ox_call_init_bound(ox_call *c, ox_ctx *ctx, ox_arena *arena, const ox_node *
     c->out_types = OX_NEW_N(arena, const ox_type *, c->n_out + 1);
     c->out_elems = OX_NEW_N(arena, const ox_dim *, c->n_out + 1);
     c->out_nelems = OX_NEW_N(arena, int64_t, c->n_out + 1);
-    if (take_attrs(c, n, caller, f) < 0) return -1;
-    if (!c->op || lift(c) == 0) return 0;
+    return take_attrs(c, n, caller, f);
+}
+
+static int lift_or_drop(ox_call *c, int64_t version) {
+    if (!c->op || lift(c, version) == 0) return 0;
     ox_call_done(c);
     return -1;
+}
+
+int ox_call_init_bound(ox_call *c, ox_ctx *ctx, ox_arena *arena, const ox_node *n, const ox_call *caller,
+                       const ox_function *f) {
+    return take_node(c, ctx, arena, n, caller, f) < 0 ? -1 : lift_or_drop(c, INT64_MAX);
+}
+
+int ox_call_init_until(ox_call *c, ox_ctx *ctx, ox_arena *arena, const ox_node *n, int64_t version) {
+    return take_node(c, ctx, arena, n, NULL, NULL) < 0 ? -1 : lift_or_drop(c, version);
 }
 
 int ox_call_init(ox_call *c, ox_ctx *ctx, ox_arena *arena, const ox_node *n) {

@@ -50,12 +50,14 @@ int ox_run_attention(ox_run *r);
 int ox_run_linear_attention(ox_run *r);
 int ox_run_rotary_embedding(ox_run *r);
 
-/* For inner loops that are worth it: compiled for wider vectors, too, and chosen when the program starts. */
-#if defined(__x86_64__) && defined(__gnu_linux__) && defined(__OPTIMIZE__) && !defined(__SANITIZE_ADDRESS__) &&        \
-    !defined(__clang__)
-#define OX_WIDE __attribute__((target_clones("arch=skylake-avx512", "arch=haswell", "default")))
+/* For inner loops that are worth it: OX_WIDER in front of a copy of the loop lets it use wider vectors and fused
+ * multiply-add; it may be called where OX_HAS_WIDER() is true. By what the processor can do, not by its name. */
+#if defined(__x86_64__)
+#define OX_WIDER         __attribute__((target("avx2,fma")))
+#define OX_HAS_WIDER()   (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
 #else
-#define OX_WIDE
+#define OX_WIDER
+#define OX_HAS_WIDER() 0
 #endif
 
 /* The type most float kernels compute in: double for double, float for the others. ox_compute_type() of a tensor

@@ -29,7 +29,7 @@ typedef struct direct {
 } direct;
 
 enum { ROWS = 4, DIRECT_CHANNELS = 32, DIRECT_COLUMNS = 8 };
-#define LANES ((int64_t)(32 / sizeof(REAL))) /* two vectors */
+#define LANES ((int64_t)(64 / sizeof(REAL))) /* two vectors */
 
 /* Is it better not to unfold? When a product would have few rows, columns lie next to each other, and pads are not
  * most of the image. */

@@ -56,7 +56,7 @@ static void R(fill_bias)(REAL *y, const REAL *bias, int64_t channels, int64_t si
 }
 
 /* One output plane of a convolution whose groups have one input channel. */
-static void R(depthwise_plane)(const ox_image *im, const REAL *x, const REAL *w, REAL *y) {
+OX_INLINE void R(depthwise_plane_in)(const ox_image *im, const REAL *x, const REAL *w, REAL *y) {
     int64_t step = im->stride[im->n - 1];
     for (int64_t p = 0; p < im->kernel_size; p++) {
         ox_walk k;
@@ -78,6 +78,17 @@ static void R(depthwise_plane)(const ox_image *im, const REAL *x, const REAL *w,
     }
 }
 
+OX_WIDER static void R(depthwise_plane_wider)(const ox_image *im, const REAL *x, const REAL *w, REAL *y) {
+    R(depthwise_plane_in)(im, x, w, y);
+}
+
+static void R(depthwise_plane)(const ox_image *im, const REAL *x, const REAL *w, REAL *y) {
+    if (OX_HAS_WIDER())
+        R(depthwise_plane_wider)(im, x, w, y);
+    else
+        R(depthwise_plane_in)(im, x, w, y);
+}
+
 static void R(depthwise)(ox_ctx *ctx, const conv *v, const REAL *x, const REAL *w, const REAL *bias, REAL *y) {
     const ox_image *im = &v->image;
     int64_t planes = v->batch * v->out_channels, per_group = v->out_channels / v->groups;
@@ -93,11 +104,10 @@ static void R(depthwise)(ox_ctx *ctx, const conv *v, const REAL *x, const REAL *
 /* ---- few channels: no unfolding. The image is copied once with its pads around it, so that nothing has to be
  * tested; then LANES columns of ROWS output channels are summed up in registers. */
 
-typedef REAL R(vector)
-    __attribute__((vector_size(16))); /* every processor has these; two for each row fit its registers */
+typedef REAL R(vector) __attribute__((vector_size(32))); /* two for each row fit the registers */
 
 /* out[ROWS][LANES] = sum over p of w[p][ROWS] * x[offset[p] + 0..LANES). */
-OX_WIDE static void R(direct_block)(const REAL *x, const int64_t *offset, const REAL *w, int64_t depth, REAL *out) {
+OX_INLINE void R(direct_block)(const REAL *x, const int64_t *offset, const REAL *w, int64_t depth, REAL *out) {
     R(vector) a0 = {0}, a1 = {0}, b0 = {0}, b1 = {0}, c0 = {0}, c1 = {0}, d0 = {0}, d1 = {0}, v, u;
     for (int64_t p = 0; p < depth; p++, w += ROWS) {
         memcpy(&v, x + offset[p], sizeof v);
@@ -116,7 +126,7 @@ OX_WIDE static void R(direct_block)(const REAL *x, const int64_t *offset, const 
 }
 
 /* One row of all output channels of a group: WIDE columns from the padded image at X. */
-static void R(direct_row)(const direct *d, const REAL *x, const REAL *w, const REAL *bias, int64_t wide, int64_t plane,
+OX_INLINE void R(direct_row_in)(const direct *d, const REAL *x, const REAL *w, const REAL *bias, int64_t wide, int64_t plane,
                           REAL *y) {
     REAL out[ROWS * LANES];
     for (int64_t m = 0; m < d->channels; m += ROWS, w += d->depth * ROWS) {
@@ -129,6 +139,19 @@ static void R(direct_row)(const direct *d, const REAL *x, const REAL *w, const R
             }
         }
     }
+}
+
+OX_WIDER static void R(direct_row_wider)(const direct *d, const REAL *x, const REAL *w, const REAL *bias, int64_t wide,
+                                         int64_t plane, REAL *y) {
+    R(direct_row_in)(d, x, w, bias, wide, plane, y);
+}
+
+static void R(direct_row)(const direct *d, const REAL *x, const REAL *w, const REAL *bias, int64_t wide, int64_t plane,
+                          REAL *y) {
+    if (OX_HAS_WIDER())
+        R(direct_row_wider)(d, x, w, bias, wide, plane, y);
+    else
+        R(direct_row_in)(d, x, w, bias, wide, plane, y);
 }
 
 /* Weights [channels, depth] as [channels / ROWS, depth, ROWS], filled up with zeros. */

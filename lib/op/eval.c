@@ -3,10 +3,25 @@
 
 #include <string.h>
 
+enum { ALONE_BELOW = 1 << 24 };
+
+/* Whether one thread is enough. Others that were woken for a single node spin for a while behind it, for longer than
+ * an element-wise operator takes on a few million elements. */
+static bool runs_alone(const ox_call *c, ox_rt *const *in) {
+    int64_t count = 0;
+    if (!(c->op->flags & (OX_ELEMENTWISE | OX_MOVES_DATA))) return false;
+    for (int i = 0; i < c->n_in; i++)
+        if (in[i] && in[i]->kind == OX_RT_TENSOR && in[i]->t->count > count) count = in[i]->t->count;
+    return count < ALONE_BELOW;
+}
+
 int ox_eval_call(ox_call *c, ox_rt **in, ox_rt **out) {
     ox_run r = {.ctx = c->ctx, .call = c, .in = in, .out = out, .arena = ox_arena_new(c->ctx)};
     for (int i = 0; i < c->n_out; i++) out[i] = NULL;
+    int threads = c->ctx->threads;
+    if (runs_alone(c, in)) c->ctx->threads = 1;
     int rc = ox_run_kernel(&r);
+    c->ctx->threads = threads;
     ox_arena_free(r.arena);
     return rc;
 }

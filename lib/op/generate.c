@@ -1,5 +1,6 @@
 /* Tensors made from parameters: constants, ranges, windows, masks. */
 #include "op/kernel.h"
+#include "op/mover.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -244,7 +245,7 @@ static int run_constant_of_shape(ox_run *r) {
         memset(out, 0, (size_t)y->bytes);
         for (int64_t k = 0; k < y->count; k++) ox_store_double(y->dtype, out, k, ox_load_double(y->dtype, v, 0));
     } else {
-        for (int64_t k = 0; k < y->count; k++) memcpy(out + (size_t)k * size, v, size);
+        ox_mv_fill(out, v, size, y->count);
     }
     return 0;
 }
@@ -450,7 +451,8 @@ static int run_one_hot(ox_run *r) {
     ox_tensor *y = ox_output(r, 0, values->dtype, x->rank + 1, dims);
     const void *in = ox_tensor_data(x);
     if (!y || !in || !ox_tensor_data(values)) return -1;
-    for (int64_t k = 0; k < y->count; k++) {
+    if (y->dtype != OX_STRING) ox_mv_fill(ox_tensor_mut(y), ox_tensor_data(values), ox_mv_size(y->dtype), y->count);
+    for (int64_t k = 0; y->dtype == OX_STRING && k < y->count; k++) {
         if (put_element(y, k, values, 0) < 0) return -1;
     }
     for (int64_t k = 0; y->count && k < x->count; k++) {

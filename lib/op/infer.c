@@ -153,12 +153,13 @@ static void take_result(driver *d, ox_call *c, int i, ox_tensor *t) {
     if (v) add_constant(d, v, t);
 }
 
-/* Computes a small node whose inputs are all known. A failure is no error here: the node may never run. */
-static void evaluate(driver *d, ox_call *c) {
+/* Computes a small node whose inputs are all known. That it cannot be is an error, except in a body: it may never run. */
+static int evaluate(driver *d, ox_call *c) {
     const uint32_t never = OX_RANDOM | OX_STATEFUL | OX_CONTROL | OX_QUANT;
-    if (!d->run_constants || !c->op->kernel || c->op->flags & never || !c->n_in || !small_outputs(c)) return;
+    if (!d->run_constants || !c->op->kernel || c->op->flags & never || !c->n_in || !small_outputs(c)) return 0;
     ox_rt **in = OX_NEW_N(d->arena, ox_rt *, c->n_in + c->n_out + 1), **out = in + c->n_in;
     int rc = 0;
+    bool ran = false;
     for (int i = 0; i < c->n_in && rc == 0; i++) {
         if (!ox_arg_given(c, i)) continue;
         const ox_tensor *t = argument_constant(d, c, i);
@@ -169,12 +170,17 @@ static void evaluate(driver *d, ox_call *c) {
             if (!in[i]) rc = -1;
         }
     }
-    if (rc == 0) rc = ox_eval_call(c, in, out);
+    if (rc == 0) {
+        rc = ox_eval_call(c, in, out);
+        ran = true;
+    }
     for (int i = 0; i < c->n_out && rc == 0; i++) {
         if (out[i] && out[i]->kind == OX_RT_TENSOR) take_result(d, c, i, out[i]->t);
     }
     for (int i = 0; i < c->n_in + c->n_out; i++) ox_rt_unref(in[i]);
+    if (rc < 0 && ran && !c->node->graph->outer && ox_error_code(d->ctx) == OX_BAD_DATA) return -1;
     if (rc < 0) ox_clear_error(d->ctx);
+    return 0;
 }
 
 /* ---- graphs */
@@ -215,15 +221,6 @@ static int infer_graph(driver *d, ox_graph *g) {
     return 0;
 }
 
-/* A branch of an If whose condition is known to choose the other one: it may well be wrong for the shapes at hand. */
-static bool never_taken(ox_call *c, const ox_graph *body) {
-    if (!c->node || !ox_is(c->node, "If")) return false;
-    int64_t n;
-    const int64_t *cond = ox_in_ints(c, 0, &n);
-    const ox_attr *taken = cond && n == 1 ? ox_get_attr(c, cond[0] ? "then_branch" : "else_branch") : NULL;
-    return taken && taken->type == OX_A_GRAPH && taken->g != body;
-}
-
 /* The rule of a node with bodies calls this when it has set the types of the body's inputs. */
 static int infer_body(ox_call *c, ox_graph *body) {
     driver *d = c->driver;
@@ -236,8 +233,8 @@ static int infer_body(ox_call *c, ox_graph *body) {
         if (both != v->type) v->type = keep_type(d->m->arena, both);
     }
     int rc = infer_graph(d, body);
-    if (rc < 0 && ox_error_code(d->ctx) == OX_BAD_DATA && never_taken(c, body)) {
-        ox_clear_error(d->ctx);
+    if (rc < 0 && ox_error_code(d->ctx) == OX_BAD_DATA && ox_is(c->node, "If")) {
+        ox_clear_error(d->ctx); /* the branch may never be taken: real models have some that are wrong for the shapes at hand */
         reset_graph(d, body, false);
         rc = 0;
     }
@@ -381,12 +378,48 @@ static int infer_call(driver *d, ox_call *c, ox_function *f) {
 
 /* ---- nodes */
 
+/* Whether a formal takes an element type; the set of its variable is the newest version's, the widest there is. */
+static bool takes(const ox_signature *s, const ox_formal *f, ox_dtype t) {
+    size_t len = strlen(f->type);
+    if (len > 8 && !strncmp(f->type, "tensor(", 7)) {
+        ox_dtype only = ox_dtype_from_name(f->type + 7, len - 8);
+        return only == OX_UNDEFINED || only == t;
+    }
+    for (int i = 0; i < s->n_vars; i++) {
+        const ox_type_var *v = &s->vars[i];
+        if (!strcmp(v->name, f->type)) return v->other || !v->dtypes || (v->dtypes >> t & 1);
+    }
+    return true; /* sequences and such are the rules' matter */
+}
+
+/* Element types of the inputs against the signature: each in its set, equal where one variable stands for both. */
+static int check_types(const ox_call *c) {
+    const ox_signature *s = ox_op_signature(c->ctx, c->op);
+    int first[8]; /* input that decided the type of a variable */
+    for (int i = 0; i < 8; i++) first[i] = -1;
+    for (int i = 0; i < c->n_in && s->n_in; i++) {
+        const ox_formal *f = &s->in[i < s->n_in ? i : s->n_in - 1];
+        ox_dtype t = ox_type_is_tensor(ox_in_type(c, i)) ? ox_in_dtype(c, i) : OX_UNDEFINED;
+        if (t == OX_UNDEFINED) continue;
+        if (!takes(s, f, t))
+            return ox_fail(c->ctx, OX_BAD_DATA, "input %d ('%s') cannot have element type %s", i, f->name, ox_dtype_name(t));
+        for (int v = 0; v < s->n_vars && v < 8 && !f->heterogeneous; v++) {
+            if (strcmp(s->vars[v].name, f->type)) continue;
+            if (first[v] >= 0 && ox_in_dtype(c, first[v]) != t)
+                return ox_fail(c->ctx, OX_BAD_DATA, "inputs %d and %d have different element types: %s and %s", first[v], i,
+                               ox_dtype_name(ox_in_dtype(c, first[v])), ox_dtype_name(t));
+            if (first[v] < 0) first[v] = i;
+        }
+    }
+    return 0;
+}
+
 static int run_rule(driver *d, ox_call *c, const ox_node *n) {
     if (n->callee) return infer_call(d, c, n->callee);
     if (!c->op || !c->op->infer) return 0;
+    if (check_types(c) < 0) return -1;
     int rc = c->op->infer(c);
-    if (rc == 0) evaluate(d, c);
-    return rc;
+    return rc == 0 ? evaluate(d, c) : rc;
 }
 
 static int infer_lifted(driver *d, ox_call *c, ox_node *n) {

@@ -27,7 +27,7 @@ static inline ox_dtype ox_compute_type(ox_dtype t) {
 /* Threads for a loop of so many steps of a few cycles each: one when starting others would cost more. Use:
  *     int threads = ox_threads_for(ctx, n);
  *     #pragma omp parallel for num_threads(threads) schedule(static) */
-static inline int ox_threads_for(const ox_ctx *ctx, int64_t steps) { return steps < 65536 ? 1 : ox_thread_count(ctx); }
+static inline int ox_threads_for(const ox_ctx *ctx, int64_t steps) { return steps < 1 << 18 ? 1 : ox_thread_count(ctx); }
 
 /* ---- conversion in bulk: N elements from element INDEX on ---- */
 void ox_to_floats(ox_dtype t, const void *data, int64_t index, int64_t n, float *out); /* any number type, bool */

@@ -128,6 +128,11 @@ struct ox_call {
 /* Fills *c for a node; -1 after ox_fail (a lift refused). Node must have an op row. ox_call_done() releases made tensors. */
 int ox_call_init(ox_call *c, ox_ctx *ctx, ox_arena *arena, const ox_node *n);
 void ox_call_done(ox_call *c);
+/* The same, lifted to the form of VERSION of the operator's domain only; c->op: the row that holds there, of another operator when
+ * this one was replaced. An operator given up without a step (Scatter) keeps its last row. */
+int ox_call_init_until(ox_call *c, ox_ctx *ctx, ox_arena *arena, const ox_node *n, int64_t version);
+/* Whether a step rewrites calls of this row on the way to VERSION. */
+bool ox_op_lifted(const ox_op *op, int64_t version);
 
 /* Attributes by name: the node's value, else the default of the signature, else 0 / "" / NULL. */
 bool ox_has(const ox_call *c, const char *name);              /* given on the node (not by default) */

@@ -1,6 +1,7 @@
 /* QuantizeLinear, DequantizeLinear, DynamicQuantizeLinear: numbers to integers and small floats and back.
  * y = saturate(round(x / scale) + zero), the quotient rounded to the type of the scale (or `precision`), ties to even.
  * Convolution and matrix products of integers are in qlinear.c. */
+#include "op/compute.h"
 #include "op/quant.h"
 
 #include <float.h>
@@ -132,9 +133,9 @@ int ox_infer_quantize(ox_call *c) {
     return 0;
 }
 
-void ox_q_store(ox_dtype t, void *data, int64_t at, const float *x, int64_t n, float scale, float zero) {
-    float lo = 0, hi = 0;
-    ox_q_limits(t, &lo, &hi);
+/* Rounding is a call for every element before SSE 4.1, so this is compiled twice. */
+OX_INLINE void store_in(ox_dtype t, void *data, int64_t at, const float *x, int64_t n, float scale, float zero, float lo,
+                        float hi) {
 #define STORE(T)                                                                                             \
     do {                                                                                                     \
         T *out = (T *)data + at;                                                                             \
@@ -151,6 +152,20 @@ void ox_q_store(ox_dtype t, void *data, int64_t at, const float *x, int64_t n, f
     default: STORE(uint8_t); break;
     }
 #undef STORE
+}
+
+OX_WIDER static void store_wider(ox_dtype t, void *data, int64_t at, const float *x, int64_t n, float scale, float zero,
+                                 float lo, float hi) {
+    store_in(t, data, at, x, n, scale, zero, lo, hi);
+}
+
+void ox_q_store(ox_dtype t, void *data, int64_t at, const float *x, int64_t n, float scale, float zero) {
+    float lo = 0, hi = 0;
+    ox_q_limits(t, &lo, &hi);
+    if (OX_HAS_WIDER())
+        store_wider(t, data, at, x, n, scale, zero, lo, hi);
+    else
+        store_in(t, data, at, x, n, scale, zero, lo, hi);
 }
 
 typedef struct quantizing {

@@ -1,6 +1,25 @@
 /* Interpolation along one axis in one type of real numbers: included by resize_kernels.c with REAL and R(name)
  * defined. */
 
+/* [outer, in] to [outer, out]: the innermost axis. */
+static void R(along_rows)(ox_ctx *ctx, const axis *a, int64_t outer, const REAL *x, REAL *y) {
+    int n = a->taps;
+    const int threads = ox_threads_for(ctx, outer * a->out * n);
+#pragma omp parallel for num_threads(threads) schedule(static)
+    for (int64_t i = 0; i < outer; i++) {
+        const REAL *from = x + i * a->in;
+        REAL *to = y + i * a->out;
+        for (int64_t j = 0; j < a->out; j++) {
+            REAL sum = 0;
+            for (int t = 0; t < n; t++) {
+                REAL w = (REAL)a->weight[j * n + t];
+                if (w != 0) sum += w * from[a->index[j * n + t]];
+            }
+            to[j] = sum;
+        }
+    }
+}
+
 /* [outer, in, inner] to [outer, out, inner]. */
 static void R(along)(ox_ctx *ctx, const axis *a, int64_t outer, int64_t inner, const REAL *x, REAL *y) {
     int n = a->taps;
@@ -33,7 +52,10 @@ static const REAL *R(interpolate)(ox_run *r, const plan *p, const REAL *x) {
         }
         REAL *y = ox_scratch(r, (uint64_t)count * sizeof *y);
         if (!y) return NULL;
-        R(along)(r->ctx, a, outer, inner, x, y);
+        if (inner == 1)
+            R(along_rows)(r->ctx, a, outer, x, y);
+        else
+            R(along)(r->ctx, a, outer, inner, x, y);
         dims[d] = a->out;
         x = y;
     }

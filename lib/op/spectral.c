@@ -255,7 +255,7 @@ static int read_frames(ox_run *r, frames *v, const ox_tensor *x) {
 
 static int run_stft(ox_run *r) {
     const ox_tensor *x = ox_need(r, 0), *window = ox_input(r, 2);
-    frames v;
+    frames v = {0};
     fft f;
     if (!x || !ox_ok_float(r, x) || read_frames(r, &v, x) < 0) return -1;
     ox_tensor *y = ox_output(r, 0, x->dtype, 4, (int64_t[]){x->dims[0], v.count, v.bins, 2});

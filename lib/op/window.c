@@ -168,6 +168,15 @@ int ox_image_init(ox_ctx *ctx, ox_image *im, const ox_window *w, const int64_t *
     return ok ? 0 : ox_fail(ctx, OX_BAD_DATA, "the spatial axes are too large");
 }
 
+static int64_t clamp(int64_t v, int64_t hi) { return v < 0 ? 0 : v > hi ? hi : v; }
+
+/* Which of the positions [0, run), where position 0 meets column START of a row, are inside the image. */
+static void find_inside(const ox_image *im, int64_t start, int64_t run, int64_t *lo, int64_t *hi) {
+    int64_t size = im->in[im->n - 1], step = im->stride[im->n - 1];
+    *hi = clamp(start >= size ? 0 : ceil_div(size - start, step), run);
+    *lo = clamp(start < 0 ? ceil_div(-start, step) : 0, *hi);
+}
+
 void ox_walk_init(ox_walk *k, const ox_image *im, int64_t kernel_position, int64_t first, int64_t count) {
     k->image = im;
     k->left = count;
@@ -178,9 +187,8 @@ void ox_walk_init(ox_walk *k, const ox_image *im, int64_t kernel_position, int64
         k->at[d] = first % im->out[d];
         first /= im->out[d];
     }
+    find_inside(im, k->offset[im->n - 1], im->out[im->n - 1], &k->full_lo, &k->full_hi);
 }
-
-static int64_t clamp(int64_t v, int64_t hi) { return v < 0 ? 0 : v > hi ? hi : v; }
 
 bool ox_walk_next(ox_walk *k) {
     const ox_image *im = k->image;
@@ -203,9 +211,10 @@ bool ox_walk_next(ox_walk *k) {
         }
         k->row = (k->row + at) * im->in[d + 1];
     }
-    int64_t s = im->stride[last], start = k->at[last] * s + k->offset[last];
-    k->hi = clamp(start >= im->in[last] ? 0 : ceil_div(im->in[last] - start, s), k->run);
-    k->lo = clamp(start < 0 ? ceil_div(-start, s) : 0, k->hi);
-    k->first = start + k->lo * s;
+    int64_t start = k->at[last] * im->stride[last] + k->offset[last];
+    k->lo = k->full_lo;
+    k->hi = k->full_hi;
+    if (k->run != im->out[last]) find_inside(im, start, k->run, &k->lo, &k->hi);
+    k->first = start + k->lo * im->stride[last];
     return true;
 }

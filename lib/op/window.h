@@ -52,6 +52,7 @@ typedef struct ox_walk {
     int64_t offset[OX_WINDOW_AXES]; /* of the kernel position: image = output * stride + offset */
     int64_t at[OX_WINDOW_AXES];
     int64_t left;
+    int64_t full_lo, full_hi; /* lo and hi of runs that are whole rows */
     /* of the run that ox_walk_next() found */
     int64_t run;      /* output positions in it */
     int64_t row;      /* where the row of the image starts; -1: outside */

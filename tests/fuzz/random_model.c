@@ -69,7 +69,7 @@ static item *add_constant(random_model *r, ox_tensor *t) {
     if (r->n_items == MAX_ITEMS) ox_alloc(r->ctx->arena, SIZE_MAX);
     ox_rt *rt = ox_rt_tensor(r->ctx, ox_tensor_ref(t));
     if (chance(r, 80)) return add_item(r, ox_graph_add_init(r->g, NULL, t), rt, false, true);
-    ox_node *n = ox_node_make(r->g, NULL, "Constant", 0, NULL, 1);
+    ox_node *n = ox_node_make(r->g, r->g->first, "Constant", 0, NULL, 1); /* first: a node that is there may be given it */
     ox_attr_set_tensor(n, "value", t);
     return add_item(r, n->out[0], rt, false, true);
 }
@@ -189,11 +189,11 @@ static void add_input(random_model *r, int i) {
 }
 
 static void add_output(random_model *r, item *it, int *n) {
-    const ox_tensor *t = it->rt->t;
     for (uint32_t i = 0; i < r->g->ret->n_in; i++)
         if (r->g->ret->in[i].v == it->v && !chance(r, 10)) return;
     ox_graph_add_output(r->g, it->v, ox_intern(r->ctx, ox_format(r->m->arena, "y%d", *n)));
-    if (!it->v->type) it->v->type = ox_type_tensor(r->m->arena, t->dtype, t->rank, NULL); /* sizes are left open */
+    /* The rank is left open: it may be another one for other sizes (Squeeze without axes). */
+    if (!it->v->type) it->v->type = ox_type_tensor(r->m->arena, it->rt->t->dtype, -1, NULL);
     ++*n;
 }
 

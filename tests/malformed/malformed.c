@@ -11,6 +11,7 @@ static const struct {
     {"wire", group_wire},
     {"graph", group_graph},
     {"tensors", group_tensors},
+    {"operators", group_operators},
 };
 
 int main(int argc, char **argv) {

@@ -375,6 +375,10 @@ static void functions(void **state) {
     put_str(&f, 4, "a");
     put_str(&f, 5, "b");
     put_sub(&f, 7, node("Identity", "a", "b"));
+    bytes import = none;
+    put_str(&import, 1, "");
+    put_num(&import, 2, 17);
+    put_sub(&f, 9, import);
     put_sub(&m, 25, f);
     expect_open(m, 0, "", "shadows a standard operator");
 }
