@@ -140,6 +140,7 @@ static int apply(ox_driver *d, const ox_step *s) {
     int changes = s->kind == OX_STEP_RULES ? ox_rules_apply(&r, s->sets, s->n_sets) : s->pass->run(&r);
     if (changes < 0) return ox_fail_in(ctx, "in pass %s", s->name);
     if (s->pass == &ox_pass_infer_shapes) d->typed = true;
+    if (s->pass == &ox_pass_raise_opset && changes) d->typed = false; /* new nodes have no types yet */
     count(d, s->name, changes, now() - start);
     if (changes) {
         d->result->applications++;
@@ -174,20 +175,25 @@ static int run_steps(ox_driver *d, const ox_step *steps, size_t n) {
     return total;
 }
 
-/* Models keep their opset: another one that is asked for is refused, not passed over. */
-static int check_target(const ox_pipeline *p, ox_model *m, const ox_pipeline_options *o) {
-    int64_t target = o->target_opset ? o->target_opset : p->target_opset, own = ox_model_opset(m, m->graph, ox_intern(m->ctx, ""));
-    if (!target || target == own) return 0;
-    return ox_fail(m->ctx, OX_UNAVAILABLE, "changing the opset (from %lld to %lld) is not there yet", (long long)own, (long long)target);
+/* Lifts the model to the opset that is asked for, before anything else. */
+static int lift_to_target(ox_driver *d, const ox_pipeline *p) {
+    ox_model *m = d->m;
+    int64_t target = d->o->target_opset ? d->o->target_opset : p->target_opset, own = ox_model_opset(m, m->graph, ox_intern(m->ctx, ""));
+    if (!target) return 0;
+    if (own > target)
+        return ox_fail(m->ctx, d->o->target_opset ? OX_USAGE : OX_CONFIG, "the model has opset %lld already; models are only lifted, not lowered to %lld",
+                       (long long)own, (long long)target);
+    ox_option_value *values = ox_option_defaults(m->ctx, &ox_pass_raise_opset);
+    values->i = target;
+    return apply(d, &(ox_step){.kind = OX_STEP_PASS, .name = ox_pass_raise_opset.name, .pass = &ox_pass_raise_opset, .values = values});
 }
 
 int ox_pipeline_run(const ox_pipeline *p, ox_model *m, const ox_pipeline_options *o, ox_pipeline_result *result) {
     static const ox_pipeline_options plain = {.stop_after = -1};
     *result = (ox_pipeline_result){.verify = p->verify, .verify_off = p->verify_off, .save = {.threshold = 1024, .align = 4096}};
     ox_driver d = {.m = m, .o = o ? o : &plain, .result = result};
-    if (check_target(p, m, d.o) < 0) return -1;
     d.scratch = ox_arena_new(m->ctx);
-    int total = run_steps(&d, p->steps, p->n_steps);
+    int lifted = lift_to_target(&d, p), total = lifted < 0 ? -1 : run_steps(&d, p->steps, p->n_steps);
     ox_arena_free(d.scratch);
-    return total < 0 ? -1 : total;
+    return total < 0 ? -1 : lifted + total;
 }

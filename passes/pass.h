@@ -69,7 +69,8 @@ int ox_rules_explain(ox_model *m, const ox_ruleset *set, const char *rule_name, 
 typedef struct ox_pipeline ox_pipeline;
 /* YAML text to a pipeline; OX_CONFIG. FILE names it in messages; relative rule files are looked up beside FILE. */
 ox_pipeline *ox_pipeline_parse(ox_ctx *ctx, const char *text, size_t len, const char *file);
-/* "a,b,c": names of passes and rule sets ("none": nothing). OX_USAGE with the nearest name when one is unknown. */
+/* "a,b,c": names of passes and rule sets ("none": nothing); a pass with one option may be given as NAME=VALUE. OX_USAGE with the nearest
+ * name when one is unknown. */
 ox_pipeline *ox_pipeline_from_names(ox_ctx *ctx, const char *names);
 /* A shipped profile by name, else (with a "/" or ".yaml" in it) a file. OX_USAGE / OX_NO_INPUT. */
 ox_pipeline *ox_pipeline_profile(ox_ctx *ctx, const char *name);
@@ -81,7 +82,7 @@ const char *const *ox_pipeline_files(const ox_pipeline *p, size_t *n); /* files 
 typedef struct ox_pass_stat { const char *name; int changes; int runs; double seconds; } ox_pass_stat;
 typedef struct ox_pipeline_options {
     bool check;                 /* ox_verify() after each pass (tests, --debug) */
-    int64_t target_opset;       /* 0: the pipeline's own (keep by default) */
+    int64_t target_opset;       /* raise-opset to this one first; 0: the pipeline's own (keep by default) */
     const char *without;        /* comma-separated names of passes and rules to leave out; may be NULL */
     int64_t stop_after;         /* run only the first N pass applications that change something; -1: all (bisection) */
     void (*after_pass)(void *user, const char *pass, int changes, ox_model *m); /* --print-after; may be NULL */

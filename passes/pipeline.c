@@ -289,6 +289,21 @@ ox_pipeline *ox_pipeline_parse(ox_ctx *ctx, const char *text, size_t len, const 
     return ps.p;
 }
 
+/* "NAME=VALUE": a pass with its only option. As named_step(). */
+static int set_step(ox_ctx *ctx, const char *text, ox_step *step) {
+    parser ps = {.ctx = ctx, .file = "--passes"};
+    const char *equals = strchr(text, '=');
+    const ox_pass *pass = ox_pass_find(ox_format(ctx->arena, "%.*s", (int)(equals - text), text));
+    if (!pass) return 0;
+    if (!pass->options || !pass->options[0].name || pass->options[1].name)
+        return ox_fail(ctx, OX_USAGE, "%s: only a pass with one option takes =VALUE; write a pipeline file", text);
+    ox_option_value *values = ox_option_defaults(ctx, pass);
+    const ox_yaml value = {.kind = OX_Y_SCALAR, .text = equals + 1, .line = 1, .column = 1};
+    if (parse_option(&ps, &pass->options[0], &value, values) < 0) return ox_fail(ctx, OX_USAGE, "%s: not a value of option %s", text, pass->options[0].name);
+    *step = (ox_step){.kind = OX_STEP_PASS, .name = pass->name, .pass = pass, .values = values};
+    return 1;
+}
+
 ox_pipeline *ox_pipeline_from_names(ox_ctx *ctx, const char *list) {
     ox_pipeline *p = pipeline_new(ctx, "--passes");
     p->verify_off = false;
@@ -299,7 +314,7 @@ ox_pipeline *ox_pipeline_from_names(ox_ctx *ctx, const char *list) {
     for (const char *c = list; *c;) {
         size_t len = strcspn(c, ",");
         const char *name = ox_format(ctx->arena, "%.*s", (int)(len > 200 ? 200 : len), c);
-        int found = named_step(ctx, name, &p->steps[p->n_steps]);
+        int found = strchr(name, '=') ? set_step(ctx, name, &p->steps[p->n_steps]) : named_step(ctx, name, &p->steps[p->n_steps]);
         if (found < 0) return NULL;
         if (!found) return ox_fail(ctx, OX_USAGE, "unknown pass or rule set '%s'%s; --list-passes shows all", name, hint(ctx, name)), NULL;
         p->n_steps++;
@@ -309,7 +324,7 @@ ox_pipeline *ox_pipeline_from_names(ox_ctx *ctx, const char *list) {
     return p;
 }
 
-bool ox_pipeline_is_empty(const ox_pipeline *p) { return p->n_steps == 0; }
+bool ox_pipeline_is_empty(const ox_pipeline *p) { return p->n_steps == 0 && !p->target_opset; }
 
 bool ox_pipeline_verify_off(const ox_pipeline *p) { return p->verify_off; }
 

@@ -50,6 +50,10 @@ static void warn(void *user, const char *text) {
     if (!c->quiet) fprintf(stderr, "%s: warning: %s\n", c->program, text);
 }
 
+/* Before OpenMP starts: threads that wait sleep. By default they spin for milliseconds, which on processors shared with
+ * others (make -j) makes everything several times slower. */
+__attribute__((constructor(101))) static void set_wait_policy(void) { setenv("OMP_WAIT_POLICY", "passive", 0); }
+
 ox_ctx *cli_start(cli *c) {
     install(SIGINT, on_signal);
     install(SIGTERM, on_signal);

@@ -30,9 +30,9 @@ enum { O_OUT, O_PROFILE, O_PASSES, O_WITHOUT, O_VERIFY, O_REPORT, O_MD, O_MF, O_
 static const cli_option options[] = {
     {"-o", "OUT.onnx", "the result; '-' is standard output", O_OUT, false},
     {"--profile", "NAME|FILE", "pipeline to run (default: portable); a file has a '/' or ends in .yaml", O_PROFILE, false},
-    {"--passes", "A,B,...", "run these passes and rule sets instead; 'none' copies", O_PASSES, false},
+    {"--passes", "A,B,...", "run these passes and rule sets instead; 'none' copies; a pass with one option: NAME=VALUE", O_PASSES, false},
     {"--without", "A,B,...", "leave out these passes or rules", O_WITHOUT, true},
-    {"--target-opset", "N", "opset of ai.onnx to lift the model to (not yet: another one is refused)", O_TARGET, false},
+    {"--target-opset", "N", "opset of ai.onnx to lift the model to first; never below its own", O_TARGET, false},
     {"--verify", "on|off", "compare the result with the original on generated inputs (default: on)", O_VERIFY, false},
     {"--samples", "N", "inputs to compare on (default 3)", O_SAMPLES, true},
     {"--seed", "N", "seed of the inputs", O_SEED, true},

@@ -56,6 +56,7 @@ static int session_open(run_args *a, session *s) {
     if (!(s->m = ox_model_open(ctx, a->c.operands[1]))) return -1;
     s->in = OX_NEW_N(ctx->arena, ox_rt *, s->m->graph->n_inputs + 1);
     s->out = OX_NEW_N(ctx->arena, ox_rt *, s->m->graph->ret->n_in + 1);
+    if (ox_infer_model(s->m, NULL) < 0) return ox_fail_in(ctx, "%s", a->c.operands[1]); /* what cannot be is told before anything is run */
     if (!(s->f = ox_frame_new(s->m))) return -1;
     ox_inputs_options o = {.seed = (uint64_t)a->seed, .dims = a->dims, .n_dims = a->n_dims};
     if (ox_make_inputs(s->m, &o, s->in) < 0) return -1;

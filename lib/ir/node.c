@@ -190,12 +190,15 @@ void ox_replace_uses(ox_value *from, ox_value *to) {
     to->nuses += from->nuses;
     from->uses = NULL;
     from->nuses = 0;
+    m->changed = true;
+    /* What a body says of an outer value need only hold where the body runs. */
+    if (to->graph != from->graph) return;
     to->type = ox_type_meet(m->arena, to->type, from->type, NULL);
+    to->listed |= from->listed && to->def;
     if (!to->elems) {
         to->elems = from->elems;
         to->nelems = from->nelems;
     }
-    m->changed = true;
 }
 
 /* ---- constants */

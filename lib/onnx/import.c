@@ -364,6 +364,11 @@ static int check_training_tensor(const Onnx__TensorProto *t, void *user) {
     return ox_proto_is_external(t) ? ox_external_locate(im->msg, t, &here, bytes, &view, &file) : 0;
 }
 
+bool ox_model_has_training(const ox_model *m) {
+    const Onnx__ModelProto *p = m->origin;
+    return p && p->n_training_info;
+}
+
 static int sort_all(ox_import *im) {
     bool moved = false, any = false;
     if (ox_sort(im->m->graph, &any)) return ox_fail_in(im->ctx, "%s", im->msg->name);

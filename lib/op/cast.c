@@ -246,8 +246,9 @@ static int from_strings(ox_run *r, const cast *c, const ox_tensor *x, ox_tensor 
 static int run_to(ox_run *r, ox_dtype to) {
     const ox_tensor *x = ox_input(r, 0);
     if (!x) return ox_fail(r->ctx, OX_BAD_DATA, "the input is no tensor");
+    if (to <= OX_UNDEFINED || to >= OX_DTYPE_COUNT) return ox_fail(r->ctx, OX_BAD_DATA, "attribute 'to' is no element type");
     if (x->dtype == to) return ox_output_share(r, 0, x, x->rank, x->dims);
-    if (to <= OX_UNDEFINED || to >= OX_DTYPE_COUNT || to == OX_COMPLEX64 || to == OX_COMPLEX128)
+    if (to == OX_COMPLEX64 || to == OX_COMPLEX128)
         return ox_kernel_no_type(r, to);
     const char *mode = ox_get_string(r->call, "round_mode");
     cast c = {x->dtype, to, !ox_has(r->call, "saturate") || ox_get_int(r->call, "saturate"),

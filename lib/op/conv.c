@@ -40,6 +40,11 @@ static int check_channels(ox_call *c, bool transposed) {
          kw = w && ox_dim_is_const(w[1], &per_group);
     if ((kx && channels % groups) || (kr && rows % groups))
         return ox_fail(c->ctx, OX_BAD_DATA, "channels cannot be cut into %" PRId64 " groups", groups);
+    const ox_dim *b = ox_in_rank(c, 2) == 1 ? ox_in_dims(c, 2) : NULL;
+    int64_t outputs, bias;
+    bool known = transposed ? kw && ox_mul_ok(per_group, groups, &outputs) : kr && ox_mul_ok(rows, 1, &outputs);
+    if (b && known && ox_dim_is_const(b[0], &bias) && bias != outputs)
+        return ox_fail(c->ctx, OX_BAD_DATA, "%" PRId64 " output channels, but a bias of %" PRId64 " elements", outputs, bias);
     bool wrong = transposed ? kx && kr && rows != channels : kx && kw && per_group != channels / groups;
     return wrong ? ox_fail(c->ctx, OX_BAD_DATA,
                            "the input has %" PRId64 " channels, the weights are for another number", channels)

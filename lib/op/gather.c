@@ -108,9 +108,10 @@ static int run_gather(ox_run *r) {
 static int infer_gather_elements(ox_call *c) {
     int rd = ox_in_rank(c, 0), ri = ox_in_rank(c, 1), rank = ri >= 0 ? ri : rd;
     if (rd >= 0 && ri >= 0 && rd != ri) return ox_fail(c->ctx, OX_BAD_DATA, "data has rank %d, indices %d", rd, ri);
-    if (rank >= 0 && ox_axis(c, ox_get_int(c, "axis"), rank, "axis") < 0) return -1;
+    int64_t axis = rank >= 0 ? ox_axis(c, ox_get_int(c, "axis"), rank, "axis") : 0;
+    if (axis < 0) return -1;
     ox_out_tensor(c, 0, ox_in_dtype(c, 0), rank, ox_in_dims(c, 1));
-    return 0;
+    return rd > 0 ? ox_mv_check_indices(c, 1, 1, ox_in_dims(c, 0) + axis) : 0;
 }
 
 static int run_gather_elements(ox_run *r) {
@@ -162,7 +163,7 @@ static int infer_gather_nd(ox_call *c) {
     bool bad = false;
     for (int i = 0; i < ri - 1; i++) out[n++] = i < b ? ox_mv_same_dim(c, id[i], d[i], "batch_dims", &bad) : id[i];
     for (int i = (int)(b + k); i < rd; i++) out[n++] = d[i];
-    if (bad) return -1;
+    if (bad || ox_mv_check_indices(c, 1, k, d + b) < 0) return -1;
     ox_out_tensor(c, 0, ox_in_dtype(c, 0), n, out);
     int64_t ni, nd;
     const ox_dim *e = ox_in_elems(c, 0, &nd), *idx = ox_in_elems(c, 1, &ni);

@@ -200,7 +200,8 @@ static int infer_constant_of_shape(ox_call *c) {
     if (a && a->t->count != 1)
         return ox_fail(c->ctx, OX_BAD_DATA, "attribute 'value' has %" PRId64 " elements, not one", a->t->count);
     ox_dtype dtype = a ? a->t->dtype : OX_FLOAT;
-    int64_t rank, total = 1, d;
+    int64_t rank, total = 1, most = 1, d;
+    bool too_many = false, none = false;
     const ox_dim *dims = ox_in_elems(c, 0, &rank);
     if (!dims || rank > (int64_t)c->ctx->limits.rank) {
         ox_out_tensor(c, 0, dtype, -1, NULL);
@@ -210,8 +211,11 @@ static int infer_constant_of_shape(ox_call *c) {
     for (int64_t k = 0; k < rank; k++) {
         bool is_const = ox_dim_is_const(dims[k], &d);
         if (is_const && d < 0) return ox_fail(c->ctx, OX_BAD_DATA, "dimension %" PRId64 " is %" PRId64, k, d);
+        if (is_const && d && !ox_mul_ok(most, d, &most)) too_many = true;
+        none = none || (is_const && d == 0);
         known = known && is_const && ox_mul_ok(total, d, &total);
     }
+    if (too_many && !none) return ox_fail(c->ctx, OX_BAD_DATA, "the number of elements overflows");
     ox_out_tensor(c, 0, dtype, (int)rank, dims);
     if (!known || total > OX_ELEMS_MAX || !(ox_dtype_is_int(dtype) || dtype == OX_BOOL)) return 0;
     const int64_t *v = a ? ox_tensor_to_ints(c->arena, a->t) : NULL;

@@ -240,7 +240,7 @@ static int lift_split_13(ox_call *c) {
 
 static int64_t split_parts(ox_call *c) {
     int64_t n = ox_has(c, "num_outputs") ? ox_get_int(c, "num_outputs") : c->n_out;
-    if (n >= 1 && n >= c->n_out) return n;
+    if (n >= 1 && n == c->n_out) return n;
     return ox_fail(c->ctx, OX_BAD_DATA, "num_outputs is %lld for %d outputs", (long long)n, c->n_out);
 }
 
@@ -265,7 +265,7 @@ static int split_sizes(ox_call *c, ox_dim d, ox_dim *size) {
     if (ox_arg_given(c, 1)) {
         const ox_dim *e = ox_in_elems(c, 1, &n);
         if (!e) return 0;
-        if (n < c->n_out)
+        if (n != c->n_out)
             return ox_fail(c->ctx, OX_BAD_DATA, "split has %lld entries for %d outputs", (long long)n, c->n_out);
         bool all = true;
         for (int64_t i = 0; i < n; i++) {

@@ -238,6 +238,15 @@ int64_t ox_mv_index(ox_call *c, int64_t index, int64_t size, const char *what) {
                    (long long)size);
 }
 
+int ox_mv_check_indices(ox_call *c, int i, int64_t per, const ox_dim *sizes) {
+    int64_t n, v, size;
+    const ox_dim *index = ox_in_elems(c, i, &n);
+    if (!index || !sizes || per < 1) return 0;
+    for (int64_t k = 0; k < n; k++)
+        if (ox_dim_is_const(index[k], &v) && ox_dim_is_const(sizes[k % per], &size) && ox_mv_index(c, v, size, "index") < 0) return -1;
+    return 0;
+}
+
 /* ------------------------------------------------------------------------------------------------ shape rules */
 
 bool ox_mv_known(int rank, const ox_dim *dims, int64_t *out) {

@@ -27,6 +27,8 @@ int64_t ox_mv_product(int n, const int64_t *dims); /* of dims of a tensor that e
 int ox_mv_axes(ox_call *c, int64_t n, const int64_t *axes, int rank, bool *hit, const char *what);
 /* Index of an element from an index value that may be negative; -1 after ox_fail. */
 int64_t ox_mv_index(ox_call *c, int64_t index, int64_t size, const char *what);
+/* Shape rules: index values of input i that are known, taken PER at a time, against the sizes that are known. -1 after ox_fail. */
+int ox_mv_check_indices(ox_call *c, int i, int64_t per, const ox_dim *sizes);
 
 /* ---- shape rules ---- */
 bool ox_mv_known(int rank, const ox_dim *dims, int64_t *out);   /* all dims are numbers */

@@ -76,6 +76,29 @@ bool ox_q_limits(ox_dtype t, float *lo, float *hi) {
     return true;
 }
 
+/* Scales that are constants: positive numbers. */
+static int check_scales(ox_call *c) {
+    const ox_tensor *s = c->n_in > 1 ? c->in[1].t : NULL;
+    const void *data = s && ox_dtype_is_float(s->dtype) ? ox_tensor_data(s) : NULL;
+    if (s && !data && ox_dtype_is_float(s->dtype) && s->count) return -1;
+    for (int64_t i = 0; data && i < s->count; i++) {
+        double v = ox_load_double(s->dtype, data, i);
+        if (!isfinite(v) || v <= 0) return ox_fail(c->ctx, OX_BAD_DATA, "scale %lld is %g", (long long)i, v);
+    }
+    return 0;
+}
+
+/* The parts of a scale in blocks of an input. */
+static int check_blocks(ox_call *c, int64_t block, int64_t axis, int rank) {
+    for (int i = 0; i < rank; i++) {
+        int64_t d, s;
+        if (!ox_dim_is_const(ox_in_dims(c, 0)[i], &d) || !ox_dim_is_const(ox_in_dims(c, 1)[i], &s)) continue;
+        if (s != (i == axis ? d / block + (d % block != 0) : d))
+            return ox_fail(c->ctx, OX_BAD_DATA, "the scale's shape does not fit blocks of %lld", (long long)block);
+    }
+    return 0;
+}
+
 /* What a rule can see: parameters that are constants and fit or not, types. */
 static int check_params(ox_call *c) {
     int rank = ox_in_rank(c, 0), rs = ox_in_rank(c, 1);
@@ -86,11 +109,19 @@ static int check_params(ox_call *c) {
         if (ox_dim_is_const(ox_in_dims(c, 0)[axis], &d) && d != n)
             return ox_fail(c->ctx, OX_BAD_DATA, "%lld scales for an axis of %lld", (long long)n, (long long)d);
     }
-    if (block && rank >= 0 && rs >= 0 && (rank != rs || ox_axis(c, axis, rank, "axis") < 0))
-        return ox_fail(c->ctx, OX_BAD_DATA, "a scale of rank %d for blocks of rank %d", rs, rank);
+    if (!block && rs > 1) return ox_fail(c->ctx, OX_BAD_DATA, "a scale of rank %d without block_size", rs);
+    if (block && rank >= 0 && rs >= 0) {
+        if (rank != rs) return ox_fail(c->ctx, OX_BAD_DATA, "a scale of rank %d for blocks of rank %d", rs, rank);
+        if ((axis = ox_axis(c, axis, rank, "axis")) < 0 || check_blocks(c, block, axis, rank) < 0) return -1;
+    }
     if (rs >= 0 && ox_in_rank(c, 2) >= 0 && ox_in_rank(c, 2) > 1 && ox_in_rank(c, 2) != rs)
         return ox_fail(c->ctx, OX_BAD_DATA, "scale and zero point of rank %d and %d", rs, ox_in_rank(c, 2));
-    return 0;
+    int64_t scales = rs == 0, zeros = ox_in_rank(c, 2) == 0;
+    bool known = (rs == 0 || (rs == 1 && ox_dim_is_const(ox_in_dims(c, 1)[0], &scales))) &&
+                 (zeros || (ox_in_rank(c, 2) == 1 && ox_dim_is_const(ox_in_dims(c, 2)[0], &zeros)));
+    if (known && scales != zeros)
+        return ox_fail(c->ctx, OX_BAD_DATA, "%lld zero points for %lld scales", (long long)zeros, (long long)scales);
+    return check_scales(c);
 }
 
 /* Rows of at most this many elements are worked on at a time. */

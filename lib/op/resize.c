@@ -122,6 +122,10 @@ static int infer_resize(ox_call *c) {
         return 0;
     }
     if (!scales && !sizes) return ox_fail(c->ctx, OX_BAD_DATA, "neither scales nor sizes are given");
+    if (scales && sizes) return ox_fail(c->ctx, OX_BAD_DATA, "scales and sizes are given, but only one may be");
+    const char *mode = ox_get_string(c, "mode");
+    if (strcmp(mode, "nearest") && strcmp(mode, "linear") && strcmp(mode, "cubic") && strcmp(mode, "bilinear"))
+        return ox_fail(c->ctx, OX_BAD_DATA, "attribute 'mode' is '%s'", mode);
     if (ox_resize_axes(c, rank, &axes, &n) < 0) return -1;
     ox_dim *dims = OX_NEW_N(c->arena, ox_dim, rank + 1);
     for (int d = 0; d < rank; d++) dims[d] = x[d];

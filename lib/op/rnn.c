@@ -14,6 +14,31 @@ static int lift_output_sequence(ox_call *c) {
 }
 
 /* Y, Y_h and, for LSTM, Y_c. */
+static bool differs(ox_dim d, int64_t want) {
+    int64_t n;
+    return ox_dim_is_const(d, &n) && n != want;
+}
+
+/* Sizes of the weights against hidden_size, lengths of sequences against the steps. */
+static int check_rnn(ox_call *c, int64_t gates, const ox_dim *w, const ox_dim *r, ox_dim steps) {
+    int64_t hidden, rows, n, most;
+    bool known = r && ox_dim_is_const(r[2], &hidden);
+    if (ox_has(c, "hidden_size")) {
+        if (known && ox_get_int(c, "hidden_size") != hidden)
+            return ox_fail(c->ctx, OX_BAD_DATA, "hidden_size is %" PRId64 ", the weights are for %" PRId64, ox_get_int(c, "hidden_size"), hidden);
+        hidden = ox_get_int(c, "hidden_size");
+        known = true;
+    }
+    if (known && (hidden < 1 || !ox_mul_ok(hidden, gates, &rows))) return ox_fail(c->ctx, OX_BAD_DATA, "hidden_size is %" PRId64, hidden);
+    if (known && ((w && differs(w[1], rows)) || (r && differs(r[1], rows))))
+        return ox_fail(c->ctx, OX_BAD_DATA, "the weights have not the %" PRId64 " rows of %" PRId64 " gates", rows, gates);
+    const int64_t *lengths = ox_in_ints(c, 4, &n);
+    for (int64_t i = 0; lengths && steps && ox_dim_is_const(steps, &most) && i < n; i++)
+        if (lengths[i] < 0 || lengths[i] > most)
+            return ox_fail(c->ctx, OX_BAD_DATA, "a sequence of length %" PRId64 " in %" PRId64 " steps", lengths[i], most);
+    return 0;
+}
+
 static int infer_rnn(ox_call *c) {
     static const char *const directions[] = {"forward", "reverse", "bidirectional"};
     const char *direction = ox_get_string(c, "direction");
@@ -33,6 +58,7 @@ static int infer_rnn(ox_call *c) {
     if (x && w && ox_dim_is_const(x[2], &in) && ox_dim_is_const(w[2], &want) && in != want)
         return ox_fail(c->ctx, OX_BAD_DATA, "the input has %" PRId64 " features, the weights are for %" PRId64, in,
                        want);
+    if (check_rnn(c, gates, w, r, x ? x[layout ? 1 : 0] : NULL) < 0) return -1;
     ox_dim hidden = ox_has(c, "hidden_size") ? ox_dim_const(c->ctx, ox_get_int(c, "hidden_size")) : r ? r[2] : NULL;
     if (!hidden && w) hidden = ox_dim_exact_div(c->ctx, w[1], ox_dim_const(c->ctx, gates));
     ox_dim count = ox_dim_const(c->ctx, d == 2 ? 2 : 1), steps = x ? x[layout ? 1 : 0] : NULL,

@@ -101,10 +101,14 @@ static int scatter_elems(ox_call *c) {
 
 static int infer_scatter_elements(ox_call *c) {
     int rd = ox_in_rank(c, 0), ri = ox_in_rank(c, 1), ru = ox_in_rank(c, 2);
-    if (rd >= 0 && ox_axis(c, ox_get_int(c, "axis"), rd, "axis") < 0) return -1;
+    int64_t axis = rd >= 0 ? ox_axis(c, ox_get_int(c, "axis"), rd, "axis") : 0;
+    if (axis < 0) return -1;
     if ((rd >= 0 && ri >= 0 && rd != ri) || (ri >= 0 && ru >= 0 && ri != ru))
         return ox_fail(c->ctx, OX_BAD_DATA, "data, indices and updates of rank %d, %d and %d", rd, ri, ru);
     ox_out_type(c, 0, ox_in_type(c, 0));
+    bool bad = false;
+    for (int i = 0; i < ri && ru >= 0; i++) ox_mv_same_dim(c, ox_in_dims(c, 1)[i], ox_in_dims(c, 2)[i], "updates", &bad);
+    if (bad || (rd > 0 && ox_mv_check_indices(c, 1, 1, ox_in_dims(c, 0) + axis) < 0)) return -1;
     return scatter_elems(c);
 }
 
@@ -153,6 +157,7 @@ static int infer_scatter_nd(ox_call *c) {
         (k < 1 || k > rd || (ru >= 0 && ru != ri - 1 + rd - k)))
         return ox_fail(c->ctx, OX_BAD_DATA, "indices of %lld entries do not fit data of rank %d and updates of rank %d",
                        (long long)k, rd, ru);
+    if (rd > 0 && ri > 0 && ox_dim_is_const(ox_in_dims(c, 1)[ri - 1], &k) && ox_mv_check_indices(c, 1, k, ox_in_dims(c, 0)) < 0) return -1;
     return scatter_elems(c);
 }
 

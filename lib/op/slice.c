@@ -231,6 +231,9 @@ int ox_infer_pad(ox_call *c) {
     for (int i = 0; i < rank; i++) out[i] = d[i];
     for (int64_t i = 0; i < k; i++) {
         int64_t a = axes ? axes[i] < 0 ? axes[i] + rank : axes[i] : i, v;
+        int64_t before, after;
+        if (ox_dim_is_const(p[i], &before) && ox_dim_is_const(p[k + i], &after) && !ox_add_ok(before, after, &v))
+            return ox_fail(c->ctx, OX_BAD_DATA, "pads of dim %lld overflow", (long long)a);
         ox_dim both = ox_dim_add(c->ctx, p[i], p[k + i]);
         if (!ox_dim_is(both, 0)) out[a] = ox_dim_add(c->ctx, out[a], both);
         if (ox_dim_is_const(out[a], &v) && v < 0)
