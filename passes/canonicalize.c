@@ -16,7 +16,6 @@ static bool lift_constant(ox_node *n) {
     if (ox_is_graph_output(v)) return false;
     ox_value *init = ox_graph_add_init(n->graph, NULL, ox_tensor_ref(t));
     ox_sym name = v->name;
-    init->type = v->type;
     init->elems = v->elems;
     init->nelems = v->nelems;
     ox_replace_uses(v, init);

@@ -3,7 +3,7 @@
  *   before  <float[1] w = {1}, float[1] z = {2}> { a = Relu(x)  b = Exp(x)  y, mask = Dropout(a) }    y is the output
  *   after   { a = Relu(x)  y = Dropout(a) }
  *
- * Inputs are an interface and stay. A value used only inside a body is used: captures are ordinary uses. Nodes of unknown
+ * Inputs are an interface and stay. What training or a quantization annotation names is needed. A value used only inside a body is used: captures are ordinary uses. Nodes of unknown
  * operators in domains of others may have effects and stay.
  */
 #include "passes/pass.h"
@@ -63,11 +63,42 @@ static int sweep_graph(ox_graph *g, void *user) {
     return 0;
 }
 
+/* ---- initializers: those that a quantization annotation names stay as long as the tensor it is about ---- */
+
+typedef struct { ox_ctx *ctx; ox_map names, needed; } notes;
+
+static int note_parameter(const char *tensor, const char *parameter, void *user) {
+    notes *n = user;
+    if (ox_map_has(&n->names, ox_intern(n->ctx, tensor))) ox_map_put(&n->needed, ox_intern(n->ctx, parameter), n);
+    return 0;
+}
+
+static void needed_by_notes(sweep *s, ox_graph *g, notes *n) {
+    *n = (notes){.ctx = s->r->ctx};
+    ox_map_init(&n->names, s->r->arena);
+    ox_map_init(&n->needed, s->r->arena);
+    bool any = false;
+    for (ox_value *v = g->first_init; v && !any; v = v->next_init) any = v->pinned;
+    if (!any) return;
+    for (size_t i = 0; i < g->n_inputs; i++) ox_map_put(&n->names, g->inputs[i]->name, g);
+    for (ox_value *v = g->first_init; v; v = v->next_init)
+        if (v->nuses) ox_map_put(&n->names, v->name, g);
+    for (uint32_t i = 0; i < g->ret->n_in; i++) ox_map_put(&n->names, g->out_names[i], g);
+    for (ox_node *k = g->first; k; k = k->next)
+        for (uint32_t i = 0; i < k->n_out; i++)
+            if (k->out[i] && k->out[i]->name) ox_map_put(&n->names, k->out[i]->name, g);
+    ox_each_annotation(g, note_parameter, n);
+}
+
 static int sweep_inits(ox_graph *g, void *user) {
     sweep *s = user;
+    notes n;
+    needed_by_notes(s, g, &n);
+    bool training = !g->outer && !g->function && ox_model_has_training(g->model);
     for (ox_value *v = g->first_init, *next; v; v = next) {
         next = v->next_init;
-        if (v->nuses) continue;
+        if (v->nuses || training || ox_map_has(&n.needed, v->name)) continue;
+        v->pinned = false;
         if (v->is_input && (g->model->ir_version >= 4 || g->outer)) continue; /* the default of an interface */
         bool input = v->is_input;
         ox_graph_remove_init(v);
@@ -114,6 +145,7 @@ static int call_in_body(ox_graph *g, census *c, ox_function **next, size_t *n_ne
 
 static int drop_functions(ox_pass_run *r) {
     ox_model *m = r->m;
+    if (ox_model_has_training(m)) return 0; /* its graphs may call them */
     census c;
     ox_map_init(&c.called, r->arena);
     ox_map_init(&c.domains, r->arena);

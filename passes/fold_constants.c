@@ -134,7 +134,6 @@ static int compute(state *s, ox_node *n) {
 static void materialize(ox_value *v, ox_tensor *t) {
     ox_sym name = ox_is_graph_output(v) ? NULL : v->name;
     ox_value *init = ox_graph_add_init(v->graph, NULL, t);
-    init->type = v->type;
     init->elems = v->elems;
     init->nelems = v->nelems;
     ox_replace_uses(v, init);

@@ -8,6 +8,7 @@
  *   Dropout                        a mask of the type of the data (< 10): Cast of the mask; its ratio stays as an input
  *   Scan                           a batch around everything (8): a Scan over the batch around the Scan
  *   Resize                         tf_half_pixel_for_nn (< 13): half_pixel with the rounding that picks the same elements
+ *   ImageScaler                    no operator of the standard since 10: Mul and Add
  *   Scatter, and an empty region for Resize of 11, which must have one */
 #include "passes/raise_opset.h"
 
@@ -305,6 +306,29 @@ static int need_region(ox_raise *s, ox_node *n) {
         if (!v) return -1;
         ox_node_set_input(n, i, v);
     }
+    return 0;
+}
+
+/* ---- ImageScaler */
+
+/* y = x * scale + bias, one bias for each channel; the node becomes the Add. */
+int ox_raise_image_scaler(ox_raise *s, ox_node *n) {
+    const ox_attr *scale = ox_attr_find(n, "scale"), *bias = ox_attr_find(n, "bias");
+    ox_value *x = ox_node_in(n, 0);
+    bool known = x && ox_type_is_tensor(x->type) && x->type->rank == 4 && ox_dtype_is_float(x->type->dtype);
+    if (!known || !bias || bias->ref || bias->type != OX_A_FLOATS || (scale && (scale->ref || scale->type != OX_A_FLOAT)))
+        return ox_fail(s->ctx, OX_UNAVAILABLE, "ImageScaler needs images of known rank and type, scale and bias");
+    ox_tensor *t = ox_tensor_new(s->ctx, x->type->dtype, 4, (int64_t[]){1, (int64_t)bias->n, 1, 1});
+    for (size_t i = 0; t && i < bias->n; i++) ox_store_double(t->dtype, ox_tensor_mut(t), (int64_t)i, (double)bias->fs[i]);
+    ox_value *b = ox_raise_constant(s, n, t, "bias");
+    if (scale && scale->f != 1) x = arith(n, "Mul", x, ox_raise_scalar(s, n, (double)scale->f, x, "scale"));
+    if (!b || !x) return -1;
+    ox_node_set_inputs(n, 2, (ox_value *[]){x, b});
+    n->op_type = ox_intern(s->ctx, "Add");
+    n->attrs = NULL;
+    n->n_attrs = 0;
+    ox_node_resolve(n);
+    s->changes++;
     return 0;
 }
 

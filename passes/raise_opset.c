@@ -76,12 +76,11 @@ static bool is_history(const char *name) {
     return false;
 }
 
-static bool same_default(const ox_attr *a, const ox_attr *b) {
-    if (!a || !b || a->type != b->type) return !a && !b;
-    if (a->type == OX_A_INT) return a->i == b->i;
-    if (a->type == OX_A_FLOAT) return !memcmp(&a->f, &b->f, sizeof a->f);
-    if (a->type == OX_A_STRING) return a->s.len == b->s.len && (!a->s.len || !memcmp(a->s.data, b->s.data, a->s.len));
-    return a->n == b->n; /* lists: no default of a list has changed */
+/* Whether the value is what the new form has anyway. */
+static bool is_default(const ox_attr *a, const ox_attr *dflt) {
+    if (!dflt || a->type != dflt->type) return false;
+    if (a->type == OX_A_INT) return a->i == dflt->i;
+    return a->type == OX_A_STRING && a->s.len == dflt->s.len && (!a->s.len || !memcmp(a->s.data, dflt->s.data, a->s.len));
 }
 
 static bool is_own(const ox_node *n, const ox_attr *a) {
@@ -90,25 +89,11 @@ static bool is_own(const ox_node *n, const ox_attr *a) {
     return false;
 }
 
-typedef struct attrs { ox_attr **list; uint32_t n; } attrs;
-
-/* A default that changes on the way is said. */
-static void say_defaults(ox_raise *s, const ox_node *n, const ox_call *c, const ox_signature *from, const ox_signature *to, attrs *out) {
-    for (int i = 0; i < from->n_attrs; i++) {
-        const ox_attr *old = from->attrs[i].dflt;
-        const ox_formal_attr *f = ox_signature_attr(to, from->attrs[i].name);
-        if (!old || !f || same_default(old, f->dflt) || old->type != f->type || ox_has(c, f->name) || ox_attr_find(n, f->name)) continue;
-        ox_attr *a = ox_attr_copy(s->m, old);
-        a->name = ox_intern(s->ctx, f->name);
-        a->origin = NULL;
-        out->list[out->n++] = a;
-    }
-}
-
 /* The attributes of the call that the new form has; names of the others that steps made go to MARKERS. */
 static int write_attrs(ox_raise *s, ox_node *n, ox_call *c, const char **markers, int *n_markers) {
     const ox_signature *from = ox_op_signature(s->ctx, n->op), *to = ox_op_signature(s->ctx, c->op);
-    attrs out = {OX_NEW_N(s->m->arena, ox_attr *, c->n_attrs + from->n_attrs + 1), 0};
+    ox_attr **list = OX_NEW_N(s->m->arena, ox_attr *, c->n_attrs + 1);
+    uint32_t n_list = 0;
     *n_markers = 0;
     for (int i = 0; i < c->n_attrs; i++) {
         ox_attr *a = c->attrs[i];
@@ -117,14 +102,13 @@ static int write_attrs(ox_raise *s, ox_node *n, ox_call *c, const char **markers
         if (!f && !own) {
             markers[(*n_markers)++] = a->name;
         } else if (f || !ox_signature_attr(from, a->name)) { /* what the old form does not know either stays */
-            if (own || !same_default(f ? f->dflt : NULL, a)) out.list[out.n++] = own ? a : ox_attr_copy(s->m, a);
+            if (own || !is_default(a, f->dflt)) list[n_list++] = own ? a : ox_attr_copy(s->m, a);
         } else if (!is_history(a->name)) {
             return ox_fail(s->ctx, OX_UNAVAILABLE, "attribute '%s' has no place in opset %lld", a->name, (long long)s->version);
         }
     }
-    say_defaults(s, n, c, from, to, &out);
-    n->attrs = out.list;
-    n->n_attrs = out.n;
+    n->attrs = list;
+    n->n_attrs = n_list;
     s->m->changed = true;
     return 0;
 }
@@ -186,34 +170,12 @@ static int write_call(ox_raise *s, ox_node *n, ox_call *c) {
 
 /* ---- nodes */
 
-/* Whether the new form lacks an attribute the node has, or would mean something else by the lack of one. */
+/* Whether the new form lacks an attribute that the node has. */
 static bool differs(ox_raise *s, const ox_node *n, const ox_op *target) {
     const ox_signature *from = ox_op_signature(s->ctx, n->op), *to = ox_op_signature(s->ctx, target);
     for (uint32_t i = 0; i < n->n_attrs; i++)
         if (!ox_signature_attr(to, n->attrs[i]->name) && ox_signature_attr(from, n->attrs[i]->name)) return true;
-    for (int i = 0; i < from->n_attrs; i++) {
-        const ox_formal_attr *f = ox_signature_attr(to, from->attrs[i].name);
-        if (f && from->attrs[i].dflt && !same_default(from->attrs[i].dflt, f->dflt) && !ox_attr_find(n, f->name)) return true;
-    }
     return target->flags & OX_DEPRECATED;
-}
-
-static uint64_t types_of(const ox_signature *s, uint32_t i) {
-    const char *type = i < (uint32_t)s->n_in ? s->in[i].type : s->n_in && s->in[s->n_in - 1].variadic ? s->in[s->n_in - 1].type : "";
-    for (int k = 0; k < s->n_vars; k++)
-        if (!strcmp(s->vars[k].name, type)) return s->vars[k].dtypes;
-    return UINT64_MAX;
-}
-
-/* A few versions allow less than older ones. */
-static int check_types(ox_raise *s, const ox_node *n, const ox_op *target) {
-    const ox_signature *from = ox_op_signature(s->ctx, n->op), *to = ox_op_signature(s->ctx, target);
-    for (uint32_t i = 0; i < n->n_in; i++) {
-        const ox_type *t = n->in[i].v ? n->in[i].v->type : NULL;
-        if (!ox_type_is_tensor(t) || !t->dtype || !(types_of(from, i) >> t->dtype & 1) || types_of(to, i) >> t->dtype & 1) continue;
-        return ox_fail(s->ctx, OX_UNAVAILABLE, "opset %lld allows no %s here", (long long)s->version, ox_dtype_name(t->dtype));
-    }
-    return 0;
 }
 
 static int rewrite(ox_raise *s, ox_node *n, const ox_op *target) {
@@ -231,12 +193,12 @@ static int rewrite(ox_raise *s, ox_node *n, const ox_op *target) {
 
 static int raise_node(ox_raise *s, ox_node *n) {
     if (n->callee || n->domain[0]) return 0;
+    if (!n->op && ox_is(n, "ImageScaler")) return ox_raise_image_scaler(s, n);
     if (!n->op)
         return ox_fail(s->ctx, OX_UNAVAILABLE, "operator %s is unknown: nobody can tell what it is in opset %lld", n->op_type, (long long)s->version);
     const ox_op *target = ox_op_find(s->ctx, "", n->op_type, s->version);
     if (target == n->op && !(target->flags & OX_DEPRECATED)) return 0;
     bool lifted = ox_op_lifted(n->op, s->version);
-    if (!lifted && check_types(s, n, target) < 0) return -1;
     if (lifted || differs(s, n, target)) return rewrite(s, n, target);
     if (ox_raise_after(s, n, NULL, n->op) < 0) return -1;
     n->op = target;

@@ -33,5 +33,7 @@ int ox_raise_before(ox_raise *s, ox_node *n, const ox_op *target);
 int ox_raise_marker(ox_raise *s, ox_node *n, ox_call *c, const char *marker);
 /* Last: what one operator needs besides. OLD: the row N had. */
 int ox_raise_after(ox_raise *s, ox_node *n, ox_call *c, const ox_op *old);
+/* An operator of the time before version 10 that no list of operators has any more: as Mul and Add. */
+int ox_raise_image_scaler(ox_raise *s, ox_node *n);
 
 #endif

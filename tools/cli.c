@@ -50,9 +50,15 @@ static void warn(void *user, const char *text) {
     if (!c->quiet) fprintf(stderr, "%s: warning: %s\n", c->program, text);
 }
 
-/* Before OpenMP starts: threads that wait sleep. By default they spin for milliseconds, which on processors shared with
- * others (make -j) makes everything several times slower. */
-__attribute__((constructor(101))) static void set_wait_policy(void) { setenv("OMP_WAIT_POLICY", "passive", 0); }
+/* OpenMP reads its settings before main() and has no function for this one. */
+void cli_let_threads_sleep(char **argv) {
+    char path[4096];
+    if (getenv("OMP_WAIT_POLICY") || getenv("GOMP_SPINCOUNT") || getenv("KMP_BLOCKTIME")) return;
+    ssize_t n = readlink("/proc/self/exe", path, sizeof path);
+    if (n <= 0 || (size_t)n >= sizeof path || setenv("OMP_WAIT_POLICY", "passive", 1)) return;
+    path[n] = 0;
+    execv(path, argv);
+}
 
 ox_ctx *cli_start(cli *c) {
     install(SIGINT, on_signal);

@@ -375,6 +375,7 @@ int main(int argc, char **argv) {
     };
     if (!cli_start(&o.c)) return OX_NO_MEMORY;
     int result = cli_parse(&o.c, argc, argv);
+    if (result == 0 && o.c.n_operands && (!o.verify || !strcmp(o.verify, "on"))) cli_let_threads_sleep(argv);
     if (result == 0 && !o.c.done) result = ox_protect(o.c.ctx, work, &o);
     return cli_finish(&o.c, result == 0 ? 0 : ox_error_code(o.c.ctx) ? ox_error_code(o.c.ctx) : OX_BUG);
 }

@@ -212,6 +212,7 @@ int main(int argc, char **argv) {
     };
     if (!cli_start(&a.c)) return OX_NO_MEMORY;
     int result = cli_parse(&a.c, argc, argv);
+    if (result == 0 && a.c.n_operands > 1) cli_let_threads_sleep(argv);
     if (result == 0 && !a.c.done) result = ox_protect(a.c.ctx, work, &a);
     return cli_finish(&a.c, result == 0 ? 0 : ox_error_code(a.c.ctx) ? ox_error_code(a.c.ctx) : OX_BUG);
 }

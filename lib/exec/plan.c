@@ -64,7 +64,7 @@ static ox_cell *constant_cell(ox_frame *f, const ox_value *v, ox_tensor *t) {
 /* The tensor a value has when nothing makes it at run time: constant, or sparse initializer made dense. *t NULL: it
  * has none. */
 static int constant_of(ox_frame *f, const ox_value *v, ox_tensor **t) {
-    *t = ox_constant(v);
+    *t = v->variable ? v->data : ox_constant(v);
     if (*t)
         ox_tensor_ref(*t);
     else if (!v->def && v->sparse && !v->is_input && !(*t = ox_sparse_dense(f->ctx, v->sparse)))

@@ -29,6 +29,8 @@ static void copy_value(ox_copy *c, const ox_value *v, ox_value *to) {
         to->data = v->data ? ox_model_own(m, ox_tensor_ref(v->data)) : NULL;
         to->sparse = ox_sparse_copy(m, v->sparse);
         to->init_origin = v->init_origin;
+        to->pinned = v->pinned && c->keep_types; /* not a copy under another name */
+        to->variable = v->variable;
         if (v->data) to->type = ox_type_of_tensor(m->arena, v->data);
         ox_init_link(to);
     }

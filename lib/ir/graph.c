@@ -240,7 +240,7 @@ void ox_graph_set_default(ox_value *v, ox_tensor *data, ox_sparse *sparse) {
 }
 
 void ox_graph_remove_init(ox_value *v) {
-    if (!v->is_init || (v->nuses && !v->is_input)) return;
+    if (!v->is_init || v->pinned || (v->nuses && !v->is_input)) return;
     ox_graph *g = v->graph;
     *(v->prev_init ? &v->prev_init->next_init : &g->first_init) = v->next_init;
     *(v->next_init ? &v->next_init->prev_init : &g->last_init) = v->prev_init;

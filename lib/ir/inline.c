@@ -166,11 +166,12 @@ typedef struct sum {
 
 static int count_nodes(ox_graph *g, void *user);
 
-/* Nodes of a function's body, calls in it counted as what they become. Functions do not call themselves, and calls are nested no deeper
- * than the limit: both are checked when they are read. */
+/* Nodes of a function's body, calls in it counted as what they become. The recursion is as deep as calls are nested: files
+ * are held to limits.call_depth when they are read. */
 static uint64_t nodes_of(ox_function *f, sum *s) {
     uint64_t known = (uint64_t)(uintptr_t)ox_map_get(&s->totals, f), before = s->n;
     if (known) return known - 1;
+    ox_map_put(&s->totals, f, (void *)(uintptr_t)1); /* a function that calls itself is told of when it is inlined */
     s->n = 0;
     if (f->body) count_nodes(f->body, s);
     uint64_t n = s->n;

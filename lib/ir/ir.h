@@ -238,6 +238,8 @@ struct ox_value {
     bool is_input;        /* of its graph */
     bool is_init;         /* in the list of initializers: data or sparse is set, def is NULL */
     bool listed;          /* has, or shall get, a value_info */
+    bool pinned;          /* an initializer that something besides operands names: it is not removed */
+    bool variable;        /* an initializer that training assigns to: no constant */
     const void *origin;       /* ValueInfoProto: of an input, output or value_info */
     const void *init_origin;  /* TensorProto or SparseTensorProto */
     ox_value *prev_init, *next_init;
@@ -339,7 +341,7 @@ void ox_graph_remove_output(ox_graph *g, size_t i);
 ox_value *ox_graph_add_init(ox_graph *g, ox_sym name, ox_tensor *data);
 /* Makes a value without def (an input, or one not linked anywhere yet) an initializer; takes over the reference to `data`. */
 void ox_graph_set_default(ox_value *v, ox_tensor *data, ox_sparse *sparse);
-void ox_graph_remove_init(ox_value *v);             /* must have no use and be no input, else only its data go */
+void ox_graph_remove_init(ox_value *v);             /* must have no use and be no input, else only its data go; a pinned one stays */
 
 /* A new node before `before` (NULL: at the end), with n_in operands (entries may be NULL) and n_out new nameless values. op and
  * callee are looked up by the caller: see ox_node_resolve() in op/op.h. */
@@ -373,7 +375,7 @@ bool ox_is_graph_output(const ox_value *v);              /* of its graph: some u
  * interface name takes the output's name; else (an input, an initializer, an outer value, a second output of one value) an
  * Identity node of that name is put before ret. Gives every nameless value a name. Deterministic and idempotent. */
 void ox_settle_names(ox_model *m);
-/* The constant a value always has: initializer (not a replaceable input: from IR version 4 an initializer that is also an
+/* The constant a value always has: initializer (not a variable, nor a replaceable input: from IR version 4 an initializer that is also an
  * input is only its default) or output of a Constant node. NULL when there is none. */
 ox_tensor *ox_constant(const ox_value *v);
 /* A scalar constant (one element, any rank) as number; false when not. */

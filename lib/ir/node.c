@@ -232,7 +232,7 @@ ox_tensor *ox_constant(const ox_value *cv) {
     ox_value *v = (ox_value *)cv; /* what is made once is kept */
     if (!v) return NULL;
     ox_model *m = v->graph->model;
-    if (v->is_init) return v->is_input && m->ir_version >= 4 ? NULL : v->data;
+    if (v->is_init) return v->variable || (v->is_input && m->ir_version >= 4) ? NULL : v->data;
     ox_node *n = v->def;
     if (!n || v->index || !ox_is(n, "Constant")) return NULL;
     for (uint32_t i = 0; i < n->n_attrs; i++) {

@@ -141,6 +141,27 @@ static int import_sparse_initializers(ox_import *im, ox_scope *scope, const Onnx
     return 0;
 }
 
+int ox_each_annotation(const ox_graph *g, int (*fn)(const char *tensor, const char *parameter, void *user), void *user) {
+    const Onnx__GraphProto *p = g->function ? NULL : g->origin;
+    for (size_t i = 0; p && i < p->n_quantization_annotation; i++) {
+        const Onnx__TensorAnnotation *a = p->quantization_annotation[i];
+        for (size_t k = 0; a->tensor_name && k < a->n_quant_parameter_tensor_names; k++) {
+            const char *parameter = a->quant_parameter_tensor_names[k]->value;
+            int stop = parameter ? fn(a->tensor_name, parameter, user) : 0;
+            if (stop) return stop;
+        }
+    }
+    return 0;
+}
+
+static int pin_parameter(const char *tensor, const char *parameter, void *user) {
+    (void)tensor;
+    void **u = user; /* context, names of the graph */
+    ox_value *v = ox_map_get(u[1], ox_intern(u[0], parameter));
+    if (v && v->is_init) v->pinned = true;
+    return 0;
+}
+
 /* Names that nothing defines are left over from a tool that changed the model: they tell nothing. */
 int ox_import_value_infos(ox_import *im, ox_scope *scope, Onnx__ValueInfoProto *const *infos, size_t n,
                           const ox_where *w) {
@@ -364,6 +385,25 @@ static int check_training_tensor(const Onnx__TensorProto *t, void *user) {
     return ox_proto_is_external(t) ? ox_external_locate(im->msg, t, &here, bytes, &view, &file) : 0;
 }
 
+/* Graphs for training see the initializers by name; those that a binding names change. */
+static void pin_for_training(ox_import *im) {
+    const Onnx__ModelProto *p = im->msg->model;
+    ox_map bound;
+    ox_map_init(&bound, im->scratch);
+    for (size_t i = 0; i < p->n_training_info; i++) {
+        const Onnx__TrainingInfoProto *t = p->training_info[i];
+        for (size_t k = 0; k < t->n_initialization_binding + t->n_update_binding; k++) {
+            const Onnx__StringStringEntryProto *e =
+                k < t->n_initialization_binding ? t->initialization_binding[k] : t->update_binding[k - t->n_initialization_binding];
+            if (e->key) ox_map_put(&bound, ox_intern(im->ctx, e->key), im);
+        }
+    }
+    for (ox_value *v = im->m->graph->first_init; v && p->n_training_info; v = v->next_init) {
+        v->pinned = true;
+        v->variable = ox_map_has(&bound, v->name);
+    }
+}
+
 bool ox_model_has_training(const ox_model *m) {
     const Onnx__ModelProto *p = m->origin;
     return p && p->n_training_info;
@@ -392,6 +432,7 @@ static int import_model(void *arg) {
         return -1;
     for (size_t i = 0; i < p->n_training_info; i++)
         if (ox_each_tensor(&p->training_info[i]->base, check_training_tensor, im)) return -1;
+    pin_for_training(im);
     if (sort_all(im)) return -1;
     im->m->files = im->msg->files;
     im->m->source = im->msg;

@@ -31,6 +31,9 @@ int ox_message_print(const ox_message *msg, const ox_print_options *o, ox_text *
 /* The model of a message: scopes, names, arity, attributes, types, tensors, external data are checked (OX_BAD_DATA,
  * OX_POLICY ...). Nodes out of order are sorted (with a warning). The message must live as long as the model. */
 ox_model *ox_model_from_message(ox_ctx *ctx, ox_message *msg);
+/* The quantization annotations of a graph: a tensor and one that holds a parameter of it, by name. fn returns nonzero to stop. The
+ * initializers named as parameters are pinned. */
+int ox_each_annotation(const ox_graph *g, int (*fn)(const char *tensor, const char *parameter, void *user), void *user);
 /* Whether the file holds training graphs (training_info). They stay as they are, so what changes the meaning of nodes must not run. */
 bool ox_model_has_training(const ox_model *m);
 /* Both steps; the model owns the message. */

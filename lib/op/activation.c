@@ -192,6 +192,13 @@ static int lift_clip(ox_call *c) {
     return 0;
 }
 
+/* The defaults have more digits since version 6. */
+static int lift_selu(ox_call *c) {
+    ox_lift_attr_float(c, "alpha", (float)ox_get_float(c, "alpha"));
+    ox_lift_attr_float(c, "gamma", (float)ox_get_float(c, "gamma"));
+    return ox_lift_consumed_inputs(c);
+}
+
 /* ---- two inputs */
 
 /* A slope of one axis belonged to the channels before broadcasting came: the call says so by an attribute. */
@@ -313,7 +320,7 @@ OX_FAMILY(activation, "",
        "<alpha: float = 1.6732632, gamma: float = 1.050701>(T X) => (T Y) T: floats"),
     OP("Selu", 1,
        "<alpha: float = 1.6732, consumed_inputs: ints?, gamma: float = 1.0507>(T X) => (T Y) T: floats",
-       .lift = ox_lift_consumed_inputs),
+       .lift = lift_selu),
     OP("Celu", 28,
        "<alpha: float = 1.0>(T X) => (T Y) T: floats|bfloat16",
        .flags = OX_ELEMENTWISE | OX_SAME_SHAPE,

@@ -10,6 +10,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#ifdef _OPENMP
+#include <omp.h>
+#endif
+
 enum { ROW_MAJOR = 101, NO_TRANS = 111, TRANS = 112 };
 enum { LIBRARY_FROM = 64 * 64 * 64, TILE_M = 192, TILE_N = 384, DEPTH = 256, REG_M = 6 };
 
@@ -32,6 +36,19 @@ static void symbol(void *handle, const char *name, void *fn) {
     memcpy(fn, &p, sizeof p);
 }
 
+/* A build of OpenBLAS on OpenMP shares buffers between threads of any other OpenMP library than its own. */
+static bool safe_in_threads(void *handle) {
+#ifdef _OPENMP
+    enum { BUILT_ON_OPENMP = 2 };
+    int (*kind)(void) = NULL, (*theirs)(void) = NULL;
+    symbol(handle, "openblas_get_parallel", &kind);
+    symbol(handle, "omp_in_parallel", &theirs);
+    return kind && (kind() != BUILT_ON_OPENMP || theirs == omp_in_parallel);
+#else
+    return handle != NULL;
+#endif
+}
+
 static void load(void) {
     static const char *const files[] = {"libopenblas.so.0", "libopenblas.so"};
     void *handle = NULL;
@@ -46,7 +63,7 @@ static void load(void) {
     symbol(handle, "openblas_set_num_threads", &set_threads);
     symbol(handle, "openblas_get_config", &config);
     symbol(handle, "openblas_get_corename", &core);
-    if (!library.sgemm || !library.dgemm || !set_threads) {
+    if (!library.sgemm || !library.dgemm || !set_threads || !safe_in_threads(handle)) {
         library.sgemm = NULL;
         library.dgemm = NULL;
         return;

@@ -2,9 +2,10 @@
  *
  * Nodes are visited once, in order; bodies through the rule of the node that holds them (as often as a loop needs to
  * settle), functions where they are called, once per distinct set of argument types. What the file declares is met
- * with what is inferred: the stronger fact of each part is kept, the inferred one where they contradict. Invariants: a
- * fact of a value of the main graph never gets weaker; facts of values in bodies and functions are rebuilt from the
- * declared ones on every visit, because they hold for all iterations and all calls. */
+ * with what is inferred: the stronger fact of each part is kept, the inferred one where they contradict or where it is
+ * an expression over named sizes. Invariants: any other fact of a value of the main graph never gets weaker; facts of
+ * values in bodies and functions are rebuilt from the declared ones on every visit, because they hold for all
+ * iterations and all calls. */
 #include "op/table.h"
 
 #include <string.h>
@@ -53,6 +54,27 @@ static void warn_conflict(driver *d, const ox_value *v, const ox_type *declared,
                 ox_type_text(d->arena, declared), ox_type_text(d->arena, inferred));
 }
 
+static bool any_size(void *user, ox_dim symbol, int64_t *v) {
+    (void)user;
+    *v = 1;
+    return ox_dim_is_symbol(symbol) != NULL;
+}
+
+/* A size that follows from the sizes of inputs is what it is: a number noted beside it is of a time when these were fixed. */
+static const ox_type *without_stale_numbers(driver *d, const ox_type *t, const ox_type *inferred) {
+    ox_type *copy = NULL;
+    int64_t v;
+    if (t == inferred || t->rank <= 0 || t->rank != inferred->rank) return t;
+    for (int i = 0; i < t->rank; i++) {
+        ox_dim dim = inferred->dims[i];
+        if (t->dims[i] == dim || !dim || !ox_dim_is_const(t->dims[i], NULL) || !ox_dim_eval(dim, any_size, NULL, &v)) continue;
+        if (!copy) copy = ox_type_tensor(d->arena, t->dtype, t->rank, t->dims);
+        copy->kind = t->kind;
+        copy->dims[i] = dim;
+    }
+    return copy ? copy : t;
+}
+
 /* Both facts together; -1 in strict mode when they contradict. */
 static int meet(driver *d, const ox_value *v, const ox_type *inferred, const ox_type *have, const ox_type **out) {
     bool conflict = false;
@@ -63,7 +85,7 @@ static int meet(driver *d, const ox_value *v, const ox_type *inferred, const ox_
         return ox_fail(d->ctx, OX_BAD_DATA, "value '%s' is declared as %s, but is %s", v->name ? v->name : "",
                        ox_type_text(d->arena, have), ox_type_text(d->arena, inferred));
     if (conflict) warn_conflict(d, v, have, inferred);
-    *out = t;
+    *out = without_stale_numbers(d, t, inferred);
     return 0;
 }
 
@@ -178,7 +200,8 @@ static int evaluate(driver *d, ox_call *c) {
         if (out[i] && out[i]->kind == OX_RT_TENSOR) take_result(d, c, i, out[i]->t);
     }
     for (int i = 0; i < c->n_in + c->n_out; i++) ox_rt_unref(in[i]);
-    if (rc < 0 && ran && !c->node->graph->outer && ox_error_code(d->ctx) == OX_BAD_DATA) return -1;
+    bool by_values = c->op->flags & OX_ELEMENTWISE; /* a division by zero may stand where nobody looks */
+    if (rc < 0 && ran && !by_values && !c->node->graph->outer && ox_error_code(d->ctx) == OX_BAD_DATA) return -1;
     if (rc < 0) ox_clear_error(d->ctx);
     return 0;
 }

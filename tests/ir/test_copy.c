@@ -132,7 +132,7 @@ static void limits_hold(void **state) {
     assert_int_equal(ox_inline_all(w->m), -1);
     assert_int_equal(ox_error_code(w->ctx), OX_BAD_DATA);
     assert_non_null(strstr(ox_error_text(w->ctx), "inlined_nodes"));
-    w->ctx->limits.inlined_nodes = 1000000;
+    w->ctx->limits.inlined_nodes = 2000000;
     w->ctx->limits.call_depth = 10;
     assert_int_equal(ox_inline_all(w->m), -1);
     assert_non_null(strstr(ox_error_text(w->ctx), "call_depth"));

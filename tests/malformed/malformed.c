@@ -12,6 +12,8 @@ static const struct {
     {"graph", group_graph},
     {"tensors", group_tensors},
     {"operators", group_operators},
+    {"external", group_external},
+    {"work", group_work},
 };
 
 int main(int argc, char **argv) {
