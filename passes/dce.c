@@ -3,8 +3,8 @@
  *   before  <float[1] w = {1}, float[1] z = {2}> { a = Relu(x)  b = Exp(x)  y, mask = Dropout(a) }    y is the output
  *   after   { a = Relu(x)  y = Dropout(a) }
  *
- * Inputs are an interface and stay. What training or a quantization annotation names is needed. A value used only inside a body is used: captures are ordinary uses. Nodes of unknown
- * operators in domains of others may have effects and stay.
+ * Inputs are an interface and stay. A value used only inside a body is used: captures are ordinary uses. What training or a
+ * quantization annotation names is needed. Nodes of unknown operators in domains of others may have effects and stay.
  */
 #include "passes/pass.h"
 

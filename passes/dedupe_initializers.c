@@ -8,7 +8,7 @@
  */
 #include "passes/pass.h"
 
-enum { SAMPLES = 16, SAMPLE_BYTES = 16 };
+enum { SAMPLES = 16, SAMPLE_BYTES = 16, LARGE = 1 << 20 };
 
 /* Of type, dims and a few stretches of the payload: cheap on weights that nobody else reads. */
 static uint64_t sample_hash(const ox_tensor *t) {
@@ -41,6 +41,7 @@ static int visit(ox_graph *g, void *user) {
         next = v->next_init;
         if (!v->data || !v->nuses || !ox_constant(v) || v->is_input) continue;
         ox_value *kept = ox_set_add(&s->seen, sample_hash(v->data), v, equal_values, s);
+        if (v->data->bytes >= LARGE) ox_tensor_forget(v->data);
         if (kept == v || !visible(kept, g)) continue;
         s->bytes += v->data->bytes;
         ox_replace_uses(v, kept);

@@ -16,7 +16,7 @@
 
 #include "passes/pass.h"
 
-typedef struct { const char *name, *passes, *before, *expected; size_t before_len; char *got; } golden_case;
+typedef struct { const char *name, *passes, *before; char *expected; size_t before_len; char *got; } golden_case;
 
 typedef struct { ox_ctx *ctx; golden_case *c; const char *file; ox_model *m, *before; ox_verify_result verdict; } job;
 
@@ -109,13 +109,9 @@ static size_t split(char *text, golden_case *cases, size_t max) {
         if (!colon || !sep) return printf("Bail out! case '%s' has no passes or no '---'\n", at), 0;
         *colon = 0;
         *sep = 0;
-        cases[n++] = (golden_case){at + 4, colon + 1 + strspn(colon + 1, " "), end + 1, sep + 4, (size_t)(sep - end - 1), NULL};
-        if (next) next[1] = '=', at = next + 1;
-        else at = NULL;
-        if (at) {
-            char *body = (char *)cases[n - 1].expected;
-            cases[n - 1].expected = strndup(body, (size_t)(at - body));
-        }
+        cases[n++] = (golden_case){at + 4, colon + 1 + strspn(colon + 1, " "), end + 1, strdup(sep + 4), (size_t)(sep - end - 1), NULL};
+        if (next) next[1] = '=';
+        at = next ? next + 1 : NULL;
     }
     return n;
 }
@@ -132,10 +128,9 @@ static void update(const char *path, const golden_case *cases, size_t n) {
 
 /* A blank line between cases is no part of what is expected. */
 static void trim(golden_case *c) {
-    char *e = strdup(c->expected);
+    char *e = c->expected;
     size_t len = strlen(e);
     while (len > 1 && e[len - 1] == '\n' && e[len - 2] == '\n') e[--len] = 0;
-    c->expected = e;
 }
 
 int main(int argc, char **argv) {
@@ -153,6 +148,11 @@ int main(int argc, char **argv) {
         }
         const char *write = getenv("OX_UPDATE");
         if (write && *write == '1') update(argv[i], cases, n);
+        for (size_t k = 0; k < n; k++) {
+            free(cases[k].expected);
+            free(cases[k].got);
+        }
+        free(text);
     }
     printf("1..%zu\n", done);
     return failed != 0;

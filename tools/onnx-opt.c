@@ -22,6 +22,7 @@ typedef struct opt {
     const char *bad_pass;
     cli_census before, after;
     double ms;
+    uint64_t bytes; /* of the model and its data files */
 } opt;
 
 enum { O_OUT, O_PROFILE, O_PASSES, O_WITHOUT, O_VERIFY, O_REPORT, O_MD, O_MF, O_MT, O_MP, O_LIST_PASSES, O_LIST_PROFILES, O_EXPLAIN, O_PRINT_AFTER,
@@ -185,8 +186,17 @@ static int run_pipeline(opt *o, ox_model *m, int64_t stop_after, ox_pipeline_res
     return ox_pipeline_run(o->pipeline, m, &po, result);
 }
 
+static bool own_profile(const opt *o) { return o->profile && (strchr(o->profile, '/') || strstr(o->profile, ".yaml")); }
+
+/* Without a budget given here, checking takes no more than befits the file: a few bytes may ask for any amount of work. */
+static void bound_verification(ox_verify_options *v, uint64_t bytes) {
+    v->processor_seconds = 2 + (double)bytes / (256 << 10);
+    v->memory = ((uint64_t)320 << 20) + 16 * bytes;
+}
+
 static ox_verify_options verify_options(const opt *o) {
     ox_verify_options v = o->result.verify;
+    if (o->seconds < 0 && !own_profile(o)) bound_verification(&v, o->bytes);
     if (o->samples) v.samples = (int)o->samples;
     if (o->seed >= 0) v.seed = (uint64_t)o->seed;
     if (o->seconds >= 0) v.seconds = o->seconds;
@@ -311,6 +321,7 @@ static int optimize(opt *o, ox_message *msg) {
     double start = now_ms();
     ox_model *m = ox_model_from_message(ctx, msg);
     if (!m) return -1;
+    for (const ox_file *f = m->files; f; f = f->next) o->bytes += f->size;
     bool check = o->verify ? !strcmp(o->verify, "on") : !ox_pipeline_verify_off(o->pipeline);
     ox_model *original = check ? ox_model_copy(m) : NULL;
     int result = check && !original ? -1 : 0;

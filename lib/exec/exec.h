@@ -22,6 +22,8 @@ typedef void (*ox_frame_hook)(void *user, const ox_node *n, ox_rt *const *in, ox
 void ox_frame_set_hook(ox_frame *f, ox_frame_hook hook, void *user);
 /* A run that takes longer than this many seconds ends with OX_UNAVAILABLE ("time budget"); 0: no limit. */
 void ox_frame_set_deadline(ox_frame *f, double seconds);
+/* The same for the processor time of the process, as its clock shows it; 0: no limit. */
+void ox_frame_set_processor_deadline(ox_frame *f, double at_seconds);
 /* NULL when every operator of the model has a kernel, else the name of the first that has none ("domain::Op"). */
 const char *ox_missing_kernel(ox_model *m, ox_arena *arena);
 
@@ -54,6 +56,8 @@ typedef struct ox_verify_options {
     uint64_t seed;
     ox_tolerance tol;
     double seconds;           /* time budget, 0: none */
+    double processor_seconds; /* of all threads together, 0: no limit */
+    uint64_t memory;          /* bytes of payloads besides those alive, 0: limits.memory alone */
     const ox_dim_binding *dims;
     size_t n_dims;
 } ox_verify_options;

@@ -8,6 +8,14 @@
 #include <string.h>
 #include <time.h>
 
+enum { LOOK_EVERY = 8 }; /* steps between looks at the processor's clock, which is a system call */
+
+static double processor_time(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
 static double now(void) {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
@@ -74,6 +82,8 @@ static int run_step(ox_frame *f, ox_plan *p, ox_step *s) {
     double start = f->hook || f->until > 0 ? now() : 0;
     if (f->until > 0 && start > f->until)
         return ox_fail(f->ctx, OX_UNAVAILABLE, "the time budget of %g s is used up", f->seconds);
+    if (f->processor_until > 0 && ++f->steps % LOOK_EVERY == 0 && processor_time() > f->processor_until)
+        return ox_fail(f->ctx, OX_UNAVAILABLE, "the budget of processor time is used up");
     for (int i = 0; i < s->call.n_in; i++) in[i] = s->in[i] ? *s->in[i] : NULL;
     for (int i = 0; i < s->call.n_out; i++) out[i] = NULL;
     if (!s->ready && fetch_constants(s, in)) return -1;
@@ -196,6 +206,8 @@ void ox_frame_set_hook(ox_frame *f, ox_frame_hook hook, void *user) {
 }
 
 void ox_frame_set_deadline(ox_frame *f, double seconds) { f->seconds = seconds; }
+
+void ox_frame_set_processor_deadline(ox_frame *f, double at_seconds) { f->processor_until = at_seconds; }
 
 /* ---- operators without a kernel */
 

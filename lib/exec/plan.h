@@ -56,6 +56,8 @@ struct ox_frame {
     int n_scratch;
     ox_frame_hook hook;
     void *user;
+    double processor_until; /* the same for the processor's clock */
+    uint32_t steps;         /* since the last look at it */
     double seconds, until; /* budget, and the time at which the run must be over; 0: none */
 };
 

@@ -25,11 +25,17 @@ typedef struct job {
     ox_verify_result *r;
     size_t *input_of;  /* per input of got: the input of want; SIZE_MAX: none */
     size_t *output_of; /* per output of want: the output of got */
-    double until;
+    double until, processor_until;
     int replaced;
     bool refused[OX_INPUT_SIZES]; /* sizes on which the reference did not run */
     char first_failure[256];
 } job;
+
+static double processor_time(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
 
 static double now(void) {
     struct timespec t;
@@ -123,6 +129,7 @@ static int run_side(job *j, side *s) {
     if (j->until > 0 && left <= 0)
         return ox_fail(s->m->ctx, OX_UNAVAILABLE, "the time budget of %g s is used up", j->o->seconds);
     ox_frame_set_deadline(s->f, left);
+    ox_frame_set_processor_deadline(s->f, j->processor_until);
     return ox_frame_run(s->f, s->in, s->out);
 }
 
@@ -223,17 +230,29 @@ static int verify(void *arg) {
     return 0;
 }
 
+/* The limit that leaves MORE bytes besides those alive; 0 is no limit of our own. */
+static uint64_t lower(uint64_t limit, uint64_t more, uint64_t alive) {
+    if (!more) return limit;
+    return limit && limit < alive + more ? limit : alive + more;
+}
+
 int ox_verify_models(ox_model *want, ox_model *got, const ox_verify_options *o, ox_verify_result *r) {
     ox_ctx *ctx = want->ctx;
     *r = (ox_verify_result){.verdict = OX_V_UNKNOWN, .worst = {.same = true, .sqnr = HUGE_VAL}};
     job j = {.ctx = ctx, .want = {.m = want}, .got = {.m = got}, .o = o, .r = r};
     j.until = o->seconds > 0 ? now() + o->seconds : 0;
+    if (o->processor_seconds > 0) j.processor_until = processor_time() + o->processor_seconds;
     if (!(j.arena = ox_arena_new(ctx))) return -1;
+    uint64_t limit = ctx->limits.memory, other_limit = got->ctx->limits.memory;
+    ctx->limits.memory = lower(limit, o->memory, ox_payload_bytes(ctx));
+    if (got->ctx != ctx) got->ctx->limits.memory = lower(other_limit, o->memory, ox_payload_bytes(got->ctx));
     if (ox_protect(ctx, verify, &j)) decide(&j, OX_V_UNKNOWN, "%s", ox_error_text(ctx));
     drop_sample(&j);
     ox_frame_free(j.want.f);
     ox_frame_free(j.got.f);
     ox_arena_free(j.arena);
+    got->ctx->limits.memory = other_limit;
+    ctx->limits.memory = limit;
     ox_clear_error(ctx);
     ox_clear_error(got->ctx);
     return 0;

@@ -170,6 +170,8 @@ void ox_tensor_unref(ox_tensor *t); /* NULL is allowed */
 const void *ox_tensor_data(const ox_tensor *t);
 /* The same wherever it lies, maybe not aligned, and so never copied: for looking at bytes. */
 const void *ox_tensor_raw(const ox_tensor *t);
+/* Lets go of pages of a file that were looked at; they can be read again. */
+void ox_tensor_forget(const ox_tensor *t);
 void *ox_tensor_mut(ox_tensor *t);                    /* only between ox_tensor_new() and first sharing */
 int ox_tensor_set_str(ox_tensor *t, int64_t i, const char *text, size_t len); /* copies the text into the tensor */
 ox_tensor *ox_tensor_scalar_int(ox_ctx *ctx, ox_dtype dtype, int64_t v);      /* rank 0 */
@@ -368,7 +370,7 @@ void ox_attr_set_tensor(ox_node *n, const char *name, ox_tensor *t); /* takes ov
 ox_attr *ox_attr_copy(ox_model *m, const ox_attr *a);  /* bodies are not copied: see ox_graph_copy_into */
 
 /* Every use of `from` becomes a use of `to` (graph outputs too: their names are the graph's out_names and do not move). What
- * is known of from's type is kept on `to` where it is stronger. */
+ * is known of from's type is kept on `to` where it is stronger, unless `to` is an input or stands outside of the body that says so. */
 void ox_replace_uses(ox_value *from, ox_value *to);
 bool ox_is_graph_output(const ox_value *v);              /* of its graph: some use is by a ret */
 /* Makes the names of outputs true again before writing: an output's value that is made by a node of the graph and has no other

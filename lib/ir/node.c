@@ -193,7 +193,7 @@ void ox_replace_uses(ox_value *from, ox_value *to) {
     m->changed = true;
     /* What a body says of an outer value need only hold where the body runs. */
     if (to->graph != from->graph) return;
-    to->type = ox_type_meet(m->arena, to->type, from->type, NULL);
+    if (!to->is_input) to->type = ox_type_meet(m->arena, to->type, from->type, NULL); /* the type of an input is the interface */
     to->listed |= from->listed && to->def;
     if (!to->elems) {
         to->elems = from->elems;

@@ -126,6 +126,12 @@ const void *ox_tensor_data(const ox_tensor *t) {
     return holder->own = own;
 }
 
+void ox_tensor_forget(const ox_tensor *t) {
+    const ox_tensor *holder = t->base ? t->base : t;
+    const uint8_t *view = holder->view;
+    if (view && holder->file) ox_file_forget(holder->file, view, view + holder->bytes);
+}
+
 void *ox_tensor_mut(ox_tensor *t) { return t->own ? t->own : (void *)no_elements; }
 
 int ox_tensor_set_str(ox_tensor *t, int64_t i, const char *text, size_t len) {

@@ -43,10 +43,27 @@ static int read_entry(ox_message *msg, const Onnx__StringStringEntryProto *e, co
     return 0;
 }
 
+/* Keys that we do not know are ignored, but given twice they say that the file is wrong. */
+static int check_unknown_keys(ox_message *msg, const Onnx__TensorProto *t, const ox_where *where) {
+    ox_map seen;
+    if (t->n_external_data < 2) return 0;
+    ox_arena *scratch = ox_arena_new(msg->ctx);
+    const char *twice = NULL;
+    ox_map_init(&seen, scratch);
+    for (size_t i = 0; i < t->n_external_data && !twice; i++) {
+        ox_sym key = ox_intern(msg->ctx, t->external_data[i]->key);
+        if (ox_map_has(&seen, key)) twice = key;
+        ox_map_put(&seen, key, msg);
+    }
+    ox_arena_free(scratch);
+    return twice ? ox_message_fail(msg, where, OX_BAD_DATA, "external data: key '%.128s' is given twice", twice) : 0;
+}
+
 int ox_external_read(ox_message *msg, const Onnx__TensorProto *t, const ox_where *where, ox_external *e) {
     *e = (ox_external){.location = NULL};
     for (size_t i = 0; i < t->n_external_data; i++)
         if (read_entry(msg, t->external_data[i], where, e)) return -1;
+    if (check_unknown_keys(msg, t, where)) return -1;
     if (!e->location) return ox_message_fail(msg, where, OX_BAD_DATA, "external data without key 'location'");
     if (!e->location[0]) return ox_message_fail(msg, where, OX_BAD_DATA, "external data: key 'location' is empty");
     if (strstr(e->location, "_ORT_") && strstr(e->location, "MEM_ADDR_"))

@@ -292,12 +292,12 @@ int ox_import_graph(ox_import *im, ox_graph *g, const Onnx__GraphProto *p, const
     g->name = p->name ? ox_intern(im->ctx, p->name) : NULL;
     g->origin = p;
     if (!p->n_output && !outer) return ox_message_fail(im->msg, w, OX_BAD_DATA, "the graph has no output");
-    return import_inputs(im, &scope, p, w) || import_initializers(im, &scope, p, w) ||
-                   import_sparse_initializers(im, &scope, p, w) || ox_import_nodes(im, &scope, p->node, p->n_node, w) ||
-                   ox_import_value_infos(im, &scope, p->value_info, p->n_value_info, w) ||
-                   import_outputs(im, &scope, p, w)
-               ? -1
-               : 0;
+    if (import_inputs(im, &scope, p, w) || import_initializers(im, &scope, p, w) ||
+        import_sparse_initializers(im, &scope, p, w) || ox_import_nodes(im, &scope, p->node, p->n_node, w) ||
+        ox_import_value_infos(im, &scope, p->value_info, p->n_value_info, w) || import_outputs(im, &scope, p, w))
+        return -1;
+    void *user[2] = {im->ctx, &scope.names};
+    return ox_each_annotation(g, pin_parameter, user);
 }
 
 /* ---- the model ---- */

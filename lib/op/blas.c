@@ -49,6 +49,14 @@ static bool safe_in_threads(void *handle) {
 #endif
 }
 
+/* Such a build takes the number of threads from the thread that calls, wherever that is not in a parallel loop of
+ * several: to be said in a region of our own, so that nobody else's loops see it. */
+static inline void one_thread(void) {
+#ifdef _OPENMP
+    omp_set_num_threads(1);
+#endif
+}
+
 static void load(void) {
     static const char *const files[] = {"libopenblas.so.0", "libopenblas.so"};
     void *handle = NULL;
@@ -68,7 +76,13 @@ static void load(void) {
         library.dgemm = NULL;
         return;
     }
+#ifdef _OPENMP
+    int threads = omp_get_max_threads(); /* of whoever calls: not ours to change */
     set_threads(1);
+    omp_set_num_threads(threads);
+#else
+    set_threads(1);
+#endif
     const char *text = config ? config() : "OpenBLAS", *space = strchr(text, ' ');
     int len = space ? (int)strcspn(space + 1, " ") + (int)(space + 1 - text) : (int)strlen(text);
     snprintf(library.name, sizeof library.name, "%.*s %s", len, text, core ? core() : "");
@@ -194,11 +208,13 @@ static bool fits_int(int64_t a, int64_t b, int64_t c) { return a <= INT32_MAX &&
                     tn = least(TILE_N, n - j);                                                                         \
             const T *ta = a + (trans_a ? i : i * lda), *tb = b + (trans_b ? j * ldb : j);                              \
             T *tc = c + i * ldc + j;                                                                                   \
-            if (use_library)                                                                                           \
+            if (use_library) {                                                                                         \
+                one_thread();                                                                                          \
                 library.LIBRARY(ROW_MAJOR, trans_a ? TRANS : NO_TRANS, trans_b ? TRANS : NO_TRANS, (int)tm, (int)tn,   \
                                 (int)k, alpha, ta, (int)lda, tb, (int)ldb, beta, tc, (int)ldc);                        \
-            else                                                                                                       \
+            } else {                                                                                                   \
                 OWN##_tile(trans_a, trans_b, tm, tn, k, alpha, ta, lda, tb, ldb, beta, tc, ldc);                       \
+            }                                                                                                          \
         }                                                                                                              \
     }
 

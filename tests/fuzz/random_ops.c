@@ -87,15 +87,14 @@ static void add_cast(random_model *r) {
 }
 
 /* An operand of Clip: absent, a constant, another scalar. */
-static item *bound(random_model *r, double side) {
+static item *bound(random_model *r, bool upper) {
     if (chance(r, 30)) return NULL;
     if (chance(r, 10)) return pick(r, REAL, 0, 0);
-    item *c = constant(r, r->real, 0, NULL, any_style(r));
-    return side > 0 && chance(r, 50) ? constant(r, r->real, 0, NULL, TWOS) : c;
+    return constant(r, r->real, 0, NULL, upper && chance(r, 50) ? TWOS : any_style(r));
 }
 
 static void add_clip(random_model *r) {
-    item *x = pick(r, REAL, 0, MAX_RANK), *lo = bound(r, -1), *hi = bound(r, 1);
+    item *x = pick(r, REAL, 0, MAX_RANK), *lo = bound(r, false), *hi = bound(r, true);
     if (!x) return;
     ox_node *n = node(r, "Clip", 1, hi ? 3 : lo ? 2 : 1, (item *[]){x, lo, hi});
     if (n) finish(r, n, x->soft || (lo && lo->soft) || (hi && hi->soft));
@@ -208,7 +207,7 @@ static void add_squeeze(random_model *r) {
     for (int i = 0; i < rank_of(x) && n < 2; i++)
         if (dims_of(x)[i] == 1 && chance(r, 70)) axes[n++] = chance(r, 30) ? i - rank_of(x) : i;
     ox_node *s = node(r, "Squeeze", 1, 1, &x);
-    if (n || chance(r, 20)) n ? set_ints(r, s, "axes", 13, 1, n, axes) : (void)0;
+    if (n) set_ints(r, s, "axes", 13, 1, n, axes);
     finish(r, s, x->soft);
 }
 
@@ -510,6 +509,104 @@ static void add_product(random_model *r) {
     for (int times = (int)rnd(r, 3); p && times--;) p = rank_of(p) == 2 && chance(r, 25) ? batch_norm(r, p) : binary(r, PICK(r, "Add", "Mul", "Sub", "Div"), p, related_constant(r, p, SMALL));
 }
 
+/* ---- what exporters write, now and then with a number or an operand that is not what it should be ---- */
+
+static item *scalar(random_model *r, double v) {
+    static const int64_t one = 1;
+    item *c = constant(r, r->real, chance(r, 70) ? 0 : 1, &one, SMALL);
+    bool fresh = !c->v->nuses && c->v->data && c->v->data->count == 1;
+    if (!fresh) return c;
+    ox_store_double(r->real, ox_tensor_mut(c->v->data), 0, chance(r, 95) ? v : v + 1);
+    return c;
+}
+
+static item *either(random_model *r, const char *op, item *x, item *y) {
+    bool swap = chance(r, 40);
+    return binary(r, op, swap ? y : x, swap ? x : y);
+}
+
+static void add_activation(random_model *r) {
+    item *x = pick(r, REAL, 0, MAX_RANK), *a, *lo, *hi;
+    ox_node *n;
+    if (!x) return;
+    switch (rnd(r, 5)) {
+    case 0: /* Swish, Mish */
+        a = chance(r, 50) ? unary(r, "Sigmoid", x) : unary(r, "Tanh", unary(r, "Softplus", x));
+        either(r, "Mul", a, x);
+        return;
+    case 1: /* HardSwish */
+        a = either(r, "Add", x, scalar(r, 3));
+        lo = constant(r, r->real, 0, NULL, ZEROS);
+        hi = scalar(r, 6);
+        n = a ? node(r, "Clip", 1, 3, (item *[]){a, lo, hi}) : NULL;
+        a = n ? finish(r, n, true) : NULL;
+        if (chance(r, 80)) a = either(r, "Mul", a, x);
+        if (a) binary(r, "Div", a, scalar(r, 6));
+        return;
+    case 2: /* Gelu */
+        a = unary(r, "Erf", binary(r, "Div", x, scalar(r, 1.4142135623730951)));
+        a = a ? either(r, "Mul", x, either(r, "Add", a, scalar(r, 1))) : NULL;
+        if (a) either(r, "Mul", a, scalar(r, 0.5));
+        return;
+    case 3: /* Clip */
+        lo = scalar(r, -1);
+        hi = chance(r, 50) ? scalar(r, 1) : scalar(r, -2);
+        a = either(r, chance(r, 50) ? "Max" : "Min", x, lo);
+        either(r, chance(r, 50) ? "Min" : "Max", a, hi);
+        return;
+    default: /* the same twice */
+        a = unary(r, PICK(r, "Neg", "Relu", "Abs", "Identity"), x);
+        unary(r, PICK(r, "Neg", "Relu", "Abs"), a);
+    }
+}
+
+static item *mean(random_model *r, item *x, int64_t axis) {
+    ox_node *n = x ? node(r, "ReduceMean", 1, 1, &x) : NULL;
+    if (!n) return NULL;
+    set_ints(r, n, "axes", 18, 1, 1, &axis);
+    if (chance(r, 10)) ox_attr_set_int(n, "keepdims", 0);
+    return finish(r, n, true);
+}
+
+static void add_norm(random_model *r) {
+    item *x = pick(r, REAL, 2, 4);
+    if (!x) return;
+    bool layer = chance(r, 60);
+    int64_t axis = chance(r, 80) ? -1 : rank_of(x) - 2, last = dims_of(x)[rank_of(x) - 1];
+    item *d = layer ? binary(r, "Sub", x, mean(r, x, axis)) : x;
+    item *sq = d ? chance(r, 50) ? binary(r, "Pow", d, constant(r, r->real, 0, NULL, TWOS)) : binary(r, "Mul", d, d) : NULL;
+    item *root = unary(r, "Sqrt", either(r, "Add", mean(r, sq, axis), scalar(r, 1e-2)));
+    item *y = d && root ? binary(r, "Div", d, root) : NULL;
+    if (y && chance(r, 80)) y = either(r, "Mul", y, constant(r, r->real, 1, &last, SMALL));
+    if (y && chance(r, 60)) either(r, "Add", y, constant(r, r->real, 1, &last, SMALL));
+}
+
+static item *with_axes(random_model *r, const char *op, item *x, int64_t n, const int64_t *axes) {
+    ox_node *u = x ? node(r, op, 1, 1, &x) : NULL;
+    if (!u) return NULL;
+    set_ints(r, u, "axes", 13, 1, n, axes);
+    return finish(r, u, x->soft);
+}
+
+/* Axes that come and go. */
+static void add_axes(random_model *r) {
+    item *x = pick(r, REAL | INT, 1, MAX_RANK - 2);
+    if (!x) return;
+    int64_t a = axis_of(r, rank_of(x) + 1), b = chance(r, 70) ? a : axis_of(r, rank_of(x) + 1);
+    item *u = with_axes(r, "Unsqueeze", x, 1, &a);
+    if (u && chance(r, 40)) u = chance(r, 50) ? unary(r, "Abs", u) : either(r, "Add", u, related_constant(r, u, SMALL));
+    u = with_axes(r, chance(r, 70) ? "Squeeze" : "Unsqueeze", u, 1, &b);
+    if (u && chance(r, 50)) with_axes(r, chance(r, 50) ? "Squeeze" : "Unsqueeze", u, 1, &a);
+    item *y = chance(r, 30) ? pick(r, REAL | HARD, 1, MAX_RANK) : NULL;
+    ox_node *n = y ? node(r, "ArgMax", 1, 1, &y) : NULL;
+    if (!n) return;
+    int64_t axis = axis_of(r, rank_of(y));
+    ox_attr_set_int(n, "axis", axis);
+    bool keep = chance(r, 50);
+    if (!keep) ox_attr_set_int(n, "keepdims", 0);
+    with_axes(r, keep ? "Squeeze" : "Unsqueeze", finish(r, n, false), 1, &axis);
+}
+
 /* ---- bodies ---- */
 
 static item *random_branch(random_model *r, ox_node *owner, const char *attr, ox_dtype want) {
@@ -564,6 +661,7 @@ void add_random_node(random_model *r) {
         add_unary, add_unary, add_binary, add_binary, add_binary, add_logic, add_where, add_cast, add_clip, add_reshape, add_reshape, add_reshape,
         add_squeeze, add_transpose, add_flatten, add_expand, add_tile, add_slice, add_slice, add_pad, add_concat, add_split, add_gather, add_shape,
         add_fill, add_reduce, add_arg, add_softmax, add_dropout, add_conv, add_conv, add_pool, add_product, add_product, add_if,
+        add_activation, add_activation, add_norm, add_axes,
     };
     kinds[rnd(r, sizeof kinds / sizeof kinds[0])](r);
 }
