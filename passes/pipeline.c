@@ -258,6 +258,7 @@ static int parse_verify(parser *ps, const ox_yaml *y) {
         else if (!strcmp(k, "seconds")) bad = ox_yaml_double(ps->ctx, ps->file, item, k, &v->seconds);
         else return unknown_key(ps, y, i, "verify", known, 5);
         if (bad < 0) return -1;
+        if (v->tol.rtol < 0 || v->tol.atol < 0 || v->seconds < 0) return ox_yaml_fail(ps->ctx, ps->file, item, "%s must not be negative", k);
     }
     return 0;
 }

@@ -96,8 +96,17 @@ static int unknown_op(checker *c, const ox_rx *x, ox_sym name) {
     return FAIL(c, x, "unknown operator '%s'%s%s%s", name, near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
 }
 
+/* A text where a number belongs, and the other way round; what is computed shows its type when it is there. */
+static int check_param_type(checker *c, const ox_formal_attr *a, const ox_rparam *q, ox_sym op) {
+    bool text = a->type == OX_A_STRING || a->type == OX_A_STRINGS, whole = a->type == OX_A_INT || a->type == OX_A_INTS;
+    ox_rx_kind k = q->x->kind;
+    bool wrong = (k == OX_RX_STRING && !text) || ((k == OX_RX_INT || k == OX_RX_FLOAT) && text) || (k == OX_RX_FLOAT && whole);
+    return wrong ? FAIL(c, q->x, "attribute '%s' of %s has another type", q->name, op) : 0;
+}
+
 static int check_param_name(checker *c, const ox_rx *x, const ox_signature *sig, const ox_rparam *q, ox_sym op) {
-    if (ox_signature_attr(sig, q->name)) return 0;
+    const ox_formal_attr *a = ox_signature_attr(sig, q->name);
+    if (a) return check_param_type(c, a, q, op);
     int i = ox_signature_input(sig, q->name);
     if (i < 0) return FAIL(c, q->x, "%s has no attribute or input '%s'", op, q->name);
     if (i < x->n_args) return FAIL(c, q->x, "input '%s' of %s is given twice", q->name, op);

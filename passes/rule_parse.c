@@ -655,6 +655,8 @@ static int parse_def(parser *p) {
     size_t n = 0, cap = 0;
     p->trees = 0;
     if (!(d.name = ident(p, "the name of the def")) || ox_lex_expect(&p->lx, "(")) return -1;
+    for (size_t i = 0; i < p->n_defs; i++)
+        if (p->defs[i].name == d.name) return ox_lex_fail(&p->lx, "def '%s' stands twice", d.name);
     if (d.name[0] >= 'A' && d.name[0] <= 'Z') return ox_lex_fail(&p->lx, "a def begins with a small letter: '%s'", d.name);
     do {
         ox_sym s = ident(p, "a parameter");

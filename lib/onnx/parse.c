@@ -27,8 +27,10 @@ int ox_parse_opset(ox_text_parser *ps, Onnx__OperatorSetIdProto *o) {
 static int parse_ids(ox_text_parser *ps, char ***names, size_t *n) {
     if (!ox_at_name(ps) && !ox_lex_is(&ps->lx, ",")) return ps->lx.failed ? -1 : 0;
     do {
+        int line = ps->lx.line, column = ps->lx.column;
         char *name = ox_at_name(ps) ? ox_parse_name(ps) : ox_lex_is(&ps->lx, ",") ? ox_strdup(ps->arena, "") : NULL;
         if (!name) break;
+        ox_text_mark(ps, name, line, column);
         OX_TEXT_PUSH(ps, *names, *n, name);
     } while (ox_lex_accept(&ps->lx, ","));
     return ps->lx.failed ? -1 : 0;
@@ -267,7 +269,9 @@ static int parse_value_infos(ox_text_parser *ps, const char *close, Onnx__GraphP
     int rc;
     while ((rc = ox_parse_item(ps, &first, close)) > 0) {
         Onnx__ValueInfoProto *v = OX_TEXT_NEW(ps, Onnx__ValueInfoProto, &onnx__value_info_proto__descriptor);
+        int line = ps->lx.line, column = ps->lx.column;
         if (ox_parse_value_info(ps, v) < 0) return -1;
+        if (!g) ox_text_mark(ps, v->name, line, column); /* an output */
         bool data = g && ox_lex_accept(&ps->lx, "=");
         if (!data || keep) OX_TEXT_PUSH(ps, *list, *n, v);
         if (data && parse_default(ps, g, v) < 0) return -1;
@@ -322,7 +326,9 @@ static int parse_signature(ox_text_parser *ps, Onnx__FunctionProto *f, char ***n
     int rc;
     while ((rc = ox_parse_item(ps, &first, ")")) > 0) {
         Onnx__ValueInfoProto *v = OX_TEXT_NEW(ps, Onnx__ValueInfoProto, &onnx__value_info_proto__descriptor);
+        int line = ps->lx.line, column = ps->lx.column;
         if (ox_parse_value_info(ps, v) < 0) return -1;
+        ox_text_mark(ps, v->name, line, column);
         OX_TEXT_PUSH(ps, *names, *n, v->name);
         if (v->type) OX_TEXT_PUSH(ps, f->value_info, f->n_value_info, v);
     }
@@ -377,7 +383,7 @@ static int parse_text(void *arg) {
     ox_text_parser ps = {.ctx = job->ctx, .msg = msg, .arena = msg->arena};
     msg->model = OX_TEXT_NEW(&ps, Onnx__ModelProto, &onnx__model_proto__descriptor);
     if (ox_lex_init(&ps.lx, job->ctx, msg->arena, job->text, job->len, msg->name, OX_BAD_DATA, "=>", "") < 0) return -1;
-    return ox_parse_model_text(&ps, msg->model);
+    return ox_parse_model_text(&ps, msg->model) < 0 ? -1 : ox_parse_check_names(&ps, msg->model);
 }
 
 ox_message *ox_message_parse(ox_ctx *ctx, const char *text, size_t len, const char *file_name) {

@@ -78,6 +78,11 @@ static void test_errors(void **state) {
         {"@exactly g () => () {}", "m.txt:1:2: expected 'exact', found 'exactly'"},
         {"g () => () {\n\ta = Op \x01", "m.txt:2:9: unexpected control character \\x01"},
         {"g () => () { \xff }", "m.txt:1:14: invalid UTF-8"},
+        {"g () => () {\n  a = Op (b)\n}", "m.txt:2:11: 'b' is defined nowhere"},
+        {"g () => () {\n  a = Op ()\n  b, a = Op ()\n}", "m.txt:3:6: 'a' is defined a second time"},
+        {"g () => (float y) { a = Op () }", "m.txt:1:10: 'y' is defined nowhere"},
+        {"g (c) => () { a = If (c) <b = t () => (r) { r = Op (x) }> }", "m.txt:1:53: 'x' is defined nowhere"},
+        {"g () => () {} <domain: \"d\"> f (p) => (r) { q = Op (p) }", "m.txt:1:39: 'r' is defined nowhere"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         expect(cases[i].text, strlen(cases[i].text), cases[i].message);
