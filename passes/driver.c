@@ -111,14 +111,6 @@ static void count(ox_driver *d, const char *name, int changes, double seconds) {
     OX_PUSH(d->m->arena, res->stats, res->n_stats, d->cap_stats, stat);
 }
 
-/* Whether `name` stands in the comma-separated list. */
-static bool listed(const char *list, const char *name) {
-    size_t len = strlen(name);
-    for (const char *p = list; p && *p; p += strcspn(p, ","), p += *p == ',')
-        if (strcspn(p, ",") == len && !memcmp(p, name, len)) return true;
-    return false;
-}
-
 static int infer_once(ox_driver *d) {
     if (d->typed) return 0;
     d->typed = true;
@@ -128,7 +120,7 @@ static int infer_once(ox_driver *d) {
 /* One application of a pass or of rule sets. */
 static int apply(ox_driver *d, const ox_step *s) {
     ox_ctx *ctx = d->m->ctx;
-    if (listed(d->o->without, s->name)) return 0;
+    if (ox_listed(d->o->without, s->name)) return 0;
     if (d->o->stop_after >= 0 && d->result->applications >= d->o->stop_after) {
         d->stopped = true;
         return 0;

@@ -100,6 +100,12 @@ typedef struct ox_pipeline_result {
 /* Number of changes, or -1. o may be NULL. */
 int ox_pipeline_run(const ox_pipeline *p, ox_model *m, const ox_pipeline_options *o, ox_pipeline_result *result);
 
+/* Whether every name in the comma-separated LIST (NULL: none) is a pass, a rule set, a rule that ships or one of the pipeline's, or ALSO
+ * (may be NULL). OX_USAGE naming OPTION, with the nearest name. */
+int ox_pipeline_check_names(const ox_pipeline *p, const char *option, const char *list, const char *also);
+/* Whether NAME stands in the comma-separated LIST (NULL: no). */
+bool ox_listed(const char *list, const char *name);
+
 /* Nearest known name by edit distance, for messages; NULL when nothing is near. */
 const char *ox_nearest(const char *name, const char *const *known, size_t n);
 

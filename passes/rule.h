@@ -132,6 +132,9 @@ struct ox_ruleset {
     size_t n;
 };
 
+/* The set's name: its file's, without ".rules" when it ships with the library. */
+const char *ox_ruleset_name(ox_arena *arena, const ox_ruleset *set);
+
 enum { OX_RULE_DEPTH = 64, OX_RULE_TREES = 4000, OX_RULE_NAMES = 256, OX_RULE_CHAIN = 6 };
 
 /* Parses TEXT without looking at operators. NULL after ox_fail(). */

@@ -34,15 +34,8 @@ typedef struct engine {
 
 /* ---- which rules ---- */
 
-static bool listed(const char *list, const char *name) {
-    size_t len = strlen(name);
-    for (const char *p = list; p && *p; p += strcspn(p, ","), p += *p == ',')
-        if (strcspn(p, ",") == len && !memcmp(p, name, len)) return true;
-    return false;
-}
-
 static bool wanted(const engine *e, const ox_rule *r) {
-    if (listed(e->without, r->name)) return false;
+    if (ox_listed(e->without, r->name)) return false;
     bool yes = r->n_profiles == 0;
     for (int i = 0; i < r->n_profiles; i++) yes |= e->profile && !strcmp(r->profiles[i], e->profile);
     return yes;
@@ -61,7 +54,7 @@ static void index_rules(engine *e, const ox_ruleset *const *sets, size_t n_sets)
     size_t n = 0, cap = 0;
     for (size_t i = 0; i < n_sets; i++)
         for (size_t k = 0; k < sets[i]->n; k++)
-            if (wanted(e, sets[i]->rules[k])) {
+            if (wanted(e, sets[i]->rules[k]) && !ox_listed(e->without, ox_ruleset_name(e->arena, sets[i]))) {
                 ranked next = {sets[i]->rules[k], n};
                 OX_PUSH(e->arena, all, n, cap, next);
             }

@@ -9,6 +9,12 @@ const ox_ruleset *ox_rules_shipped(ox_ctx *ctx, const char *name) {
     return NULL;
 }
 
+const char *ox_ruleset_name(ox_arena *arena, const ox_ruleset *set) {
+    size_t len = strlen(set->file);
+    bool shipped = !strchr(set->file, '/') && len > 6 && !strcmp(set->file + len - 6, ".rules");
+    return shipped ? ox_format(arena, "%.*s", (int)(len - 6), set->file) : set->file;
+}
+
 int ox_each_shipped_ruleset(int (*fn)(const char *name, const char *doc, const char *text, void *user), void *user) {
     for (const ox_embedded *e = ox_embedded_rules; e->name; e++) {
         char doc[160] = "";

@@ -228,7 +228,7 @@ static void add_escaped(ox_text *t, const char *path) {
     }
 }
 
-int cli_write_depfile(cli *c, const char *path, const char *target, const char *const *inputs, size_t n, bool phony) {
+ox_out *cli_depfile(cli *c, const char *path, const char *target, const char *const *inputs, size_t n, bool phony) {
     ox_text t = {.arena = c->ctx->arena};
     add_escaped(&t, target);
     ox_text_add(&t, ":");
@@ -241,18 +241,25 @@ int cli_write_depfile(cli *c, const char *path, const char *target, const char *
         add_escaped(&t, inputs[i]);
         ox_text_add(&t, ":\n");
     }
-    return ox_write_text(c->ctx, path, t.data, t.len);
+    return ox_out_text(c->ctx, path, t.data, t.len);
+}
+
+ox_out *cli_json(cli *c, const char *path, json_t *tree) {
+    char *text = tree ? json_dumps(tree, JSON_INDENT(1) | JSON_REAL_PRECISION(9)) : NULL;
+    json_decref(tree);
+    if (!text) return ox_fail(c->ctx, OX_NO_MEMORY, "out of memory writing %s", path), NULL;
+    ox_out *out = ox_out_text(c->ctx, path, text, strlen(text));
+    free(text);
+    if (!out || !ox_out_write(out, "\n", 1)) return out;
+    ox_out_close(out);
+    return NULL;
 }
 
 int cli_write_json(cli *c, const char *path, json_t *tree) {
-    char *text = tree ? json_dumps(tree, JSON_INDENT(1) | JSON_REAL_PRECISION(9)) : NULL;
-    json_decref(tree);
-    if (!text) return ox_fail(c->ctx, OX_NO_MEMORY, "out of memory writing %s", path);
-    ox_text t = {.arena = c->ctx->arena};
-    ox_text_add(&t, text);
-    ox_text_add(&t, "\n");
-    free(text);
-    return ox_write_text(c->ctx, path, t.data, t.len);
+    ox_out *out = cli_json(c, path, tree);
+    int result = out && !ox_out_commit(out) ? 0 : -1;
+    ox_out_close(out);
+    return result;
 }
 
 /* ---- census ---- */

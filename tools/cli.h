@@ -48,8 +48,9 @@ int cli_int(cli *c, const char *option, const char *value, int64_t min, int64_t 
 int cli_double(cli *c, const char *option, const char *value, double *out);
 /* "NAME=N" of --dim. */
 int cli_dim(cli *c, const char *value, ox_dim_binding **dims, size_t *n);
-/* Make's dependency file: target: inputs, escaped as gcc does, with phony lines when asked. */
-int cli_write_depfile(cli *c, const char *path, const char *target, const char *const *inputs, size_t n, bool phony);
+/* Make's dependency file: target: inputs, escaped as gcc does, with phony lines when asked. Written, not yet committed; NULL after
+ * ox_fail(). */
+ox_out *cli_depfile(cli *c, const char *path, const char *target, const char *const *inputs, size_t n, bool phony);
 
 /* Counts of nodes by operator over all graphs, sorted by name, for tables and reports. */
 typedef struct cli_op_count { const char *op; int64_t n; } cli_op_count;
@@ -64,5 +65,7 @@ void cli_count(ox_arena *arena, ox_model *m, cli_census *out);
 struct json_t;
 /* Writes a JSON tree whole ("-": standard output). Takes over the reference. */
 int cli_write_json(cli *c, const char *path, struct json_t *tree);
+/* The same, still to be committed. */
+ox_out *cli_json(cli *c, const char *path, struct json_t *tree);
 
 #endif

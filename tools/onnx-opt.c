@@ -23,6 +23,7 @@ typedef struct opt {
     cli_census before, after;
     double ms;
     uint64_t bytes; /* of the model and its data files */
+    ox_outs companions; /* report and dependency file: they appear together with the model */
 } opt;
 
 enum { O_OUT, O_PROFILE, O_PASSES, O_WITHOUT, O_VERIFY, O_REPORT, O_MD, O_MF, O_MT, O_MP, O_LIST_PASSES, O_LIST_PROFILES, O_EXPLAIN, O_PRINT_AFTER,
@@ -282,9 +283,7 @@ static json_t *census_json(const cli_census *n) {
 
 static json_t *real(double v) { return isfinite(v) ? json_real(v) : json_null(); }
 
-static int write_report(opt *o) {
-    size_t len = strlen(o->report);
-    if (len < 5 || strcmp(o->report + len - 5, ".json")) return ox_fail(o->c.ctx, OX_USAGE, "--report must end in .json: %s", o->report);
+static ox_out *report(opt *o) {
     json_t *passes = json_array();
     for (size_t i = 0; i < o->result.n_stats; i++) {
         const ox_pass_stat *s = &o->result.stats[i];
@@ -294,27 +293,52 @@ static int write_report(opt *o) {
     json_t *check = json_pack("{s:s, s:i, s:o, s:o, s:s}", "verdict", o->verdict.samples_run || o->verdict.why[0] ? verdicts[o->verdict.verdict] : "off",
                               "samples", o->verdict.samples_run, "max_abs", real(o->verdict.worst.max_abs), "max_rel", real(o->verdict.worst.max_rel),
                               "why", o->verdict.why);
-    return cli_write_json(&o->c, o->report,
-                          json_pack("{s:s, s:i, s:s, s:s, s:o, s:o, s:o, s:o, s:o}", "schema", "onnx-opt/report", "version", 1, "input", o->in, "output",
-                                    o->out, "before", census_json(&o->before), "after", census_json(&o->after), "passes", passes, "verify", check, "ms",
-                                    real(o->ms)));
+    return cli_json(&o->c, o->report,
+                    json_pack("{s:s, s:i, s:s, s:s, s:o, s:o, s:o, s:o, s:o}", "schema", "onnx-opt/report", "version", 1, "input", o->in, "output",
+                              o->out, "before", census_json(&o->before), "after", census_json(&o->after), "passes", passes, "verify", check, "ms",
+                              real(o->ms)));
 }
 
-static int write_depfile(opt *o, ox_message *msg) {
+static ox_out *depfile(opt *o, ox_message *msg) {
     const char *const *data, *const *read;
     size_t n, n_read, count = 0;
-    if (ox_message_data_files(msg, &data, &n) < 0) return -1;
+    if (ox_message_data_files(msg, &data, &n) < 0) return NULL;
     read = ox_pipeline_files(o->pipeline, &n_read);
     const char **inputs = OX_NEW_N(o->c.ctx->arena, const char *, n + n_read + 1);
     if (strcmp(o->in, "-")) inputs[count++] = o->in;
     for (size_t i = 0; i < n; i++) inputs[count++] = data[i];
     for (size_t i = 0; i < n_read; i++) inputs[count++] = read[i];
-    if (!strcmp(o->out, "-") && !o->deptarget) return ox_fail(o->c.ctx, OX_USAGE, "-MD with -o - needs -MT NAME");
     const char *path = o->depfile ? o->depfile : ox_format(o->c.ctx->arena, "%s.d", o->out);
-    return cli_write_depfile(&o->c, path, o->deptarget ? o->deptarget : o->out, inputs, count, o->phony_deps);
+    return cli_depfile(&o->c, path, o->deptarget ? o->deptarget : o->out, inputs, count, o->phony_deps);
+}
+
+/* What appears together with the model. */
+static int write_companions(opt *o, ox_message *msg) {
+    if (o->report) {
+        ox_out *out = report(o);
+        if (!out) return -1;
+        ox_outs_add(&o->companions, o->c.ctx->arena, out);
+    }
+    if (o->make_deps || o->depfile) {
+        ox_out *out = depfile(o, msg);
+        if (!out) return -1;
+        ox_outs_add(&o->companions, o->c.ctx->arena, out);
+    }
+    return 0;
 }
 
 /* ---- from the operands to the end ---- */
+
+/* What can be told to be wrong before anything is read. */
+static int check_options(opt *o) {
+    ox_ctx *ctx = o->c.ctx;
+    size_t len = o->report ? strlen(o->report) : 0;
+    if (o->report && (len < 5 || strcmp(o->report + len - 5, ".json"))) return ox_fail(ctx, OX_USAGE, "--report must end in .json: %s", o->report);
+    if (o->report && ox_pipeline_is_empty(o->pipeline) && !o->target_opset) return ox_fail(ctx, OX_USAGE, "--report: a copy has nothing to report");
+    if ((o->make_deps || o->depfile) && !strcmp(o->out, "-") && !o->deptarget) return ox_fail(ctx, OX_USAGE, "-MD with -o - needs -MT NAME");
+    if (ox_pipeline_check_names(o->pipeline, "--without", o->without, NULL) < 0) return -1;
+    return ox_pipeline_check_names(o->pipeline, "--print-after", o->print_after, "all");
+}
 
 static int optimize(opt *o, ox_message *msg) {
     ox_ctx *ctx = o->c.ctx;
@@ -330,11 +354,11 @@ static int optimize(opt *o, ox_message *msg) {
     if (result == 0) ox_settle_names(m);
     if (result == 0) cli_count(ctx->arena, m, &o->after);
     if (result == 0 && check) result = verify(o, original, m);
-    if (result == 0) result = ox_model_save(m, o->out, &o->result.save);
     o->ms = now_ms() - start;
+    if (result == 0) result = write_companions(o, msg);
+    o->result.save.with = &o->companions;
+    if (result == 0) result = ox_model_save(m, o->out, &o->result.save);
     if (result == 0 && o->c.verbose) print_table(o);
-    if (result == 0 && o->report) result = write_report(o);
-    if (result == 0 && (o->make_deps || o->depfile)) result = write_depfile(o, msg);
     ox_model_free(original);
     ox_model_free(m);
     return result;
@@ -356,16 +380,17 @@ static int work(void *arg) {
     if (o->passes && o->profile) return ox_fail(ctx, OX_USAGE, "--passes and --profile exclude each other");
     o->in = o->c.operands[0];
     o->pipeline = o->passes ? ox_pipeline_from_names(ctx, o->passes) : ox_pipeline_profile(ctx, o->profile ? o->profile : "portable");
-    if (!o->pipeline) return -1;
+    if (!o->pipeline || check_options(o) < 0) return -1;
     ox_message *msg = ox_message_open(ctx, o->in);
     if (!msg) return -1;
     int result = o->verify_checksum ? ox_message_verify_checksums(msg) : 0;
     if (result == 0 && ox_pipeline_is_empty(o->pipeline) && !o->target_opset) {
-        result = ox_message_copy(msg, o->out);
-        if (result == 0 && (o->make_deps || o->depfile)) result = write_depfile(o, msg);
+        result = write_companions(o, msg);
+        if (result == 0) result = ox_message_copy(msg, o->out, &o->companions);
     } else if (result == 0) {
         result = optimize(o, msg);
     }
+    ox_outs_close(&o->companions);
     ox_message_free(msg);
     return result;
 }

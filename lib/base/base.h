@@ -70,6 +70,8 @@ struct ox_ctx {
     struct ox_optable *ops;  /* operator table, owned by op/table.c */
     void *guard;             /* innermost ox_protect() */
     struct ox_memory *memory; /* what is allocated, owned by base/memory.c */
+    struct ox_file *inputs;  /* open ones, owned by base/file.c */
+    struct ox_out *outputs;  /* not closed yet, owned by base/out.c */
 };
 
 enum { OX_ERROR_MAX = 16384 };

@@ -32,14 +32,27 @@ static ox_file *new_file(ox_ctx *ctx, const char *name) {
     f->name = memcpy(f + 1, name, len);
     f->fd = -1;
     f->data = no_bytes;
+    f->ctx = ctx;
+    f->older = ctx->inputs;
+    if (f->older) f->older->newer = f;
+    ctx->inputs = f;
     ox_payload_on_abandon(f, abandon_file);
     return f;
 }
 
+static void unmap(ox_file *f) {
+    if (f->data != no_bytes) munmap((void *)(uintptr_t)f->data, f->size);
+    f->data = no_bytes;
+    f->size = 0;
+    f->mapped = false;
+}
+
 void ox_file_close(ox_file *f) {
     if (!f) return;
-    if (f->data != no_bytes) munmap((void *)(uintptr_t)f->data, f->size);
+    unmap(f);
     if (f->fd >= 0) close(f->fd);
+    *(f->newer ? &f->newer->older : &f->ctx->inputs) = f->older;
+    if (f->older) f->older->newer = f->newer;
     ox_payload_free(f);
 }
 
@@ -424,6 +437,7 @@ int ox_read_text(ox_ctx *ctx, ox_arena *arena, const char *path, size_t max, int
         *len = (size_t)f->size;
         result = 0;
     }
-    ox_file_close(f);
+    if (result == 0 && f->fd >= 0) unmap(f); /* open, so that the context knows it among its inputs */
+    else ox_file_close(f);
     return result;
 }

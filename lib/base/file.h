@@ -13,6 +13,8 @@ typedef struct ox_file {
     uint64_t dev, ino;    /* identity of the file, 0 in memory */
     bool mapped;
     struct ox_file *next; /* files of one model or tool are kept in a list */
+    ox_ctx *ctx;          /* private: the context's open inputs */
+    struct ox_file *older, *newer;
 } ox_file;
 
 /* Opens PATH ("-": standard input, up to ctx->limits.file_bytes). Fails with OX_NO_INPUT, OX_IO, OX_BAD_DATA (a folder). */
@@ -27,25 +29,37 @@ void ox_file_close(ox_file *file); /* NULL is allowed */
 void ox_file_forget(const ox_file *file, const uint8_t *from, const uint8_t *to);
 
 /* An output: bytes go to a temporary beside the target; ox_out_commit() makes them appear under the name. "-" is standard
- * output. Files that are inputs are never replaced (compare with ox_out_protect). */
+ * output. A target that is an open input of the context by name, link or spelling, or that another open output is to
+ * become, is refused (OX_CANT_CREATE): inputs are never touched. */
 typedef struct ox_out ox_out;
 ox_out *ox_out_open(ox_ctx *ctx, const char *path);
-/* Refuses (OX_CANT_CREATE) when the target is the same file as an input, by name, link or spelling. */
-int ox_out_protect(ox_out *out, const ox_file *input);
 int ox_out_write(ox_out *out, const void *data, size_t size);
 /* Copies a range of an input without bringing it through our memory where the kernel can do that. */
 int ox_out_copy(ox_out *out, const ox_file *from, uint64_t offset, uint64_t size);
 int ox_out_zeros(ox_out *out, uint64_t size);
 uint64_t ox_out_position(const ox_out *out);
-/* Several outputs appear together by committing data first, the model last. fsync, rename, fsync of the folder. */
+/* fsync, rename, fsync of the folder. */
 int ox_out_commit(ox_out *out);
 /* Removes the temporary; the target stays as it was. Frees OUT; also to be called after a commit. NULL is allowed. */
 void ox_out_close(ox_out *out);
 /* Unlinks every temporary of the process; only async-signal-safe calls. For handlers of SIGINT, SIGTERM, SIGHUP. */
 void ox_out_abandon_all(void);
 
-/* Reads a small text file (pipeline, rules, text model) of at most MAX bytes into ARENA, NUL-terminated. */
+/* Outputs that belong together: all are written before the first of them appears, in this order. What others are found by (a model that
+ * names its data files) comes last. */
+typedef struct ox_outs {
+    ox_out **items;
+    size_t n, capacity;
+} ox_outs;
+void ox_outs_add(ox_outs *outs, ox_arena *arena, ox_out *out);
+int ox_outs_commit(ox_outs *outs);
+void ox_outs_close(ox_outs *outs);
+
+/* Reads a small text file (pipeline, rules, text model) of at most MAX bytes into ARENA, NUL-terminated. The file stays one of the context's
+ * inputs. */
 int ox_read_text(ox_ctx *ctx, ox_arena *arena, const char *path, size_t max, int too_big_code, char **text, size_t *len);
+/* Writes TEXT to an output that is still to be committed. */
+ox_out *ox_out_text(ox_ctx *ctx, const char *path, const char *text, size_t len);
 /* Writes TEXT to PATH as a whole ("-": standard output). */
 int ox_write_text(ox_ctx *ctx, const char *path, const char *text, size_t len);
 

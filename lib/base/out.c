@@ -37,6 +37,9 @@ struct ox_out {
     ino_t ino;
     bool failed, done;
     bool twin;         /* so far a copy of one whole input file */
+    dev_t folder_dev;  /* of the folder */
+    ino_t folder_ino;
+    struct ox_out *older, *newer; /* open outputs of the context */
     uint64_t position; /* with what is still in the buffer */
     uint64_t started;  /* the disk was told to write up to here */
     size_t filled;
@@ -101,6 +104,17 @@ static int look_at_target(ox_out *o, mode_t *mode) {
     return 0;
 }
 
+/* Whatever is read must stay as it is, and no output may replace another one. */
+static int protect(const ox_out *o) {
+    for (const ox_file *f = o->ctx->inputs; f && o->exists; f = f->older)
+        if (f->ino && (uint64_t)o->dev == f->dev && (uint64_t)o->ino == f->ino)
+            return ox_fail(o->ctx, OX_CANT_CREATE, "%s: is the same file as the input %s", o->path, f->name);
+    for (const ox_out *other = o->older; other && o->dir >= 0; other = other->older)
+        if (other->dir >= 0 && other->folder_dev == o->folder_dev && other->folder_ino == o->folder_ino && !strcmp(other->base, o->base))
+            return ox_fail(o->ctx, OX_CANT_CREATE, "%s: is the same file as another output, %s", o->path, other->path);
+    return 0;
+}
+
 static int open_standard(ox_out *o) {
     struct stat st;
     o->fd = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
@@ -110,7 +124,7 @@ static int open_standard(ox_out *o) {
         o->dev = st.st_dev;
         o->ino = st.st_ino;
     }
-    return 0;
+    return protect(o);
 }
 
 static int open_beside(ox_out *o) {
@@ -124,7 +138,11 @@ static int open_beside(ox_out *o) {
         o->dir = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC); /* may be written, not listed */
     if (o->dir < 0) return cannot(o, errno);
     mode_t mode = 0;
-    if (look_at_target(o, &mode)) return -1;
+    struct stat st;
+    if (fstat(o->dir, &st)) return cannot(o, errno);
+    o->folder_dev = st.st_dev;
+    o->folder_ino = st.st_ino;
+    if (look_at_target(o, &mode) || protect(o)) return -1;
     o->slot = take_slot(o->dir);
     if (!o->slot) return ox_fail(o->ctx, OX_CANT_CREATE, "%s: more than %d outputs at once", o->path, SLOTS);
     if (make_temporary(o)) return -1;
@@ -143,17 +161,15 @@ ox_out *ox_out_open(ox_ctx *ctx, const char *path) {
     o->path = memcpy(o + 1, path, len);
     o->base = strrchr(o->path, '/') ? strrchr(o->path, '/') + 1 : o->path;
     o->fd = o->dir = -1;
+    o->older = ctx->outputs;
+    if (o->older) o->older->newer = o;
+    ctx->outputs = o;
     ox_payload_on_abandon(o, abandon_out);
     if (strcmp(path, "-") ? open_beside(o) : open_standard(o)) {
         ox_out_close(o);
         return NULL;
     }
     return o;
-}
-
-int ox_out_protect(ox_out *o, const ox_file *input) {
-    if (!o->exists || !input->ino || (uint64_t)o->dev != input->dev || (uint64_t)o->ino != input->ino) return 0;
-    return ox_fail(o->ctx, OX_CANT_CREATE, "%s: is the same file as the input %s", o->path, input->name);
 }
 
 /* ---- writing */
@@ -282,14 +298,35 @@ void ox_out_close(ox_out *o) {
         set_slot(o->slot, FREE);
     }
     if (o->dir >= 0) close(o->dir);
+    *(o->newer ? &o->newer->older : &o->ctx->outputs) = o->older;
+    if (o->older) o->older->newer = o->newer;
     ox_payload_free(o->copy);
     ox_payload_free(o);
 }
 
-int ox_write_text(ox_ctx *ctx, const char *path, const char *text, size_t len) {
+void ox_outs_add(ox_outs *outs, ox_arena *arena, ox_out *out) { OX_PUSH(arena, outs->items, outs->n, outs->capacity, out); }
+
+int ox_outs_commit(ox_outs *outs) {
+    for (size_t i = 0; i < outs->n; i++)
+        if (ox_out_commit(outs->items[i])) return -1;
+    return 0;
+}
+
+void ox_outs_close(ox_outs *outs) {
+    for (size_t i = 0; i < outs->n; i++) ox_out_close(outs->items[i]);
+    outs->n = 0;
+}
+
+ox_out *ox_out_text(ox_ctx *ctx, const char *path, const char *text, size_t len) {
     ox_out *o = ox_out_open(ctx, path);
-    if (!o) return -1;
-    int result = ox_out_write(o, text, len) || ox_out_commit(o) ? -1 : 0;
+    if (!o || !ox_out_write(o, text, len)) return o;
+    ox_out_close(o);
+    return NULL;
+}
+
+int ox_write_text(ox_ctx *ctx, const char *path, const char *text, size_t len) {
+    ox_out *o = ox_out_text(ctx, path, text, len);
+    int result = o && !ox_out_commit(o) ? 0 : -1;
     ox_out_close(o);
     return result;
 }

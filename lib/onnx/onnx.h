@@ -10,6 +10,7 @@
 #ifndef OX_ONNX_H
 #define OX_ONNX_H
 
+#include "base/file.h"
 #include "ir/ir.h"
 
 typedef struct ox_message ox_message; /* a ModelProto with its payloads as views on mapped files */
@@ -50,12 +51,13 @@ typedef struct ox_save_options {
     uint64_t threshold;        /* bytes; default 1024 */
     uint64_t align;            /* of tensors of 64 KiB and more: 4096; smaller ones: 64 */
     bool internalize;          /* all external data into the .onnx */
+    ox_outs *with;             /* outputs of the caller's, written, that appear together with the model: after its data, before itself; or NULL */
 } ox_save_options;
 /* Writes the model; an unchanged model as the bytes it came from. Nothing of an older file is lost when it fails.
  * Output over 2 GiB without external data: external data in "<name>.data" are chosen by itself. */
 int ox_model_save(ox_model *m, const char *path, const ox_save_options *o); /* o may be NULL */
-/* Copies the message's file and its external data untouched. */
-int ox_message_copy(ox_message *msg, const char *path);
+/* Copies the message's file and its external data untouched. with: as in ox_save_options. */
+int ox_message_copy(ox_message *msg, const char *path, ox_outs *with);
 /* Writes a message made by parsing or export. */
 int ox_message_write(ox_message *msg, const char *path);
 

@@ -172,8 +172,7 @@ static int write_pieces(save_job *job) {
     if (!job->first) return 0;
     ox_out *out = ox_out_open(job->ctx, ox_beside(job->msg->arena, job->path, job->location));
     if (!out) return -1;
-    OX_PUSH(job->msg->arena, job->outs.items, job->outs.n, job->outs.cap, out);
-    if (ox_protect_inputs(job->msg, out)) return -1;
+    ox_outs_add(&job->outs, job->msg->arena, out);
     for (const piece *p = job->first; p; p = p->next) {
         const ox_file *f = ox_message_file_of(job->msg, p->data, p->size);
         if (ox_out_zeros(out, p->offset - ox_out_position(out))) return -1;
@@ -219,13 +218,13 @@ static int save_model(void *arg) {
     if (!model || write_pieces(job) || ox_copy_data_files(job->msg, model, job->path, &job->outs)) return -1;
     ox_out *out = ox_write_model(job->msg, model, job->path);
     if (!out) return -1;
-    OX_PUSH(job->msg->arena, job->outs.items, job->outs.n, job->outs.cap, out);
-    return ox_outs_commit(&job->outs);
+    ox_outs_add(&job->outs, job->msg->arena, out);
+    return ox_commit_model(&job->outs, job->o ? job->o->with : NULL);
 }
 
 int ox_model_save(ox_model *m, const char *path, const ox_save_options *o) {
     ox_message *source = m->source;
-    if (!m->changed && source && !(o && (o->data_file || o->internalize))) return ox_message_copy(source, path);
+    if (!m->changed && source && !(o && (o->data_file || o->internalize))) return ox_message_copy(source, path, o ? o->with : NULL);
     save_job job = {.ctx = m->ctx, .m = m, .path = path, .o = o, .msg = ox_model_export(m)};
     if (!job.msg) return -1;
     int failed = ox_protect(m->ctx, save_model, &job);

@@ -33,14 +33,6 @@ int ox_pack(const ox_message *msg, const ProtobufCMessage *m, ox_out *out) {
     return s.failed ? -1 : 0;
 }
 
-/* No output may be one of the files that are read. */
-int ox_protect_inputs(const ox_message *msg, ox_out *out) {
-    for (; msg; msg = msg->origin)
-        for (const ox_file *f = msg->files; f; f = f->next)
-            if (ox_out_protect(out, f)) return -1;
-    return 0;
-}
-
 static int check_size(ox_ctx *ctx, const char *path, uint64_t size) {
     if (size <= ctx->limits.file_bytes) return 0;
     return ox_fail(
@@ -54,7 +46,7 @@ ox_out *ox_write_model(ox_message *msg, const Onnx__ModelProto *model, const cha
     if (check_size(ctx, path, protobuf_c_message_get_packed_size(&model->base))) return NULL;
     ox_out *out = ox_out_open(ctx, path);
     if (!out) return NULL;
-    if (!ox_protect_inputs(msg, out) && !ox_pack(msg, &model->base, out)) return out;
+    if (!ox_pack(msg, &model->base, out)) return out;
     ox_out_close(out);
     return NULL;
 }
@@ -94,8 +86,7 @@ static int note_used(const Onnx__TensorProto *t, void *user) {
     return 0;
 }
 
-static int copy_data_file(ox_ctx *ctx, ox_arena *arena, const ox_message *msg, const ox_data_file *d, const char *path,
-                          ox_outs *outs) {
+static int copy_data_file(ox_ctx *ctx, ox_arena *arena, const ox_data_file *d, const char *path, ox_outs *outs) {
     const char *target = ox_beside(arena, path, d->location);
     struct stat st;
     if (!stat(target, &st) && (uint64_t)st.st_dev == d->file->dev && (uint64_t)st.st_ino == d->file->ino)
@@ -103,8 +94,8 @@ static int copy_data_file(ox_ctx *ctx, ox_arena *arena, const ox_message *msg, c
     if (make_folders(ctx, arena, path, d->location)) return -1;
     ox_out *out = ox_out_open(ctx, target);
     if (!out) return -1;
-    OX_PUSH(arena, outs->items, outs->n, outs->cap, out);
-    return ox_protect_inputs(msg, out) || ox_out_copy(out, d->file, 0, d->file->size) ? -1 : 0;
+    ox_outs_add(outs, arena, out);
+    return ox_out_copy(out, d->file, 0, d->file->size);
 }
 
 int ox_copy_data_files(ox_message *msg, const Onnx__ModelProto *model, const char *path, ox_outs *outs) {
@@ -121,20 +112,14 @@ int ox_copy_data_files(ox_message *msg, const Onnx__ModelProto *model, const cha
                     d->location);
             continue;
         }
-        if (copy_data_file(msg->ctx, msg->arena, msg, d, path, outs)) return -1;
+        if (copy_data_file(msg->ctx, msg->arena, d, path, outs)) return -1;
     }
     return 0;
 }
 
-int ox_outs_commit(ox_outs *outs) {
-    for (size_t i = 0; i < outs->n; i++)
-        if (ox_out_commit(outs->items[i])) return -1;
-    return 0;
-}
-
-void ox_outs_close(ox_outs *outs) {
-    for (size_t i = 0; i < outs->n; i++) ox_out_close(outs->items[i]);
-    outs->n = 0;
+int ox_commit_model(ox_outs *outs, ox_outs *with) {
+    ox_outs data = {outs->items, outs->n - 1, outs->capacity};
+    return ox_outs_commit(&data) || (with && ox_outs_commit(with)) ? -1 : ox_out_commit(outs->items[outs->n - 1]);
 }
 
 /* ---- whole messages ---- */
@@ -142,7 +127,7 @@ void ox_outs_close(ox_outs *outs) {
 typedef struct write_job {
     ox_message *msg;
     const char *path;
-    ox_outs outs; /* data files first, the model last */
+    ox_outs outs, *with; /* data files first, the model last */
 } write_job;
 
 static int write_message(void *arg) {
@@ -150,8 +135,8 @@ static int write_message(void *arg) {
     if (ox_copy_data_files(job->msg, job->msg->model, job->path, &job->outs)) return -1;
     ox_out *out = ox_write_model(job->msg, job->msg->model, job->path);
     if (!out) return -1;
-    OX_PUSH(job->msg->arena, job->outs.items, job->outs.n, job->outs.cap, out);
-    return ox_outs_commit(&job->outs);
+    ox_outs_add(&job->outs, job->msg->arena, out);
+    return ox_commit_model(&job->outs, job->with);
 }
 
 static int copy_message(void *arg) {
@@ -160,9 +145,9 @@ static int copy_message(void *arg) {
     if (ox_message_locate(msg) || ox_copy_data_files(msg, msg->model, job->path, &job->outs)) return -1;
     ox_out *out = ox_out_open(msg->ctx, job->path);
     if (!out) return -1;
-    OX_PUSH(msg->arena, job->outs.items, job->outs.n, job->outs.cap, out);
-    if (ox_protect_inputs(msg, out) || ox_out_copy(out, msg->source, 0, msg->source->size)) return -1;
-    return ox_outs_commit(&job->outs);
+    ox_outs_add(&job->outs, msg->arena, out);
+    if (ox_out_copy(out, msg->source, 0, msg->source->size)) return -1;
+    return ox_commit_model(&job->outs, job->with);
 }
 
 int ox_message_write(ox_message *msg, const char *path) {
@@ -172,8 +157,8 @@ int ox_message_write(ox_message *msg, const char *path) {
     return failed;
 }
 
-int ox_message_copy(ox_message *msg, const char *path) {
-    write_job job = {.msg = msg, .path = path};
+int ox_message_copy(ox_message *msg, const char *path, ox_outs *with) {
+    write_job job = {.msg = msg, .path = path, .with = with};
     int failed = ox_protect(msg->ctx, msg->source ? copy_message : write_message, &job);
     ox_outs_close(&job.outs);
     return failed;
