@@ -73,7 +73,26 @@ static bool same(ox_ctx *ctx, const ox_node *a, const ox_node *b) {
     return attrs_within(ctx, a, b) && attrs_within(ctx, b, a);
 }
 
-static uint64_t hash_node(const ox_node *n) {
+/* Of what attr_value_equal() compares, but of a tensor no more than its beginning. */
+static uint64_t hash_attr(const ox_attr *a) {
+    uint64_t h = ox_hash_mix((uintptr_t)a->name, (uint64_t)a->type);
+    if (a->ref) return ox_hash_mix(h, (uintptr_t)a->ref);
+    switch (a->type) {
+    case OX_A_FLOAT: return ox_hash(&a->f, sizeof a->f, h);
+    case OX_A_INT: return ox_hash_mix(h, (uint64_t)a->i);
+    case OX_A_STRING: return ox_hash(a->s.data, a->s.len, h);
+    case OX_A_FLOATS: return ox_hash(a->fs, a->n * sizeof *a->fs, h);
+    case OX_A_INTS: return ox_hash(a->is, a->n * sizeof *a->is, h);
+    case OX_A_TENSOR: {
+        const void *data = a->t && a->t->dtype != OX_STRING ? ox_tensor_data(a->t) : NULL;
+        return data ? ox_hash(data, a->t->bytes < 64 ? (size_t)a->t->bytes : 64, ox_hash_mix(h, (uint64_t)a->t->count)) : h;
+    }
+    default: return ox_hash_mix(h, a->n);
+    }
+}
+
+/* Nodes that are the same have the same hash: attributes in any order, without those that hold their default. */
+static uint64_t hash_node(ox_ctx *ctx, const ox_node *n) {
     uint64_t h = ox_hash_mix((uintptr_t)n->op_type, n->n_in), sum = 0;
     bool commutes = (n->op->flags & OX_COMMUTATIVE) && n->n_in == 2;
     for (uint32_t i = 0; i < n->n_in; i++) {
@@ -81,7 +100,9 @@ static uint64_t hash_node(const ox_node *n) {
         if (commutes) sum += v;
         else h = ox_hash_mix(h, v);
     }
-    return ox_hash_mix(h, sum); /* attributes are few: left to the comparison */
+    for (uint32_t i = 0; i < n->n_attrs; i++)
+        if (!attr_is_default(ctx, n, n->attrs[i])) sum += hash_attr(n->attrs[i]);
+    return ox_hash_mix(h, sum);
 }
 
 /* An Identity that makes an output is there for the output's name. */
@@ -108,7 +129,7 @@ static int scan_graph(ox_graph *g, void *user) {
         next = n->next;
         ox_each_body(n, scan_graph, t);
         if (!candidate(n)) continue;
-        uint64_t h = hash_node(n);
+        uint64_t h = hash_node(t->r->ctx, n);
         entry **slot = &t->slots[h & (t->n_slots - 1)], *e = *slot;
         while (e && !(e->hash == h && same(t->r->ctx, e->n, n))) e = e->chain;
         if (e) {

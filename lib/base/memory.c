@@ -17,7 +17,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-enum { ALIGN = 64, LARGE = 16 << 20 };
+enum { ALIGN = 64, LARGE = 16 << 20, CHUNK = 16 }; /* CHUNK: what malloc keeps beside each block */
 
 typedef struct header {
     struct header *prev, *next;
@@ -114,12 +114,14 @@ static void ask_large_pages(void *data, size_t size) {
 void *ox_payload_alloc(ox_ctx *ctx, size_t size) {
     struct ox_memory *m = ctx->memory;
     uint64_t limit = 0;
-    if (size > SIZE_MAX - 4 * ALIGN || !ox_may_alloc(ctx)) {
+    if (size > SIZE_MAX / 2 || !ox_may_alloc(ctx)) {
         ox_fail(ctx, OX_NO_MEMORY, "out of memory: %zu bytes wanted", size);
         return NULL;
     }
+    /* What counts is what it takes, for millions of small ones are mostly headers. With malloc's part in it, blocks lie side by side. */
+    size_t taken = (ALIGN + size + CHUNK + ALIGN - 1) / ALIGN * ALIGN;
     pthread_mutex_lock(&m->lock);
-    bool fits = reserve(ctx, size, &limit);
+    bool fits = reserve(ctx, taken, &limit);
     uint64_t alive = m->alive;
     pthread_mutex_unlock(&m->lock);
     if (!fits) {
@@ -127,14 +129,15 @@ void *ox_payload_alloc(ox_ctx *ctx, size_t size) {
                 ctx->limits.memory ? "the limit is" : "the system has", limit);
         return NULL;
     }
-    header *h = aligned_alloc(ALIGN, ALIGN + (size + ALIGN - 1) / ALIGN * ALIGN);
+    void *block = NULL;
+    header *h = posix_memalign(&block, ALIGN, taken - CHUNK) ? NULL : block;
     if (h) ask_large_pages(h, size);
     pthread_mutex_lock(&m->lock);
     if (h) {
-        *h = (header){.prev = m->payloads.prev, .next = &m->payloads, .ctx = ctx, .size = size};
+        *h = (header){.prev = m->payloads.prev, .next = &m->payloads, .ctx = ctx, .size = taken};
         h->prev->next = h->next->prev = h;
     } else {
-        m->alive -= size;
+        m->alive -= taken;
     }
     pthread_mutex_unlock(&m->lock);
     if (!h) {

@@ -346,8 +346,8 @@ static int loop_main(held *h) {
             if (collect(h, i, 1 + n + i)) return -1;
     }
     for (int i = 0; i < n; i++) h->results[i] = ox_rt_ref(h->in[2 + i]);
-    for (int i = 0; i < h->n_lists && ox_want(r, n + i); i++)
-        if (stack_list(h, i, n + i, 1, 0, false)) return -1;
+    for (int i = 0; i < h->n_lists; i++)
+        if (ox_want(r, n + i) && stack_list(h, i, n + i, 1, 0, false)) return -1;
     return 0;
 }
 
