@@ -161,7 +161,8 @@ typedef struct ox_rv {
     bool truth;
     int64_t n;
     const ox_dim *d;
-    ox_tensor *t;
+    ox_tensor *t;         /* TENSOR: NULL when it is lazy */
+    const struct ox_rlazy *lazy; /* rule_lazy.c */
     ox_str s;
     const ox_value *leaf; /* the first constant it was computed from: gives what is made its name */
 } ox_rv;
@@ -248,6 +249,14 @@ void ox_rv_of_attr(ox_rmatch *mt, const ox_attr *a, ox_rv *out);
 void ox_rv_of_ints(ox_rmatch *mt, int64_t n, const int64_t *v, ox_rv *out);
 void ox_rv_int(ox_rmatch *mt, int64_t v, ox_rv *out);
 bool ox_rv_known_ints(ox_rmatch *mt, const ox_rv *v, const int64_t **ints); /* all elements as numbers */
+/* The tensor of an OX_RV_TENSOR in the type it is kept in, computed when it was put off; NULL after a refusal. */
+ox_tensor *ox_rv_stored(ox_rmatch *mt, const ox_rv *v);
+/* rule_lazy.c: a tree for OP over a and b; NULL when it is to be computed at once. */
+typedef struct ox_rlazy ox_rlazy;
+const ox_rlazy *ox_rlazy_make(ox_rmatch *mt, ox_sym op, const ox_rv *a, const ox_rv *b);
+/* Computed and rounded to TO, a piece at a time; each piece must be good(), when that is given. The caller's reference; NULL: not, with an
+ * error recorded only when memory ran out. */
+ox_tensor *ox_rlazy_rounded(ox_rmatch *mt, const ox_rlazy *z, ox_dtype to, bool (*good)(ox_dtype to, const void *made, const double *from, int64_t n));
 /* As a tensor for arithmetic: double, int64, bool or string; NULL when it has no known value. In the pool. */
 ox_tensor *ox_rv_tensor(ox_rmatch *mt, const ox_rv *v);
 void ox_rv_of_tensor(ox_rmatch *mt, ox_tensor *t, ox_dtype natural, ox_rv *out); /* takes the reference into the pool */

@@ -274,6 +274,13 @@ static uint64_t bytes_replaced(ox_rmatch *mt) {
 
 /* ---- making constants ---- */
 
+/* What overflows would meet zeros and give NaN. */
+static bool no_overflow(ox_dtype to, const void *made, const double *from, int64_t n) {
+    for (int64_t i = 0; i < n; i++)
+        if (!isfinite(ox_load_double(to, made, i)) && isfinite(from[i])) return false;
+    return true;
+}
+
 static bool rounded(ox_rmatch *mt, const ox_tensor *t, ox_dtype to, ox_tensor **out) {
     if (t->dtype == to) return *out = ox_tensor_ref((ox_tensor *)t), true;
     if (t->dtype == OX_STRING || to == OX_STRING || !ox_dtype_bits(t->dtype) || !ox_dtype_bits(to)) return false;
@@ -284,8 +291,7 @@ static bool rounded(ox_rmatch *mt, const ox_tensor *t, ox_dtype to, ox_tensor **
     bool ok = true;
     if (ox_dtype_is_float(to) && t->dtype == OX_DOUBLE) {
         ox_store_doubles(to, data, t->count, from);
-        for (int64_t i = 0; i < t->count && ok; i++) /* what overflows would meet zeros and give NaN */
-            ok = isfinite(ox_load_double(to, data, i)) || !isfinite(ox_load_double(OX_DOUBLE, from, i));
+        ok = no_overflow(to, data, from, t->count);
     } else if (ox_dtype_is_float(to)) {
         for (int64_t i = 0; i < t->count; i++) ox_store_double(to, data, i, ox_load_double(t->dtype, from, i));
     } else {
@@ -299,6 +305,16 @@ static bool rounded(ox_rmatch *mt, const ox_tensor *t, ox_dtype to, ox_tensor **
     if (ok) *out = r;
     else ox_tensor_unref(r);
     return ok;
+}
+
+/* A value's tensor rounded to a type, in the caller's hands. */
+static bool rounded_value(ox_rmatch *mt, const ox_rv *v, ox_dtype to, ox_tensor **out) {
+    if (v->kind == OX_RV_TENSOR && v->lazy && ox_dtype_is_float(to) && ox_dtype_bits(to) % 8 == 0) {
+        *out = ox_rlazy_rounded(mt, v->lazy, to, no_overflow);
+        return *out ? true : ox_rmatch_refused(mt);
+    }
+    ox_tensor *t = v->kind == OX_RV_TENSOR ? ox_rv_stored(mt, v) : ox_rv_tensor(mt, v);
+    return t && rounded(mt, t, to, out);
 }
 
 static ox_value *add_constant(builder *b, ox_tensor *t) {
@@ -323,11 +339,11 @@ static ox_value *constant_value(builder *b, const pval *v, ox_dtype to) {
     if (v->kind == P_ARG && v->a.v) return v->a.v;
     if (!as_rv(b, v, &rv)) return NULL;
     if (to == OX_UNDEFINED) to = rv.natural;
-    const void *key = rv.kind == OX_RV_INTS ? (const void *)rv.d : rv.kind == OX_RV_TENSOR ? (const void *)rv.t : NULL;
+    const void *key = rv.kind == OX_RV_INTS ? (const void *)rv.d : rv.kind == OX_RV_TENSOR ? rv.lazy ? (const void *)rv.lazy : (const void *)rv.t : NULL;
     for (size_t i = 0; i < b->n_consts; i++)
         if (key && b->consts[i].key == key && b->consts[i].dtype == to) return b->consts[i].v;
-    ox_tensor *t = rv.kind == OX_RV_TENSOR ? rv.t : ox_rv_tensor(mt, &rv), *r = NULL;
-    if (!t || to == OX_UNDEFINED || !rounded(mt, t, to, &r)) return NULL;
+    ox_tensor *r = NULL;
+    if (to == OX_UNDEFINED || !rounded_value(mt, &rv, to, &r)) return NULL;
     b->bytes += r->bytes;
     if (b->bytes > b->budget) {
         ox_rmatch_why(mt, "constants would grow by more than %d MiB", GROWTH >> 20);
@@ -520,11 +536,11 @@ static bool lifts_back(builder *b, const pnode *p) {
         ox_rv x, y;
         if (v && i < c.n_in && c.in[i].v == v) continue;
         ok = i < c.n_in && c.in[i].t && as_rv(b, want, &x);
-        if (!ok) break;
+        if (!ok || c.in[i].v) continue; /* a constant of ours */
         ox_rv_of_arg(mt, &c.in[i], &y);
         y.natural = OX_UNDEFINED; /* rounded to its type: compare loosely */
         ox_tensor *xt = ox_rv_tensor(mt, &x);
-        ok = c.in[i].v || ox_rv_equal(mt, &x, &y) == OX_YES || (xt && !xt->count && !c.in[i].t->count);
+        ok = ox_rv_equal(mt, &x, &y) == OX_YES || (xt && !xt->count && !c.in[i].t->count);
     }
     ox_call_done(&c);
     return ok;

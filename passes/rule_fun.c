@@ -171,7 +171,8 @@ static void fun_len(ox_rmatch *mt, const ox_rx *x, ox_rv *out) {
     unknown(out);
     if (v.kind == OX_RV_ABSENT) absent(out);
     if (v.kind == OX_RV_INTS && !v.scalar) ox_rv_int(mt, v.n, out);
-    if (v.kind == OX_RV_TENSOR && v.t->rank == 1) ox_rv_int(mt, v.t->count, out);
+    ox_tensor *t = v.kind == OX_RV_TENSOR ? ox_rv_stored(mt, &v) : NULL;
+    if (t && t->rank == 1) ox_rv_int(mt, t->count, out);
 }
 
 /* What is known of the elements of a small integer value made at run time. */
@@ -270,7 +271,7 @@ static void fun_has(ox_rmatch *mt, const ox_rx *x, ox_rv *out) {
         return;
     }
     ox_tensor *kt = ox_rv_tensor(mt, &k);
-    if (v.kind != OX_RV_TENSOR || !kt || kt->count != 1 || !ox_dtype_bits(v.t->dtype)) return;
+    if (v.kind != OX_RV_TENSOR || !(v.t = ox_rv_stored(mt, &v)) || !kt || kt->count != 1 || !ox_dtype_bits(v.t->dtype)) return;
     const void *data = ox_tensor_data(v.t), *kd = ox_tensor_data(kt);
     if (!data || !kd) {
         ox_rmatch_refused(mt);
@@ -292,7 +293,7 @@ static void fun_finite(ox_rmatch *mt, const ox_rx *x, ox_rv *out) {
     if (v.kind == OX_RV_ABSENT) return;
     unknown(out);
     if (v.kind == OX_RV_INTS) truth(out, true);
-    if (v.kind != OX_RV_TENSOR || !ox_dtype_bits(v.t->dtype)) return;
+    if (v.kind != OX_RV_TENSOR || !(v.t = ox_rv_stored(mt, &v)) || !ox_dtype_bits(v.t->dtype)) return;
     const void *data = ox_tensor_data(v.t);
     if (!data) {
         ox_rmatch_refused(mt);

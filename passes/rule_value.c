@@ -143,9 +143,8 @@ ox_tensor *ox_rv_tensor(ox_rmatch *mt, const ox_rv *v) {
         break;
     case OX_RV_TRUTH: t = ox_tensor_scalar_int(mt->ctx, OX_BOOL, v->truth); break;
     case OX_RV_TENSOR:
-        if (ox_dtype_is_float(v->t->dtype)) return converted(mt, v->t, OX_DOUBLE);
-        if (ox_dtype_is_int(v->t->dtype)) return converted(mt, v->t, OX_INT64);
-        return v->t;
+        if (!(t = ox_rv_stored(mt, v))) return NULL;
+        return ox_dtype_is_float(t->dtype) ? converted(mt, t, OX_DOUBLE) : ox_dtype_is_int(t->dtype) ? converted(mt, t, OX_INT64) : t;
     default: return NULL;
     }
     if (!t) ox_rmatch_refused(mt);
@@ -189,8 +188,7 @@ ox_attr *ox_rule_make_attr(ox_rmatch *mt, ox_sym name, ox_attr_type type, const 
         for (int64_t i = 0; i < t->count; i++) a->fs[i] = (float)ox_load_double(OX_DOUBLE, data, i);
         return a;
     case OX_A_TENSOR:
-        if (v->kind != OX_RV_TENSOR) return NULL;
-        a->t = v->t;
+        if (v->kind != OX_RV_TENSOR || !(a->t = ox_rv_stored(mt, v))) return NULL;
         return a;
     default: return NULL;
     }
@@ -272,8 +270,8 @@ static ox_truth compare(ox_rmatch *mt, const ox_rv *a, const ox_rv *b, ox_rcmp c
         return a->s.len == b->s.len && !memcmp(a->s.data, b->s.data, a->s.len) ? OX_YES : OX_NO;
     }
     if (a->kind == OX_RV_INTS && b->kind == OX_RV_INTS) return compare_ints(mt->ctx, a, b, cmp);
-    const ox_tensor *ta = a->kind == OX_RV_TENSOR ? a->t : ox_rv_tensor(mt, a);
-    const ox_tensor *tb = b->kind == OX_RV_TENSOR ? b->t : ox_rv_tensor(mt, b);
+    const ox_tensor *ta = a->kind == OX_RV_TENSOR ? ox_rv_stored(mt, a) : ox_rv_tensor(mt, a);
+    const ox_tensor *tb = b->kind == OX_RV_TENSOR ? ox_rv_stored(mt, b) : ox_rv_tensor(mt, b);
     if (!ta || !tb) return OX_MAYBE;
     ox_truth t = compare_tensors(ta, tb, !a->natural || !b->natural, cmp);
     if (t == OX_MAYBE && ox_error_code(mt->ctx)) ox_rmatch_refused(mt);
@@ -368,6 +366,11 @@ static bool run_op(ox_rmatch *mt, const ox_rx *x, ox_sym op, const ox_rv *in, in
         return arithmetic(mt, ox_intern(mt->ctx, "Sub"), &zero, &in[0], out);
     }
     if (n_in == 2 && in[0].kind == OX_RV_INTS && in[1].kind == OX_RV_INTS && !n_attrs && arithmetic(mt, op, &in[0], &in[1], out)) return true;
+    const ox_rlazy *later = n_in == 2 && n_out == 1 && !n_attrs ? ox_rlazy_make(mt, op, &in[0], &in[1]) : NULL;
+    if (later) {
+        out[0] = (ox_rv){.kind = OX_RV_TENSOR, .natural = in[0].natural ? in[0].natural : in[1].natural, .lazy = later};
+        return true;
+    }
     ox_tensor **t = OX_NEW_N(mt->arena, ox_tensor *, n_in + 1), **r = OX_NEW_N(mt->arena, ox_tensor *, n_out + 1);
     for (int i = 0; i < n_in; i++)
         if (in[i].kind != OX_RV_ABSENT && !(t[i] = ox_rv_tensor(mt, &in[i]))) return false;
@@ -463,7 +466,7 @@ static void eval_list(ox_rmatch *mt, const ox_rx *x, ox_rv *out) {
             if (v[i].kind == OX_RV_ABSENT) out->kind = OX_RV_ABSENT;
             return;
         }
-        int64_t k = all_ints || v[i].kind == OX_RV_INTS ? v[i].n : v[i].t->count;
+        int64_t k = all_ints || v[i].kind == OX_RV_INTS ? v[i].n : v[i].t ? v[i].t->count : INT64_MAX / 2;
         if ((a->kind != OX_RX_SPLICE && k != 1) || n + k > OX_ELEMS_MAX) {
             unknown(out);
             return;

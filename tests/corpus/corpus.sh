@@ -21,7 +21,7 @@ for model in $(find "$OX_MODELS" -name '*.onnx' $small | sort); do
     code=$?
     case $code in
     0) ;;
-    65) result ok "$name is refused: $(tail -n 1 "$work/err" | cut -c1-160)"; continue ;;
+    65) result ok "$name # SKIP refused: $(tail -n 1 "$work/err" | cut -c1-200)"; continue ;; # to be seen by a person: is it really wrong?
     *) result 'not ok' "$name: exit code $code: $(tail -n 1 "$work/err" | cut -c1-300)"; continue ;;
     esac
     (cd "$work/two" && LC_ALL=C.UTF-8 TZ=Asia/Tokyo "$bin/onnx-opt" "$model" -o "$file" --verify=off --threads=2 2>/dev/null)
