@@ -1,6 +1,8 @@
 /* Options, errors, signals and small files of the programs. */
 #include "tools/cli.h"
 
+#include "tools/jobserver.h"
+
 #include "op/blas.h"
 
 #include <errno.h>
@@ -11,7 +13,7 @@
 #include <unistd.h>
 
 static const cli_option common[] = {
-    {"--threads", "N", "threads to use (0: as many as the process may)", CLI_THREADS, true},
+    {"--threads", "N", "threads to use (0: as many as the process may; inside make -j: as its jobserver has tokens)", CLI_THREADS, true},
     {"--color", "WHEN", "auto, always or never", CLI_COLOR, true},
     {"-v", NULL, "say what was done; -vv says more", CLI_VERBOSE, false},
     {"-q", NULL, "no warnings", CLI_QUIET, true},
@@ -24,6 +26,7 @@ static const cli_option common[] = {
 
 static void on_signal(int number) {
     ox_out_abandon_all();
+    jobserver_release();
     signal(number, SIG_DFL);
     raise(number);
 }
@@ -33,6 +36,7 @@ static void on_bus_error(int number) {
     (void)number;
     static const char text[] = "error: an input file became shorter while it was read\n";
     ox_out_abandon_all();
+    jobserver_release();
     ssize_t ignored = write(2, text, sizeof text - 1);
     (void)ignored;
     _exit(OX_IO);
@@ -75,6 +79,7 @@ ox_ctx *cli_start(cli *c) {
     }
     c->ctx->on_warning = warn;
     c->ctx->on_warning_user = c;
+    c->ctx->on_threads = jobserver_threads;
     const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
     c->color = isatty(2) && !(no_color && *no_color) && !(term && !strcmp(term, "dumb"));
     return c->ctx;
@@ -89,6 +94,7 @@ int cli_finish(cli *c, int code) {
         }
     }
     ox_ctx_free(c->ctx);
+    jobserver_release();
     return code;
 }
 

@@ -59,6 +59,8 @@ typedef struct ox_limits {
 struct ox_ctx {
     ox_limits limits;
     int threads;                                      /* 0: as many as the process may use */
+    int (*on_threads)(void *user, int processors);    /* asked once, before work first goes to several threads: how many; NULL: all */
+    void *on_threads_user;
     void (*on_warning)(void *user, const char *text); /* NULL: warnings are dropped */
     void *on_warning_user;
     /* below: private to base.c */

@@ -99,6 +99,6 @@ int ox_count_cpus(void) {
 int ox_thread_count(const ox_ctx *ctx) {
     if (ctx->threads > 0) return ctx->threads;
     int *known = ox_memory_threads(ctx);
-    if (!*known) *known = ox_count_cpus();
+    if (!*known) *known = ctx->on_threads ? ctx->on_threads(ctx->on_threads_user, ox_count_cpus()) : ox_count_cpus();
     return *known;
 }
