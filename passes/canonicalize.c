@@ -8,10 +8,16 @@
  */
 #include "passes/pass.h"
 
-static bool lift_constant(ox_node *n) {
-    ox_value *v = ox_node_out(n, 0);
+static bool in_function(const ox_graph *g) {
+    for (; g; g = g->outer)
+        if (g->function) return true;
+    return false;
+}
+
+bool ox_lift_constant(ox_node *n) {
+    ox_value *v = ox_is(n, "Constant") ? ox_node_out(n, 0) : NULL;
     ox_tensor *t = v ? ox_constant(v) : NULL;
-    if (!t || n->n_attrs != 1 || n->attrs[0]->ref) return false;
+    if (!t || n->n_attrs != 1 || n->attrs[0]->ref || in_function(n->graph)) return false;
     /* An output of the graph keeps its node: an initializer cannot be renamed to it without another node. */
     if (ox_is_graph_output(v)) return false;
     ox_value *init = ox_graph_add_init(n->graph, NULL, ox_tensor_ref(t));
@@ -36,9 +42,7 @@ static int visit(ox_graph *g, void *user) {
             ox_node_set_inputs(n, used, in);
             ++*changes;
         }
-        bool in_function = false;
-        for (ox_graph *o = g; o; o = o->outer) in_function |= o->function != NULL;
-        if (ox_is(n, "Constant") && !in_function && lift_constant(n)) ++*changes;
+        if (ox_lift_constant(n)) ++*changes;
     }
     return 0;
 }

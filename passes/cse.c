@@ -5,6 +5,7 @@
  *
  * Equal means: domain, operator, overload, operands in order (either order of commutative ones), attributes with those that hold
  * their default left out, number and presence of outputs. Random, stateful, unknown operators and nodes with bodies are left alone.
+ * Constant nodes are merged in functions only: elsewhere they are initializers, or the names of outputs.
  */
 #include "passes/pass.h"
 
@@ -16,8 +17,6 @@ typedef struct { /* hash table of nodes seen so far; entries of a body are taken
     size_t n_slots;
     int changes;
 } table;
-
-static bool attr_is_default(ox_ctx *ctx, const ox_node *n, const ox_attr *a);
 
 static bool attr_value_equal(const ox_attr *a, const ox_attr *b) {
     if (a->type != b->type || a->n != b->n || a->ref != b->ref) return false;
@@ -108,9 +107,15 @@ static uint64_t hash_node(ox_ctx *ctx, const ox_node *n) {
 /* An Identity that makes an output is there for the output's name. */
 static bool carries_name(const ox_node *n) { return ox_is(n, "Identity") && n->n_out && n->out[0] && ox_is_graph_output(n->out[0]); }
 
+static bool in_function(const ox_graph *g) {
+    for (; g; g = g->outer)
+        if (g->function) return true;
+    return false;
+}
+
 static bool candidate(const ox_node *n) {
-    if (carries_name(n)) return false;
-    return n->op && !n->callee && n->n_out && !(n->op->flags & (OX_CONTROL | OX_RANDOM | OX_STATEFUL)) && ox_node_pure(n) && !ox_is(n, "Constant");
+    if (carries_name(n) || (ox_is(n, "Constant") && !in_function(n->graph))) return false;
+    return n->op && !n->callee && n->n_out && !(n->op->flags & OX_CONTROL) && ox_node_pure(n);
 }
 
 static int scan_graph(ox_graph *g, void *user);

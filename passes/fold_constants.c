@@ -76,7 +76,7 @@ static bool within_budget(const state *s, const ox_node *n) {
 static void mark_graph(state *s, ox_graph *g) {
     for (ox_node *n = g->first; n; n = n->next) {
         n->mark = NOT;
-        if (ox_is(n, "Constant") || !kernel_folds(s, n)) continue;
+        if ((n->n_out && n->out[0] && ox_constant(n->out[0])) || !kernel_folds(s, n)) continue; /* a sparse Constant is none yet */
         bool all = true;
         for (uint32_t i = 0; i < n->n_in; i++) all = all && constant_or_folded(n->in[i].v);
         bool small = true; /* results that may not even exist for a while */

@@ -25,11 +25,16 @@ static int inline_if(ox_pass_run *r, ox_node *n) {
     if (!a || a->type != OX_A_GRAPH || !a->g || a->g->ret->n_in != n->n_out) return 0;
     ox_map map;
     ox_map_init(&map, r->arena);
+    ox_node *before = n->prev;
     if (ox_graph_copy_into(a->g, n->graph, n, &map, NULL) < 0) return -1;
     for (uint32_t i = 0; i < n->n_out; i++) {
         if (!n->out[i]) continue;
         ox_value *inner = a->g->ret->in[i].v, *v = ox_map_get(&map, inner);
         ox_replace_uses(n->out[i], v ? v : inner); /* a branch may give back an outer value */
+    }
+    for (ox_node *k = before ? before->next : n->graph->first, *next; k != n; k = next) {
+        next = k->next;
+        ox_lift_constant(k); /* it may have been an output of the branch */
     }
     ox_node_remove(n);
     return 1;

@@ -52,6 +52,9 @@ void ox_pass_note(ox_pass_run *r, const char *format, ...) OX_PRINTF(2, 3);
 const ox_pass *ox_pass_find(const char *name);                /* C passes only; NULL */
 int ox_each_pass(int (*fn)(const ox_pass *p, void *user), void *user); /* C passes in the order of passes.def */
 
+/* A Constant node outside of functions becomes an initializer, unless its output is one of the graph. */
+bool ox_lift_constant(ox_node *n);
+
 /* ---- rules (passes/rule_*.c; language: docs/rules.md) ---- */
 typedef struct ox_ruleset ox_ruleset;
 /* Compiles rules; the text of shipped sets is embedded in the library. OX_CONFIG with file:line:column. The set lives as long as ctx. */

@@ -351,7 +351,14 @@ static int cut_batch_norm(ox_raise *s, ox_node *n, const ox_op *target) {
     return 0;
 }
 
+/* Training with one output: from 7 on that is inference. */
+static bool trains(const ox_node *n) {
+    const ox_attr *test = ox_attr_find(n, "is_test");
+    return test && (test->ref || !test->i) && n->n_out < 2;
+}
+
 int ox_raise_before(ox_raise *s, ox_node *n, const ox_op *target) {
+    if (trains(n) && target->since >= 7) return ox_fail(s->ctx, OX_UNAVAILABLE, "opset %lld has no training by attribute 'is_test'", (long long)s->version);
     if (ox_is(n, "BatchNormalization") && n->op->since < 14) return cut_batch_norm(s, n, target);
     if (ox_is(n, "Dropout") && n->op->since < 12 && target->since >= 12) return keep_ratio(s, n);
     return 0;

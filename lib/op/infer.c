@@ -178,7 +178,7 @@ static void take_result(driver *d, ox_call *c, int i, ox_tensor *t) {
 /* Computes a small node whose inputs are all known. That it cannot be is an error, except in a body: it may never run. */
 static int evaluate(driver *d, ox_call *c) {
     const uint32_t never = OX_RANDOM | OX_STATEFUL | OX_CONTROL | OX_QUANT;
-    if (!d->run_constants || !c->op->kernel || c->op->flags & never || !c->n_in || !small_outputs(c)) return 0;
+    if (!d->run_constants || !c->op->kernel || c->op->flags & never || !c->n_in || !ox_node_pure(c->node) || !small_outputs(c)) return 0;
     ox_rt **in = OX_NEW_N(d->arena, ox_rt *, c->n_in + c->n_out + 1), **out = in + c->n_in;
     int rc = 0;
     bool ran = false;

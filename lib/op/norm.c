@@ -7,14 +7,17 @@
 
 /* ---- BatchNormalization */
 
-/* Before 14 the number of outputs tells training from inference; before 7 an attribute may forbid training. */
+/* Before 14 the number of outputs tells training from inference; before 7 an attribute may say it, too. One that is not given says
+ * nothing: its default is training, but with one output everybody took that for inference. */
 static int lift_batch_norm_9(ox_call *c) {
-    ox_lift_attr_int(c, "training_mode", c->n_out > 1 && ox_get_int(c, "is_test") == 0);
+    ox_lift_attr_int(c, "training_mode", ox_has(c, "is_test") ? ox_get_int(c, "is_test") == 0 : c->n_out > 1);
+    ox_lift_drop(c, "is_test");
     return 0;
 }
 
 static int lift_batch_norm_7(ox_call *c) {
     if (ox_get_int(c, "spatial") == 0) ox_lift_attr_int(c, "__per_activation", 1);
+    ox_lift_drop(c, "spatial");
     return 0;
 }
 
@@ -115,6 +118,12 @@ static int lift_dropout_7(ox_call *c) {
     return 0;
 }
 
+/* Before 7 an attribute told training from inference. One that says training stays, as what nobody computes. */
+static int lift_dropout_6(ox_call *c) {
+    if (ox_get_int(c, "is_test")) ox_lift_drop(c, "is_test");
+    return 0;
+}
+
 static int infer_dropout(ox_call *c) {
     ox_out_type(c, 0, ox_in_type(c, 0));
     ox_out_tensor(c, 1, ox_get_int(c, "__mask_like_data") ? ox_in_dtype(c, 0) : OX_BOOL, ox_in_rank(c, 0),
@@ -146,14 +155,16 @@ OX_FAMILY(norm, "",
     OP("BatchNormalization", 1,
        "<consumed_inputs: ints, epsilon: float = 1e-05, is_test: int = 0, momentum: float = 0.9, "
        "spatial: int = 1>(T X, T scale, T B, T mean, T var) => (T Y, T? mean, T? var, T? saved_mean, T? "
-       "saved_var) T: floats"),
+       "saved_var) T: floats",
+       .lift = ox_lift_consumed_inputs),
     OP("InstanceNormalization", 22,
        "<epsilon: float = 1e-05>(T input, T scale, T B) => (T output) T: floats|bfloat16",
        .flags = OX_SAME_SHAPE, .infer = infer_instance_norm, .kernel = ox_run_instance_norm),
     OP("InstanceNormalization", 6,
        "<epsilon: float = 1e-05>(T input, T scale, T B) => (T output) T: floats"),
     OP("InstanceNormalization", 1,
-       "<consumed_inputs: ints?, epsilon: float = 1e-05>(T input, T scale, T B) => (T output) T: floats"),
+       "<consumed_inputs: ints?, epsilon: float = 1e-05>(T input, T scale, T B) => (T output) T: floats",
+       .lift = ox_lift_consumed_inputs),
     OP("LayerNormalization", 17,
        "<axis: int = -1, epsilon: float = 1e-05, stash_type: int = 1>(T X, T Scale, T? B) => (T Y, U? "
        "Mean, U? InvStdDev) T: floats|bfloat16, U: bfloat16|float",
@@ -183,7 +194,7 @@ OX_FAMILY(norm, "",
     OP("Dropout", 22,
        "<seed: int?>(T data, T1? ratio, T2? training_mode) => (T output, T2? mask) T: floats|fp8|"
        "bfloat16, T1: floats|fp8|bfloat16, T2: bool",
-       .flags = OX_SAME_SHAPE, .infer = infer_dropout, .kernel = ox_run_dropout),
+       .flags = OX_SAME_SHAPE | OX_TRAINS, .infer = infer_dropout, .kernel = ox_run_dropout),
     OP("Dropout", 13,
        "<seed: int?>(T data, T1? ratio, T2? training_mode) => (T output, T2? mask) T: floats|bfloat16, "
        "T1: floats, T2: bool"),
@@ -197,7 +208,9 @@ OX_FAMILY(norm, "",
        "<ratio: float = 0.5>(T data) => (T output, T? mask) T: floats",
        .lift = lift_dropout_7),
     OP("Dropout", 6,
-       "<is_test: int = 0, ratio: float = 0.5>(T data) => (T output, T? mask) T: floats"),
+       "<is_test: int = 0, ratio: float = 0.5>(T data) => (T output, T? mask) T: floats",
+       .lift = lift_dropout_6),
     OP("Dropout", 1,
        "<consumed_inputs: ints?, is_test: int = 0, ratio: float = 0.5>(T data) => (T output, T? mask) "
-       "T: floats"));
+       "T: floats",
+       .lift = ox_lift_consumed_inputs));

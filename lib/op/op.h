@@ -23,7 +23,8 @@ enum { /* flags of an operator */
     OX_MOVES_DATA = 1 << 7,   /* outputs are elements of inputs, no arithmetic */
     OX_SAME_SHAPE = 1 << 8,   /* unary: output has the shape of input 0 */
     OX_IDEMPOTENT = 1 << 9,   /* f(f(x)) = f(x) */
-    OX_DEPRECATED = 1 << 10   /* not allowed at this version and later */
+    OX_DEPRECATED = 1 << 10,  /* not allowed at this version and later */
+    OX_TRAINS = 1 << 11       /* random when it trains: its input training_mode, before that existed its attribute is_test, says so */
 };
 
 /* Shape rule: tells types of outputs, and shape data of small integer outputs. -1 after ox_fail() when the node cannot be right

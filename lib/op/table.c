@@ -234,10 +234,24 @@ ox_node *ox_node_make(ox_graph *g, ox_node *before, const char *op_type, uint32_
     return n;
 }
 
+/* Training is asked for, or may be at run time. */
+static bool may_train(const ox_node *n) {
+    const ox_attr *test = ox_attr_find(n, "is_test");
+    if (test && (test->ref || !test->i)) return true;
+    int i = ox_signature_input(ox_op_signature(n->graph->model->ctx, n->op), "training_mode");
+    const ox_value *mode = i >= 0 && (uint32_t)i < n->n_in ? n->in[i].v : NULL;
+    int64_t on;
+    return mode && !(ox_constant_int(mode, &on) && !on);
+}
+
+static bool has_effects(const ox_node *n) {
+    return n->callee || !n->op || n->op->flags & (OX_RANDOM | OX_STATEFUL) || (n->op->flags & OX_TRAINS && may_train(n));
+}
+
 static int body_impure(ox_graph *g, void *user) {
     int *depth = user;
     for (const ox_node *n = g->first; n; n = n->next) {
-        if (n->callee || !n->op || n->op->flags & (OX_RANDOM | OX_STATEFUL)) return 1;
+        if (has_effects(n)) return 1;
         if (!(n->op->flags & OX_CONTROL)) continue;
         if (*depth == 0) return 1; /* deeper than any file may be */
         int deeper = *depth - 1;
@@ -247,7 +261,7 @@ static int body_impure(ox_graph *g, void *user) {
 }
 
 bool ox_node_pure(const ox_node *n) {
-    if (n->callee || !n->op || n->op->flags & (OX_RANDOM | OX_STATEFUL)) return false;
+    if (has_effects(n)) return false;
     if (!(n->op->flags & OX_CONTROL)) return true;
     int depth = (int)n->graph->model->ctx->limits.graph_depth;
     return !ox_each_body((ox_node *)(uintptr_t)n, body_impure, &depth);
