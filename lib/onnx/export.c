@@ -65,12 +65,26 @@ static Onnx__SparseTensorProto *export_sparse(ox_export *x, const ox_sparse *s, 
     return p;
 }
 
+/* The type as a file can say it: without symbols of ours. */
+static const ox_type *without_nameless(ox_arena *arena, const ox_type *t) {
+    ox_type *plain = NULL;
+    for (int k = 0; ox_type_is_tensor(t) && k < t->rank; k++) {
+        if (!ox_dim_is_nameless(t->dims[k])) continue;
+        if (!plain) {
+            plain = ox_dup(arena, t, sizeof *t);
+            plain->dims = ox_dup(arena, t->dims, (size_t)t->rank * sizeof *t->dims);
+        }
+        plain->dims[k] = NULL;
+    }
+    return plain ? plain : t;
+}
+
 /* Whether a type of the file still says the same. Types are compared, not their origins: a pass may have copied the
  * struct. */
 static bool same_type(ox_export *x, const Onnx__TypeProto *p, const ox_type *t) {
     if (!p || !t) return !p && !t;
     const ox_type *old = ox_type_from_proto(x->source ? x->source : x->msg, x->scratch, p, NULL);
-    return old && ox_type_equal(old, t);
+    return old && ox_type_equal(old, without_nameless(x->scratch, t));
 }
 
 /* The value_info of a name and type, made from `old` (may be NULL). */

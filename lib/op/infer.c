@@ -27,6 +27,7 @@ typedef struct driver {
     int64_t elems;         /* of shape data that were made */
     ox_map declared;       /* value of a body or function -> type in the file */
     ox_map constants;      /* value -> tensor that was computed */
+    ox_map open;           /* symbols of ours for sizes of inputs that the model leaves open */
     ox_map entered;        /* bodies that some rule has inferred */
     ox_map functions;      /* function -> history */
     const ox_call *caller; /* whose attributes references stand for, inside a function */
@@ -55,9 +56,9 @@ static void warn_conflict(driver *d, const ox_value *v, const ox_type *declared,
 }
 
 static bool any_size(void *user, ox_dim symbol, int64_t *v) {
-    (void)user;
+    driver *d = user;
     *v = 1;
-    return ox_dim_is_symbol(symbol) != NULL;
+    return ox_dim_is_symbol(symbol) || ox_map_has(&d->open, symbol);
 }
 
 /* A size that follows from the sizes of inputs is what it is: a number noted beside it is of a time when these were fixed. */
@@ -67,7 +68,7 @@ static const ox_type *without_stale_numbers(driver *d, const ox_type *t, const o
     if (t == inferred || t->rank <= 0 || t->rank != inferred->rank) return t;
     for (int i = 0; i < t->rank; i++) {
         ox_dim dim = inferred->dims[i];
-        if (t->dims[i] == dim || !dim || !ox_dim_is_const(t->dims[i], NULL) || !ox_dim_eval(dim, any_size, NULL, &v)) continue;
+        if (t->dims[i] == dim || !dim || !ox_dim_is_const(t->dims[i], NULL) || !ox_dim_eval(dim, any_size, d, &v)) continue;
         if (!copy) copy = ox_type_tensor(d->arena, t->dtype, t->rank, t->dims);
         copy->kind = t->kind;
         copy->dims[i] = dim;
@@ -522,11 +523,29 @@ static void forget_ambiguous(driver *d) {
     }
 }
 
+/* A size of an input that the model leaves open is still one size: it gets a symbol of ours, which no file will see. */
+static void name_open_sizes(driver *d) {
+    for (size_t i = 0; i < d->m->graph->n_inputs; i++) {
+        ox_value *v = d->m->graph->inputs[i];
+        if (v->data || !ox_type_is_tensor(v->type) || v->type->rank < 1) continue;
+        ox_type *named = NULL;
+        for (int k = 0; k < v->type->rank; k++) {
+            ox_dim size = v->type->dims[k];
+            if (!size) {
+                if (!named) v->type = named = (ox_type *)(uintptr_t)keep_type(d->m->arena, v->type);
+                named->dims[k] = size = ox_dim_fresh(d->ctx);
+            }
+            if (ox_dim_is_nameless(size)) ox_map_put(&d->open, size, v);
+        }
+    }
+}
+
 static int infer_all(void *arg) {
     driver *d = arg;
     d->long_arena = ox_arena_new(d->ctx);
     ox_map_init(&d->declared, d->long_arena);
     ox_map_init(&d->constants, d->long_arena);
+    ox_map_init(&d->open, d->long_arena);
     ox_map_init(&d->entered, d->long_arena);
     ox_map_init(&d->functions, d->long_arena);
     d->arena = d->arenas[0] = ox_arena_new(d->ctx);
@@ -536,6 +555,7 @@ static int infer_all(void *arg) {
         return infer_one(d, d->only);
     }
     ox_each_graph(d->m, remember_declared, d);
+    name_open_sizes(d);
     if (infer_graph(d, d->m->graph) < 0) return -1;
     forget_ambiguous(d);
     return 0;

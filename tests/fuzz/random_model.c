@@ -32,7 +32,7 @@ item *pick(random_model *r, int kinds, int min_rank, int max_rank) {
     return fit[n - 1 - (int)rnd(r, (uint64_t)recent)];
 }
 
-static item *add_item(random_model *r, ox_value *v, ox_rt *rt, bool soft, bool is_constant) {
+item *add_item(random_model *r, ox_value *v, ox_rt *rt, bool soft, bool is_constant) {
     if (r->n_items == MAX_ITEMS) {
         ox_rt_unref(rt);
         return NULL;
@@ -181,7 +181,7 @@ static void add_input(random_model *r, int i) {
         int s = (int)rnd(r, 2);
         bool symbolic = chance(r, 35);
         n[k] = symbolic ? r->sizes[s] : size(r);
-        d[k] = symbolic ? ox_dim_symbol(r->ctx, ox_intern(r->ctx, symbols[s])) : ox_dim_const(r->ctx, n[k]);
+        d[k] = symbolic && chance(r, 15) ? NULL : symbolic ? ox_dim_symbol(r->ctx, ox_intern(r->ctx, symbols[s])) : ox_dim_const(r->ctx, n[k]);
     }
     ox_value *v = ox_graph_add_input(r->g, ox_intern(r->ctx, ox_format(r->m->arena, "x%d", i)), ox_type_tensor(r->m->arena, t, rank, d));
     r->inputs[i] = ox_rt_tensor(r->ctx, tensor(r, t, rank, n, chance(r, 30) ? MIXED : SMALL));
@@ -206,9 +206,9 @@ static void add_outputs(random_model *r) {
 }
 
 void random_model_make(random_model *r, ox_ctx *ctx, uint64_t seed, ox_dtype real) {
-    static const int64_t opsets[] = {11, 13, 17, 18, 20, 21, 23, 25};
+    static const int64_t opsets[] = {9, 10, 11, 13, 17, 18, 20, 21, 23, 25};
     *r = (random_model){.ctx = ctx, .real = real, .state = seed * 7919 + 1};
-    r->opset = opsets[rnd(r, 8)];
+    r->opset = opsets[rnd(r, 10)];
     r->m = ox_model_new(ctx, 10);
     ox_model_import(r->m, ox_intern(ctx, ""), r->opset);
     r->g = r->m->graph;

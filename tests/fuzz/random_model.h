@@ -25,6 +25,7 @@ typedef struct random_model {
     item items[MAX_ITEMS];
     int n_items;
     int depth;            /* bodies around */
+    int n_names;          /* of inputs of bodies */
     int64_t sizes[2];     /* of the symbols "A" and "B" */
     ox_rt *inputs[MAX_INPUTS];
 } random_model;
@@ -52,6 +53,8 @@ item *constant_ints(random_model *r, int64_t n, const int64_t *v);
 ox_node *node(random_model *r, const char *op, int n_out, int n_in, item *const *in);
 /* Evaluates it and adds its outputs to the items: the first of them, or NULL when it cannot be run (then it is removed). */
 item *finish(random_model *r, ox_node *n, bool soft);
+/* A value made otherwise; takes the reference. NULL: there is no room. */
+item *add_item(random_model *r, ox_value *v, ox_rt *rt, bool soft, bool is_constant);
 item *unary(random_model *r, const char *op, item *x);
 item *binary(random_model *r, const char *op, item *x, item *y);
 /* Parameters that are an attribute before version `since` and input `index` from then on. */

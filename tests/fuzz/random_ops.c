@@ -96,6 +96,13 @@ static item *bound(random_model *r, bool upper) {
 static void add_clip(random_model *r) {
     item *x = pick(r, REAL, 0, MAX_RANK), *lo = bound(r, false), *hi = bound(r, true);
     if (!x) return;
+    if (r->opset < 11) { /* the bounds are attributes */
+        ox_node *old = node(r, "Clip", 1, 1, &x);
+        if (lo) ox_attr_set_float(old, "min", (float)((int)rnd(r, 4) - 1));
+        if (hi) ox_attr_set_float(old, "max", (float)((int)rnd(r, 4) - 1));
+        finish(r, old, x->soft);
+        return;
+    }
     ox_node *n = node(r, "Clip", 1, hi ? 3 : lo ? 2 : 1, (item *[]){x, lo, hi});
     if (n) finish(r, n, x->soft || (lo && lo->soft) || (hi && hi->soft));
 }
@@ -268,6 +275,13 @@ static item *slice(random_model *r, item *x) {
         a[i] = i && chance(r, 90) ? (a[0] + 1 + rank_of(x)) % rank_of(x) : axis_of(r, rank_of(x));
         s[i] = chance(r, 60) ? 1 : chance(r, 50) ? 2 : -1;
     }
+    if (r->opset < 10) { /* all are attributes, steps there are none */
+        ox_node *old = node(r, "Slice", 1, 1, &x);
+        ox_attr_set_ints(old, "starts", (size_t)n, b);
+        ox_attr_set_ints(old, "ends", (size_t)n, e);
+        if (axes) ox_attr_set_ints(old, "axes", (size_t)n, a);
+        return finish(r, old, x->soft);
+    }
     item *in[5] = {x, constant_ints(r, n, b), constant_ints(r, n, e), axes ? constant_ints(r, n, a) : NULL, steps ? constant_ints(r, n, s) : NULL};
     ox_node *c = node(r, "Slice", 1, steps ? 5 : axes ? 4 : 3, in);
     return finish(r, c, x->soft);
@@ -283,7 +297,10 @@ static item *pad(random_model *r, item *x) {
     int rank = rank_of(x);
     for (int i = 0; i < 2 * rank; i++) pads[i] = i % rank < 2 && rank > 2 ? (chance(r, 4) ? 1 : 0) : chance(r, 50) ? 0 : (int64_t)rnd(r, 4) - 1;
     item *v = chance(r, 50) ? NULL : constant(r, x->rt->t->dtype, 0, NULL, any_style(r));
-    ox_node *n = node(r, "Pad", 1, v ? 3 : 2, (item *[]){x, constant_ints(r, 2 * rank, pads), v});
+    bool old = r->opset < 11;
+    ox_node *n = old ? node(r, "Pad", 1, 1, &x) : node(r, "Pad", 1, v ? 3 : 2, (item *[]){x, constant_ints(r, 2 * rank, pads), v});
+    if (old) ox_attr_set_ints(n, "pads", (size_t)(2 * rank), pads);
+    if (old && v) ox_attr_set_float(n, "value", (float)rnd(r, 2));
     if (chance(r, 10)) ox_attr_set_string(n, "mode", PICK(r, "reflect", "edge"));
     return finish(r, n, x->soft);
 }
@@ -656,11 +673,81 @@ static void add_if(random_model *r) {
     ox_rt_unref(results[1]);
 }
 
+/* An output of the body that is to be given on: an item of the element type, of any when that is OX_UNDEFINED. */
+static item *result_of(random_model *r, ox_dtype want, int max_rank) {
+    for (int tries = 0; tries < 20; tries++) {
+        item *it = pick(r, REAL | INT, 0, max_rank);
+        if (it && (!want || it->rt->t->dtype == want)) return it;
+    }
+    return NULL;
+}
+
+static item *body_input(random_model *r, ox_rt *rt, int rank, bool soft) {
+    ox_sym name = ox_intern(r->ctx, ox_format(r->m->arena, "in%d", r->n_names++));
+    ox_value *v = ox_graph_add_input(r->g, name, ox_type_tensor(r->m->arena, rt->t->dtype, rank, NULL));
+    return add_item(r, v, ox_rt_ref(rt), soft, false);
+}
+
+/* What one trip leaves of a scan output. */
+static ox_rt *stacked(random_model *r, const ox_tensor *t) {
+    int64_t dims[MAX_RANK + 1] = {1};
+    for (int i = 0; i < t->rank; i++) dims[i + 1] = t->dims[i];
+    ox_tensor *s = ox_tensor_new(r->ctx, t->dtype, t->rank + 1, dims);
+    if (!s) ox_alloc(r->ctx->arena, SIZE_MAX);
+    if (t->bytes) memcpy(ox_tensor_mut(s), ox_tensor_data(t), (size_t)t->bytes);
+    return ox_rt_tensor(r->ctx, s);
+}
+
+/* A Loop of one trip: what it gives is what its body gives. */
+static void add_loop(random_model *r) {
+    item *x = pick(r, REAL | INT, 0, MAX_RANK), *trips = constant(r, OX_INT64, 0, NULL, ONES), *yes = constant(r, OX_BOOL, 0, NULL, ONES);
+    if (!x || r->depth >= 2 || r->n_items > MAX_ITEMS - 96 || ox_load_int(OX_INT64, ox_tensor_data(trips->rt->t), 0) != 1) return;
+    if (!ox_load_int(OX_BOOL, ox_tensor_data(yes->rt->t), 0)) return;
+    ox_node *n = node(r, "Loop", 2, 3, (item *[]){trips, chance(r, 50) ? yes : NULL, x});
+    if (!n) return;
+    ox_rt *first = ox_rt_tensor(r->ctx, ox_tensor_scalar_int(r->ctx, OX_INT64, 0)), *on = ox_rt_ref(yes->rt);
+    ox_graph *outer = r->g, *g = ox_graph_new(r->m, outer, n);
+    ox_attr_add(n, "body", OX_A_GRAPH)->g = g;
+    int before = r->n_items;
+    r->g = g;
+    r->depth++;
+    body_input(r, first, 0, false);
+    item *go = body_input(r, on, 0, false);
+    ox_value *cond = go->v;
+    item carried = *x; /* items may move */
+    body_input(r, carried.rt, -1, carried.soft);
+    for (int i = 1 + (int)rnd(r, 4); i--;) add_random_node(r);
+    item *out = result_of(r, carried.rt->t->dtype, MAX_RANK), *scan = result_of(r, OX_UNDEFINED, MAX_RANK - 1);
+    ox_rt *results[2] = {out ? ox_rt_ref(out->rt) : NULL, scan ? stacked(r, scan->rt->t) : NULL};
+    bool soft[2] = {out && out->soft, scan && scan->soft};
+    if (out && scan) {
+        if (chance(r, 50)) cond = ox_node_make(g, NULL, "Identity", 1, &cond, 1)->out[0];
+        ox_graph_add_output(g, cond, NULL);
+        ox_graph_add_output(g, out->v, NULL);
+        ox_graph_add_output(g, scan->v, NULL);
+        for (uint32_t i = 0; i < 3; i++)
+            if (!g->ret->in[i].v->type)
+                g->ret->in[i].v->type = ox_type_tensor(r->m->arena, i == 0 ? OX_BOOL : results[i - 1]->t->dtype, -1, NULL);
+    }
+    r->depth--;
+    r->g = outer;
+    forget(r, before);
+    ox_rt_unref(first);
+    ox_rt_unref(on);
+    if (!results[0] || !results[1]) {
+        ox_node_remove(n);
+        ox_rt_unref(results[0]);
+        ox_rt_unref(results[1]);
+        return;
+    }
+    for (int i = 0; i < 2; i++) add_item(r, n->out[i], results[i], soft[i], false);
+}
+
 void add_random_node(random_model *r) {
     static void (*const kinds[])(random_model *r) = {
         add_unary, add_unary, add_binary, add_binary, add_binary, add_logic, add_where, add_cast, add_clip, add_reshape, add_reshape, add_reshape,
         add_squeeze, add_transpose, add_flatten, add_expand, add_tile, add_slice, add_slice, add_pad, add_concat, add_split, add_gather, add_shape,
-        add_fill, add_reduce, add_arg, add_softmax, add_dropout, add_conv, add_conv, add_pool, add_product, add_product, add_if,
+        add_fill, add_reduce, add_arg, add_softmax, add_dropout, add_conv, add_conv, add_pool, add_product, add_product, add_if, add_loop,
         add_activation, add_activation, add_norm, add_axes,
     };
     kinds[rnd(r, sizeof kinds / sizeof kinds[0])](r);

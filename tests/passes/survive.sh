@@ -35,21 +35,21 @@ g (float[N,32] x, bool c) => (float[N,16] y) <float[32,16] w = {$(numbers 512)},
 EOT
 mkdir in out
 "$bin/onnx-run" parse model.txt -o plain.onnx || { echo 'Bail out! the model does not parse'; exit 1; }
-check 'a model with external data' opt plain.onnx -o in/model.onnx --passes=canonicalize,external-data
+check 'trap 70: a model with external data' opt plain.onnx -o in/model.onnx --passes=canonicalize,external-data
 check 'trap 71: the tensor of an attribute went out as well' sh -c '[ "$(stat -c %s in/model.onnx)" -lt 1200 ] && [ "$(stat -c %s in/model.onnx.data)" -ge 3072 ]'
 cp in/model.onnx before.onnx && cp in/model.onnx.data before.data
 
 # ---- trap 70
-check 'the result in another folder' opt in/model.onnx -o out/model.onnx
-check 'it has its own data' sh -c 'cd / && "$1" compare "$2/plain.onnx" "$2/out/model.onnx"' sh "$bin/onnx-run" "$work"
-check 'the input is as it was' sh -c 'cmp in/model.onnx before.onnx && cmp in/model.onnx.data before.data'
-check 'the result beside the input' opt in/model.onnx -o in/small.onnx
-check 'both can be read' sh -c '"$1" compare in/model.onnx in/small.onnx && "$1" compare plain.onnx in/small.onnx' sh "$bin/onnx-run"
-check 'the data of the input are as they were' cmp in/model.onnx.data before.data
+check 'trap 70: the result in another folder' opt in/model.onnx -o out/model.onnx
+check 'trap 70: it has its own data' sh -c 'cd / && "$1" compare "$2/plain.onnx" "$2/out/model.onnx"' sh "$bin/onnx-run" "$work"
+check 'trap 70: the input is as it was' sh -c 'cmp in/model.onnx before.onnx && cmp in/model.onnx.data before.data'
+check 'trap 70: the result beside the input' opt in/model.onnx -o in/small.onnx
+check 'trap 70: both can be read' sh -c '"$1" compare in/model.onnx in/small.onnx && "$1" compare plain.onnx in/small.onnx' sh "$bin/onnx-run"
+check 'trap 70: the data of the input are as they were' cmp in/model.onnx.data before.data
 touch out/small.onnx.data && echo mine > small.onnx.data
-check 'a file of that name in the current folder is nobody else'\''s' sh -c '"$1" in/model.onnx -o out/small.onnx --passes=external-data,dce && [ "$(cat small.onnx.data)" = mine ]' sh "$bin/onnx-opt"
-check 'in one file again' sh -c '"$1" in/model.onnx -o one.onnx --passes=internal-data && "$2" compare plain.onnx one.onnx' sh "$bin/onnx-opt" "$bin/onnx-run"
-refused 'in place' 73 "$bin/onnx-opt" in/model.onnx -o in/../in/model.onnx
+check 'trap 70: a file of that name in the current folder is nobody else'\''s' sh -c '"$1" in/model.onnx -o out/small.onnx --passes=external-data,dce && [ "$(cat small.onnx.data)" = mine ]' sh "$bin/onnx-opt"
+check 'trap 70: in one file again' sh -c '"$1" in/model.onnx -o one.onnx --passes=internal-data && "$2" compare plain.onnx one.onnx' sh "$bin/onnx-opt" "$bin/onnx-run"
+refused 'trap 70: in place' 73 "$bin/onnx-opt" in/model.onnx -o in/../in/model.onnx
 cat > shared.txt <<EOT
 <ir_version: 8, opset_import: ["" : 17]>
 g (float[64] x) => (float[64] y) <float[64] a = ["location": "model.onnx.data", "offset": "0", "length": "256"], float[64] b = ["location": "model.onnx.data", "offset": "128", "length": "256"],
@@ -61,18 +61,18 @@ g (float[64] x) => (float[64] y) <float[64] a = ["location": "model.onnx.data", 
 }
 EOT
 "$bin/onnx-run" parse shared.txt -o in/shared.onnx 2>err.txt
-check 'tensors that overlap, and one that stands twice' opt in/shared.onnx -o in/apart.onnx
-check 'it says the same' "$bin/onnx-run" compare in/shared.onnx in/apart.onnx
+check 'trap 70: tensors that overlap, and one that stands twice' opt in/shared.onnx -o in/apart.onnx
+check 'trap 70: it says the same' "$bin/onnx-run" compare in/shared.onnx in/apart.onnx
 sed 's/"location": "model.onnx.data"/"location": "..\/before.data"/' shared.txt > outside.txt
 "$bin/onnx-run" parse outside.txt -o in/outside.onnx 2>err.txt
-refused 'data outside the folder of the model' 77 "$bin/onnx-opt" in/outside.onnx -o out/outside.onnx
+refused 'trap 70: data outside the folder of the model' 77 "$bin/onnx-opt" in/outside.onnx -o out/outside.onnx
 
 # ---- trap 74: names, places and earlier runs make no difference
-check 'once' opt plain.onnx -o a.onnx
-check 'from elsewhere' sh -c 'mkdir -p d/e && cp plain.onnx d/e/other.onnx && cd d/e && "$1" other.onnx -o ../../b.onnx --threads=2' sh "$bin/onnx-opt"
-check 'the same bytes' cmp a.onnx b.onnx
-check 'optimized again' opt a.onnx -o c.onnx
-check 'the same bytes again' cmp a.onnx c.onnx
+check 'trap 74: once' opt plain.onnx -o a.onnx
+check 'trap 74: from elsewhere' sh -c 'mkdir -p d/e && cp plain.onnx d/e/other.onnx && cd d/e && "$1" other.onnx -o ../../b.onnx --threads=2' sh "$bin/onnx-opt"
+check 'trap 74: the same bytes' cmp a.onnx b.onnx
+check 'trap 74: optimized again' opt a.onnx -o c.onnx
+check 'trap 74: the same bytes again' cmp a.onnx c.onnx
 
 echo "1..$n"
 exit $failed
