@@ -5,12 +5,13 @@
  */
 #include "passes/pass.h"
 
+/* Outputs have their types in their own list. */
 static int list_values(ox_graph *g, void *user) {
     int *listed = user;
     for (ox_node *n = g->first; n; n = n->next)
         for (uint32_t i = 0; i < n->n_out; i++) {
             ox_value *v = n->out[i];
-            if (v && v->type && !v->listed) {
+            if (v && v->type && !v->listed && !ox_is_graph_output(v)) {
                 v->listed = true;
                 ++*listed;
             }
