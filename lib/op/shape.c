@@ -81,9 +81,26 @@ typedef struct reshape {
     ox_dim *dims;
 } reshape;
 
-/* Fills what each entry says by itself. */
+/* Whether some entry is or may be -1. */
+static bool reshape_has_rest(int n, const ox_dim *e) {
+    for (int i = 0; i < n; i++)
+        if (!ox_dim_nonneg(e[i])) return true;
+    return false;
+}
+
+/* Whether an entry that is 0 at run time is a size of 0 all the same: it is no copy, or one of a size that is 0 then. */
+static bool reshape_literal(ox_call *c, ox_dim e, int i, int in_rank, const ox_dim *in) {
+    if (ox_dim_positive(e) || (in_rank >= 0 && i >= in_rank)) return true;
+    if (!in || !in[i]) return false;
+    ox_dim ratio = ox_dim_exact_div(c->ctx, e, in[i]);
+    return e == in[i] || ox_dim_exact_div(c->ctx, in[i], e) || (ratio && ox_dim_is_const(ratio, NULL));
+}
+
+/* Fills what each entry says by itself. An entry that may be 0 is a size where it is not; where it is, it copies a size, and the numbers
+ * of elements hardly fit, but for a -1 that makes them fit. */
 static int reshape_entries(ox_call *c, const ox_dim *e, reshape *s) {
     bool allowzero = ox_get_int(c, "allowzero") != 0, zero = false;
+    bool rest = !allowzero && reshape_has_rest(s->n, e);
     const ox_dim *in = ox_in_dims(c, 0);
     for (int i = 0; i < s->n; i++) {
         int64_t v = 1;
@@ -97,7 +114,7 @@ static int reshape_entries(ox_call *c, const ox_dim *e, reshape *s) {
                 return ox_fail(c->ctx, OX_BAD_DATA, "shape copies dim %d of an input of rank %d", i, s->in_rank);
             s->copied[i] = true;
             s->dims[i] = in ? in[i] : NULL;
-        } else if (known || ox_dim_nonneg(e[i])) {
+        } else if (known || (ox_dim_nonneg(e[i]) && (!rest || reshape_literal(c, e[i], i, s->in_rank, in)))) {
             s->dims[i] = e[i];
             zero |= known && v == 0;
         }
