@@ -78,7 +78,7 @@ item *constant(random_model *r, ox_dtype t, int rank, const int64_t *dims, style
     for (int i = 0; i < r->n_items && chance(r, 70); i++) { /* shared with another node where one fits */
         item *it = &r->items[i];
         const ox_tensor *x = it->rt->t;
-        if (it->constant && x->dtype == t && x->rank == rank && !memcmp(x->dims, dims, sizeof *dims * (size_t)rank) && chance(r, 25)) return it;
+        if (it->constant && x->dtype == t && x->rank == rank && (!rank || !memcmp(x->dims, dims, sizeof *dims * (size_t)rank)) && chance(r, 25)) return it;
     }
     return add_constant(r, tensor(r, t, rank, dims, s));
 }
