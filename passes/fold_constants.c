@@ -206,7 +206,7 @@ static int fold_known(state *s, ox_graph *g) {
     for (ox_graph *o = g; o; o = o->outer)
         if (o->function) return 0;
     for (ox_node *n = g->first; n; n = n->next) {
-        if (!n->op || ox_is(n, "Constant") || ox_is(n, "Identity") || !ox_node_pure(n) || (n->op->flags & (OX_CONTROL | OX_RANDOM))) continue;
+        if (!n->op || ox_is(n, "Constant") || ox_is(n, "Identity") || !ox_node_pure(n)) continue;
         for (uint32_t i = 0; i < n->n_out; i++) {
             ox_value *v = n->out[i];
             if (!known_elements(v)) continue;

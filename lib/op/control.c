@@ -16,6 +16,20 @@ static ox_graph *branch(ox_call *c, const char *name) {
     return a->g;
 }
 
+/* The elements of what a branch gives back, which may be an initializer; NULL when they are not known. */
+static const ox_dim *known_elems(ox_call *c, const ox_value *v, int64_t *n) {
+    *n = v ? v->nelems : 0;
+    if (!v || v->elems) return v ? v->elems : NULL;
+    const ox_tensor *t = ox_constant(v);
+    if (!t || t->count > (c->elems_max ? c->elems_max : OX_ELEMS_MAX)) return NULL;
+    const int64_t *ints = ox_tensor_to_ints(c->arena, t);
+    if (!ints) return NULL;
+    ox_dim *e = OX_NEW_N(c->arena, ox_dim, t->count + 1);
+    for (int64_t k = 0; k < t->count; k++) e[k] = ox_dim_const(c->ctx, ints[k]);
+    *n = t->count;
+    return e;
+}
+
 /* What both branches say of an output; -1 after ox_fail when they cannot both be right. */
 static int join_output(ox_call *c, int i, const ox_value *a, const ox_value *b) {
     const ox_type *x = a ? a->type : NULL, *y = b ? b->type : NULL;
@@ -23,10 +37,12 @@ static int join_output(ox_call *c, int i, const ox_value *a, const ox_value *b) 
         return ox_fail(c->ctx, OX_BAD_DATA, "else_branch: output %d is %s, then_branch gives %s", i,
                        ox_dtype_name(y->dtype), ox_dtype_name(x->dtype));
     if (x && y) ox_out_type(c, i, ox_type_join(c->arena, x, y));
-    if (!a || !b || !a->elems || !b->elems || a->nelems != b->nelems) return 0;
-    ox_dim *e = OX_NEW_N(c->arena, ox_dim, a->nelems + 1);
-    for (int64_t k = 0; k < a->nelems; k++) e[k] = a->elems[k] == b->elems[k] ? a->elems[k] : NULL;
-    ox_out_elems(c, i, a->nelems, e);
+    int64_t na, nb;
+    const ox_dim *ea = known_elems(c, a, &na), *eb = known_elems(c, b, &nb);
+    if (!ea || !eb || na != nb) return 0;
+    ox_dim *e = OX_NEW_N(c->arena, ox_dim, na + 1);
+    for (int64_t k = 0; k < na; k++) e[k] = ea[k] == eb[k] ? ea[k] : NULL;
+    ox_out_elems(c, i, na, e);
     return 0;
 }
 
@@ -44,7 +60,9 @@ static int infer_if(ox_call *c) {
             continue;
         }
         ox_out_type(c, i, taken->type);
-        if (taken->elems) ox_out_elems(c, i, taken->nelems, taken->elems);
+        int64_t count;
+        const ox_dim *e = known_elems(c, taken, &count);
+        if (e) ox_out_elems(c, i, count, e);
     }
     return 0;
 }
