@@ -139,10 +139,13 @@ static ox_dim reshape_hole(ox_call *c, const reshape *s, int hole) {
         if (k < s->in_rank) used[k] = true;
         else den = ox_dim_mul(c->ctx, den, s->dims[i]);
     }
+    bool empty = false;
     for (int i = 0; i < s->in_rank; i++) {
         if (used[i] && ox_dim_is(in[i], 0)) return NULL; /* no elements: they tell nothing */
         if (!used[i]) num = ox_dim_mul(c->ctx, num, in[i]);
+        empty = empty || (!used[i] && ox_dim_is(in[i], 0));
     }
+    if (empty && s->minus >= 0) return ox_dim_const(c->ctx, 0); /* whatever the others are */
     if (!num || !den || ox_dim_is(den, 0)) return NULL;
     ox_dim d = ox_dim_exact_div(c->ctx, num, den);
     return d ? d : ox_dim_floordiv(c->ctx, num, den);
