@@ -752,6 +752,7 @@ static void go_through(builder *b, ox_value *const *made, void (*fresh)(void *us
         if (!own) continue;
         new->listed = old->listed;
         new->origin = old->origin;
+        new->declared = old->declared;
         new->name = name;
         old->name = NULL;
     }

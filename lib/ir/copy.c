@@ -24,6 +24,7 @@ static void copy_value(ox_copy *c, const ox_value *v, ox_value *to) {
         to->nelems = v->nelems;
     }
     to->listed = v->listed && c->keep_types;
+    if (c->keep_types) to->declared = copy_type(c, v->declared, v->graph->model);
     to->origin = v->origin;
     if (v->is_init) {
         to->data = v->data ? ox_model_own(m, ox_tensor_ref(v->data)) : NULL;

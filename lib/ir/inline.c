@@ -65,6 +65,7 @@ static void take_over(ox_value *out, ox_value *made, ox_map *named) {
     made->name = out->name;
     made->listed = out->listed;
     made->origin = out->origin;
+    made->declared = out->declared;
     out->name = NULL;
 }
 

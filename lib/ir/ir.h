@@ -124,9 +124,18 @@ ox_type *ox_type_tensor(ox_arena *arena, ox_dtype dtype, int rank, const ox_dim 
 const ox_type *ox_type_of_tensor(ox_arena *arena, const ox_tensor *t);
 ox_type *ox_type_of(ox_arena *arena, ox_kind kind, const ox_type *elem);                /* sequence, optional */
 bool ox_type_equal(const ox_type *a, const ox_type *b);       /* an unknown dim equals an unknown dim here */
+/* The kind and element type alone; NULL for NULL. */
+const ox_type *ox_type_element(ox_arena *arena, const ox_type *t);
+/* As a file can say it: without symbols of ours. */
+const ox_type *ox_type_plain(ox_arena *arena, const ox_type *t);
 /* What both say together (the stronger of each fact): for declared against inferred. When they contradict each other, the
  * contradicting part of `strong` wins and *conflict is set (may be NULL). */
 const ox_type *ox_type_meet(ox_arena *arena, const ox_type *strong, const ox_type *weak, bool *conflict);
+/* The same for what a file declares, but a size that follows from those of the model's inputs is what it is: a number declared beside it
+ * is of a time when these were fixed. GIVEN holds the nameless symbols of the inputs (keys). */
+const ox_type *ox_type_settle(ox_arena *arena, const ox_type *inferred, const ox_type *declared, const ox_map *given, bool *conflict);
+/* Nameless symbols that stand for sizes of the main graph's inputs, into GIVEN (initialized). */
+void ox_model_given_sizes(const struct ox_model *m, ox_map *given);
 /* What is true of both: for the branches of If. NULL when nothing is. */
 const ox_type *ox_type_join(ox_arena *arena, const ox_type *a, const ox_type *b);
 const char *ox_type_text(ox_arena *arena, const ox_type *t);   /* "float[N,3,?]", "seq(tensor(int64))"; NULL: "?" */
@@ -232,7 +241,9 @@ struct ox_value {
     uint32_t index;   /* which output of def */
     uint32_t nuses;
     ox_use *uses;
-    const ox_type *type;  /* NULL: unknown */
+    const ox_type *type;  /* what is known: it follows from inputs and constants; NULL: unknown */
+    const ox_type *declared; /* what the file says of a value that a known operator makes: written back where nothing better is known, but
+                                nothing is proved by it, for it may be of a time when the model was another */
     ox_tensor *data;      /* initializer, default of an input, or what a Constant node holds */
     ox_sparse *sparse;    /* sparse initializer */
     const ox_dim *elems;  /* shape data: one expression per element (NULL: unknown), when an integer tensor of known small size */
@@ -240,6 +251,7 @@ struct ox_value {
     bool is_input;        /* of its graph */
     bool is_init;         /* in the list of initializers: data or sparse is set, def is NULL */
     bool listed;          /* has, or shall get, a value_info */
+    bool doubted;         /* what is declared of it contradicts what is inferred, which was said */
     bool pinned;          /* an initializer that something besides operands names: it is not removed */
     bool variable;        /* an initializer that training assigns to: no constant */
     const void *origin;       /* ValueInfoProto: of an input, output or value_info */

@@ -195,6 +195,7 @@ void ox_replace_uses(ox_value *from, ox_value *to) {
     if (to->graph != from->graph) return;
     if (!to->is_input) to->type = ox_type_meet(m->arena, to->type, from->type, NULL); /* the type of an input is the interface */
     to->listed |= from->listed && to->def;
+    if (to->def && !to->declared) to->declared = from->declared;
     if (!to->elems) {
         to->elems = from->elems;
         to->nelems = from->nelems;

@@ -114,6 +114,60 @@ const ox_type *ox_type_meet(ox_arena *arena, const ox_type *strong, const ox_typ
     return t;
 }
 
+/* ---- what is inferred and what is declared ---- */
+
+const ox_type *ox_type_element(ox_arena *arena, const ox_type *t) {
+    if (!t || (is_array(t) && t->rank < 0) || (!is_array(t) && !t->elem)) return t;
+    ox_type *plain = ox_dup(arena, t, sizeof *t);
+    plain->rank = -1;
+    plain->dims = NULL;
+    plain->elem = ox_type_element(arena, t->elem);
+    return plain;
+}
+
+const ox_type *ox_type_plain(ox_arena *arena, const ox_type *t) {
+    ox_type *plain = NULL;
+    for (int k = 0; t && is_array(t) && k < t->rank; k++) {
+        if (!ox_dim_is_nameless(t->dims[k])) continue;
+        if (!plain) {
+            plain = ox_dup(arena, t, sizeof *t);
+            plain->dims = ox_dup(arena, t->dims, (size_t)t->rank * sizeof *t->dims);
+        }
+        plain->dims[k] = NULL;
+    }
+    return plain ? plain : t;
+}
+
+static bool any_size(void *user, ox_dim symbol, int64_t *v) {
+    *v = 1;
+    return ox_dim_is_symbol(symbol) || ox_map_has(user, symbol);
+}
+
+const ox_type *ox_type_settle(ox_arena *arena, const ox_type *inferred, const ox_type *declared, const ox_map *given, bool *conflict) {
+    const ox_type *t = ox_type_meet(arena, inferred, declared, conflict);
+    ox_type *copy = NULL;
+    int64_t v;
+    if (!inferred || !declared || t == inferred || !is_array(t) || t->rank <= 0 || t->rank != inferred->rank) return t;
+    for (int i = 0; i < t->rank; i++) {
+        ox_dim dim = inferred->dims[i];
+        if (t->dims[i] == dim || !dim || !ox_dim_is_const(t->dims[i], NULL) || !ox_dim_eval(dim, any_size, (void *)(uintptr_t)given, &v)) continue;
+        if (!copy) {
+            copy = ox_type_tensor(arena, t->dtype, t->rank, t->dims);
+            copy->kind = t->kind;
+        }
+        copy->dims[i] = dim;
+    }
+    return copy ? copy : t;
+}
+
+void ox_model_given_sizes(const ox_model *m, ox_map *given) {
+    for (size_t i = 0; i < m->graph->n_inputs; i++) {
+        const ox_value *v = m->graph->inputs[i];
+        for (int k = 0; !v->data && ox_type_is_tensor(v->type) && k < v->type->rank; k++)
+            if (ox_dim_is_nameless(v->type->dims[k])) ox_map_put(given, v->type->dims[k], (void *)(uintptr_t)v);
+    }
+}
+
 const ox_type *ox_type_join(ox_arena *arena, const ox_type *a, const ox_type *b) {
     if (!a || !b || a->kind != b->kind || a->kind == OX_K_UNKNOWN) return NULL;
     if (ox_type_equal(a, b)) return a;

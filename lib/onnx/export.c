@@ -65,26 +65,12 @@ static Onnx__SparseTensorProto *export_sparse(ox_export *x, const ox_sparse *s, 
     return p;
 }
 
-/* The type as a file can say it: without symbols of ours. */
-static const ox_type *without_nameless(ox_arena *arena, const ox_type *t) {
-    ox_type *plain = NULL;
-    for (int k = 0; ox_type_is_tensor(t) && k < t->rank; k++) {
-        if (!ox_dim_is_nameless(t->dims[k])) continue;
-        if (!plain) {
-            plain = ox_dup(arena, t, sizeof *t);
-            plain->dims = ox_dup(arena, t->dims, (size_t)t->rank * sizeof *t->dims);
-        }
-        plain->dims[k] = NULL;
-    }
-    return plain ? plain : t;
-}
-
 /* Whether a type of the file still says the same. Types are compared, not their origins: a pass may have copied the
  * struct. */
 static bool same_type(ox_export *x, const Onnx__TypeProto *p, const ox_type *t) {
     if (!p || !t) return !p && !t;
     const ox_type *old = ox_type_from_proto(x->source ? x->source : x->msg, x->scratch, p, NULL);
-    return old && ox_type_equal(old, without_nameless(x->scratch, t));
+    return old && ox_type_equal(old, ox_type_plain(x->scratch, t));
 }
 
 /* The value_info of a name and type, made from `old` (may be NULL). */
@@ -372,9 +358,14 @@ static void collect_names(ox_map *names, const ox_graph *g) {
             if (n->out[i]) ox_map_put(names, n->out[i]->name, n->out[i]);
 }
 
+/* What is said of a value: what is known of it, and what was declared where nothing is. */
+static const ox_type *type_of(ox_export *x, const ox_value *v) {
+    return v->declared ? ox_type_settle(x->scratch, v->type, v->declared, &x->given, NULL) : v->type;
+}
+
 /* Whether a value gets a value_info besides those of inputs and outputs. */
 static bool wants_info(const ox_map *outputs, const ox_value *v) {
-    return v->listed && v->type && v->type->kind != OX_K_UNKNOWN && !v->is_input && !ox_map_has(outputs, v->name);
+    return v->listed && ((v->type && v->type->kind != OX_K_UNKNOWN) || v->declared) && !v->is_input && !ox_map_has(outputs, v->name);
 }
 
 /* value_info: first those of the file that still hold, in their places, then new ones in the order of the nodes. */
@@ -387,10 +378,10 @@ static list export_infos(ox_export *x, const ox_graph *g, Onnx__ValueInfoProto *
     for (uint32_t i = 0; i < g->ret->n_in; i++) ox_map_put(&outputs, value_name(g->ret->in[i].v), (void *)g);
     for (size_t i = 0; i < n_old; i++) {
         ox_value *v = old[i]->name ? ox_map_get(names, ox_intern(x->ctx, old[i]->name)) : NULL;
-        if (!v || !v->listed || (!v->type && v->origin == old[i])) continue;
-        if (v->origin != old[i] && v->type && !same_type(x, old[i]->type, v->type))
-            continue; /* a second entry, which contradicts */
-        add(x, &l, v->origin == old[i] ? export_info(x, old[i], v->name, v->type) : old[i]);
+        const ox_type *type = v ? type_of(x, v) : NULL;
+        if (!v || !v->listed || (!type && v->origin == old[i])) continue;
+        if (v->origin != old[i] && type && !same_type(x, old[i]->type, type)) continue; /* a second entry, which contradicts */
+        add(x, &l, v->origin == old[i] ? export_info(x, old[i], v->name, type) : old[i]);
         ox_map_put(&done, v, v);
     }
     for (const ox_value *v = g->first_init; v; v = v->next_init)
@@ -398,7 +389,7 @@ static list export_infos(ox_export *x, const ox_graph *g, Onnx__ValueInfoProto *
     for (const ox_node *n = g->first; n; n = n->next)
         for (uint32_t i = 0; i < n->n_out; i++)
             if (n->out[i] && wants_info(&outputs, n->out[i]) && !ox_map_has(&done, n->out[i]))
-                add(x, &l, export_info(x, n->out[i]->origin, n->out[i]->name, n->out[i]->type));
+                add(x, &l, export_info(x, n->out[i]->origin, n->out[i]->name, type_of(x, n->out[i])));
     return l;
 }
 
@@ -427,7 +418,7 @@ static list export_outputs(ox_export *x, const ox_graph *g) {
     list l = {.n = 0};
     for (uint32_t i = 0; i < g->ret->n_in; i++) {
         const ox_value *v = g->ret->in[i].v;
-        const ox_type *type = g->out_types[i] ? g->out_types[i] : !g->out_origins[i] && v ? v->type : NULL;
+        const ox_type *type = g->out_types[i] ? g->out_types[i] : !g->out_origins[i] && v ? type_of(x, v) : NULL;
         add(x, &l, export_info(x, g->out_origins[i], g->out_names[i] ? g->out_names[i] : value_name(v), type));
     }
     return l;
@@ -617,6 +608,8 @@ static int run_export(void *arg) {
     if (!x->msg || !x->scratch) return ox_fail(x->ctx, OX_NO_MEMORY, "out of memory");
     x->msg->origin = x->source = x->m->source;
     ox_settle_names(x->m);
+    ox_map_init(&x->given, x->scratch);
+    ox_model_given_sizes(x->m, &x->given);
     x->msg->model = export_model(x);
     return x->failed ? -1 : 0;
 }

@@ -10,6 +10,7 @@ typedef struct ox_export {
     ox_message *msg;    /* being made */
     ox_message *source; /* of the model; NULL when it was not read */
     ox_arena *scratch;
+    ox_map given; /* nameless sizes of inputs */
     bool failed; /* an error was recorded */
 } ox_export;
 

@@ -162,6 +162,15 @@ static int pin_parameter(const char *tensor, const char *parameter, void *user) 
     return 0;
 }
 
+/* What a file says of a value. Where it can be inferred, no more than the element type is believed: shapes are often of a time when the
+ * inputs had others. */
+static void declare(ox_import *im, ox_value *v, const ox_type *type) {
+    if (v->data || v->sparse) return;
+    bool inferred = v->def && ox_node_inferable(v->def);
+    v->type = inferred ? ox_type_element(im->m->arena, type) : type;
+    if (inferred && v->listed) v->declared = type;
+}
+
 /* Names that nothing defines are left over from a tool that changed the model: they tell nothing. */
 int ox_import_value_infos(ox_import *im, ox_scope *scope, Onnx__ValueInfoProto *const *infos, size_t n,
                           const ox_where *w) {
@@ -173,7 +182,7 @@ int ox_import_value_infos(ox_import *im, ox_scope *scope, Onnx__ValueInfoProto *
         if (!v || v->origin) continue;
         v->origin = infos[i];
         v->listed = true;
-        if (!v->data && !v->sparse) v->type = type;
+        declare(im, v, type);
     }
     return 0;
 }
@@ -198,7 +207,7 @@ static int import_outputs(ox_import *im, ox_scope *scope, const Onnx__GraphProto
         ox_graph_add_output(g, v, name);
         g->out_origins[i] = info;
         g->out_types[i] = type;
-        if (!v->type && v->graph == g) v->type = type;
+        if (!v->type && v->graph == g) declare(im, v, type);
     }
     return 0;
 }

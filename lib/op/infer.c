@@ -55,38 +55,16 @@ static void warn_conflict(driver *d, const ox_value *v, const ox_type *declared,
                 ox_type_text(d->arena, declared), ox_type_text(d->arena, inferred));
 }
 
-static bool any_size(void *user, ox_dim symbol, int64_t *v) {
-    driver *d = user;
-    *v = 1;
-    return ox_dim_is_symbol(symbol) || ox_map_has(&d->open, symbol);
-}
-
-/* A size that follows from the sizes of inputs is what it is: a number noted beside it is of a time when these were fixed. */
-static const ox_type *without_stale_numbers(driver *d, const ox_type *t, const ox_type *inferred) {
-    ox_type *copy = NULL;
-    int64_t v;
-    if (t == inferred || t->rank <= 0 || t->rank != inferred->rank) return t;
-    for (int i = 0; i < t->rank; i++) {
-        ox_dim dim = inferred->dims[i];
-        if (t->dims[i] == dim || !dim || !ox_dim_is_const(t->dims[i], NULL) || !ox_dim_eval(dim, any_size, d, &v)) continue;
-        if (!copy) copy = ox_type_tensor(d->arena, t->dtype, t->rank, t->dims);
-        copy->kind = t->kind;
-        copy->dims[i] = dim;
-    }
-    return copy ? copy : t;
-}
-
 /* Both facts together; -1 in strict mode when they contradict. */
 static int meet(driver *d, const ox_value *v, const ox_type *inferred, const ox_type *have, const ox_type **out) {
     bool conflict = false;
     *out = inferred ? inferred : have;
     if (!inferred || !have) return 0;
-    const ox_type *t = ox_type_meet(d->arena, inferred, have, &conflict);
+    *out = ox_type_settle(d->arena, inferred, have, &d->open, &conflict);
     if (conflict && d->strict)
         return ox_fail(d->ctx, OX_BAD_DATA, "value '%s' is declared as %s, but is %s", v->name ? v->name : "",
                        ox_type_text(d->arena, have), ox_type_text(d->arena, inferred));
     if (conflict) warn_conflict(d, v, have, inferred);
-    *out = without_stale_numbers(d, t, inferred);
     return 0;
 }
 
@@ -106,8 +84,23 @@ static void set_elems(driver *d, ox_value *v, const ox_dim *elems, int64_t n) {
     v->nelems = n;
 }
 
+/* What the file declares and no proof rests on must still not contradict. Said once; bodies may be seen with types that are not final. */
+static int check_declared(driver *d, ox_value *v, const ox_type *declared, const ox_type *inferred) {
+    bool conflict = false;
+    if (!declared || !inferred || v->graph != d->m->graph) return 0;
+    ox_type_meet(d->arena, inferred, declared, &conflict);
+    if (!conflict) return 0;
+    if (d->strict)
+        return ox_fail(d->ctx, OX_BAD_DATA, "value '%s' is declared as %s, but is %s", v->name ? v->name : "", ox_type_text(d->arena, declared),
+                       ox_type_text(d->arena, inferred));
+    if (!v->doubted) warn_conflict(d, v, declared, inferred);
+    v->doubted = true;
+    return 0;
+}
+
 static int set_value(driver *d, ox_value *v, const ox_type *t, const ox_dim *elems, int64_t n) {
     const ox_type *both;
+    if (check_declared(d, v, v->declared, t) < 0) return -1;
     if (meet(d, v, t, v->type, &both) < 0) return -1;
     if (both != v->type && !(v->type && ox_type_equal(both, v->type))) v->type = keep_type(d->m->arena, both);
     set_elems(d, v, elems, n);
@@ -225,14 +218,22 @@ static void reset_graph(driver *d, ox_graph *g, bool inputs) {
     }
 }
 
-/* Declared types of outputs hold for the values that are put out. */
+/* Declared types of outputs hold for the values that are put out, where nothing else can tell. */
 static int meet_declared_outputs(driver *d, ox_graph *g) {
     for (uint32_t i = 0; g->out_types && i < g->ret->n_in; i++) {
         ox_value *v = g->ret->in[i].v;
-        if (!v || !g->out_types[i] || v->graph != g || v->data) continue;
+        if (!v || !g->out_types[i] || v->graph != g || v->data || !v->def || ox_node_inferable(v->def)) continue;
         const ox_type *both;
         if (meet(d, v, v->type, g->out_types[i], &both) < 0) return -1;
         if (both != v->type) v->type = keep_type(d->m->arena, both);
+    }
+    return 0;
+}
+
+static int check_outputs(driver *d, ox_graph *g) {
+    for (uint32_t i = 0; g->out_types && i < g->ret->n_in; i++) {
+        ox_value *v = g->ret->in[i].v;
+        if (v && v->graph == g && check_declared(d, v, g->out_types[i], v->type) < 0) return -1;
     }
     return 0;
 }
@@ -242,7 +243,7 @@ static int infer_graph(driver *d, ox_graph *g) {
     for (ox_node *n = g->first; n; n = n->next) {
         if (infer_one(d, n) < 0) return -1;
     }
-    return 0;
+    return check_outputs(d, g);
 }
 
 /* The rule of a node with bodies calls this when it has set the types of the body's inputs. */
@@ -531,13 +532,12 @@ static void name_open_sizes(driver *d) {
         ox_type *named = NULL;
         for (int k = 0; k < v->type->rank; k++) {
             ox_dim size = v->type->dims[k];
-            if (!size) {
-                if (!named) v->type = named = (ox_type *)(uintptr_t)keep_type(d->m->arena, v->type);
-                named->dims[k] = size = ox_dim_fresh(d->ctx);
-            }
-            if (ox_dim_is_nameless(size)) ox_map_put(&d->open, size, v);
+            if (size) continue;
+            if (!named) v->type = named = (ox_type *)(uintptr_t)keep_type(d->m->arena, v->type);
+            named->dims[k] = ox_dim_fresh(d->ctx);
         }
     }
+    ox_model_given_sizes(d->m, &d->open);
 }
 
 static int infer_all(void *arg) {

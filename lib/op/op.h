@@ -68,6 +68,8 @@ void ox_node_resolve(ox_node *n);
 ox_node *ox_node_make(ox_graph *g, ox_node *before, const char *op_type, uint32_t n_in, ox_value *const *in, uint32_t n_out);
 /* May be computed once, merged with an equal one, dropped when unused: known, not random, not stateful, bodies pure too. */
 bool ox_node_pure(const ox_node *n);
+/* Whether types of its outputs follow from its inputs: a call of a local function, or an operator with a shape rule. */
+static inline bool ox_node_inferable(const ox_node *n) { return n->callee || (n->op && n->op->infer); }
 
 /* ---- signatures, parsed on first use ----
  * Attributes: "name: type" is required, "name: type?" optional, "name: type = value" has a default. Formals: "T name", "T? name" optional,
