@@ -16,6 +16,12 @@ static int run_external(ox_pass_run *r) {
     return 0;
 }
 
+static const char *wrong_external(ox_ctx *ctx, const char *option, const ox_option_value *v) {
+    (void)ctx;
+    bool power = v->size && !(v->size & (v->size - 1));
+    return strcmp(option, "align") || (power && v->size <= (uint64_t)1 << 30) ? NULL : "a power of two up to 1GiB";
+}
+
 static const ox_option external_options[] = {
     {"file", OX_O_TEXT, "{output}.data", "name of the data file, beside the model; {output} is the model's file name"},
     {"threshold", OX_O_SIZE, "1KiB", "tensors of at least this many bytes go out"},
@@ -27,6 +33,7 @@ const ox_pass ox_pass_external_data = {
     .name = "external-data",
     .doc = "write large tensors to a file beside the model",
     .options = external_options,
+    .wrong = wrong_external,
     .run = run_external,
 };
 

@@ -11,6 +11,7 @@
 
 typedef struct ox_pass ox_pass;
 typedef struct ox_pass_run ox_pass_run;
+struct ox_option_value;
 
 typedef enum ox_option_kind { OX_O_INT, OX_O_DOUBLE, OX_O_BOOL, OX_O_SIZE, OX_O_TEXT, OX_O_TEXTS } ox_option_kind;
 typedef struct ox_option {
@@ -25,6 +26,8 @@ struct ox_pass {
     const char *doc;              /* one line for --list-passes */
     const char *help;             /* more for --explain: what it does, traps, before/after; may be NULL */
     const ox_option *options;     /* ends with a row without name; NULL: none */
+    /* What a value of an option must be, when V is not; NULL: all is well. May be NULL: then all values of its kind are. */
+    const char *(*wrong)(ox_ctx *ctx, const char *option, const struct ox_option_value *v);
     int (*run)(ox_pass_run *r);   /* changes made (>= 0), or -1 after ox_fail() */
     bool needs_types;             /* infer-shapes must have run since the last change of the model */
 };
@@ -59,6 +62,7 @@ bool ox_lift_constant(ox_node *n);
 typedef struct ox_ruleset ox_ruleset;
 /* Compiles rules; the text of shipped sets is embedded in the library. OX_CONFIG with file:line:column. The set lives as long as ctx. */
 const ox_ruleset *ox_rules_parse(ox_ctx *ctx, const char *text, size_t len, const char *file);
+const ox_ruleset *ox_rules_parse_at(ox_ctx *ctx, const char *text, size_t len, const char *file, int line); /* text that begins in line LINE */
 const ox_ruleset *ox_rules_shipped(ox_ctx *ctx, const char *name); /* NULL without error when there is no such set */
 int ox_each_shipped_ruleset(int (*fn)(const char *name, const char *doc, const char *text, void *user), void *user);
 /* Applies several sets together to a fixpoint, in time linear in the model plus the rewrites. Number of rewrites or -1. */

@@ -59,7 +59,7 @@ static int named_step(ox_ctx *ctx, const char *name, ox_step *step) {
 
 /* ---- options of a pass ---- */
 
-static int parse_option(parser *ps, const ox_option *o, const ox_yaml *y, ox_option_value *v) {
+static int option_of_kind(parser *ps, const ox_option *o, const ox_yaml *y, ox_option_value *v) {
     bool b;
     switch (o->kind) {
     case OX_O_INT: return ox_yaml_int(ps->ctx, ps->file, y, o->name, INT64_MIN, INT64_MAX, &v->i);
@@ -86,6 +86,12 @@ static int parse_option(parser *ps, const ox_option *o, const ox_yaml *y, ox_opt
     return 0;
 }
 
+static int parse_option(parser *ps, const ox_pass *pass, const ox_option *o, const ox_yaml *y, ox_option_value *v) {
+    if (option_of_kind(ps, o, y, v) < 0) return -1;
+    const char *wanted = pass->wrong ? pass->wrong(ps->ctx, o->name, v) : NULL;
+    return wanted ? ox_yaml_fail(ps->ctx, ps->file, y, "%s must be %s", o->name, wanted) : 0;
+}
+
 static int parse_options(parser *ps, const ox_pass *pass, const ox_yaml *y, ox_option_value *values) {
     if (y->kind == OX_Y_NULL) return 0;
     if (y->kind != OX_Y_MAP) return ox_yaml_fail(ps->ctx, ps->file, y, "options of %s must be a map such as {name: value}", pass->name);
@@ -101,7 +107,7 @@ static int parse_options(parser *ps, const ox_pass *pass, const ox_yaml *y, ox_o
             return ox_yaml_fail(ps->ctx, ps->file, &y->key_marks[i], "pass %s has no option '%s'%s%s%s", pass->name, y->keys[i],
                                 near ? " (did you mean '" : "", near ? near : "", near ? "'?)" : "");
         }
-        if (parse_option(ps, &pass->options[found], &y->items[i], &values[found]) < 0) return -1;
+        if (parse_option(ps, pass, &pass->options[found], &y->items[i], &values[found]) < 0) return -1;
     }
     return 0;
 }
@@ -117,7 +123,8 @@ static const char *beside(parser *ps, const char *name) {
 
 static const ox_ruleset *rules_of(parser *ps, const ox_yaml *y) {
     if (y->kind != OX_Y_SCALAR) return ox_yaml_fail(ps->ctx, ps->file, y, "rules must be names of rule sets, files or a block of rules"), NULL;
-    if (strchr(y->text, '\n')) return ox_rules_parse(ps->ctx, y->text, strlen(y->text), ox_format(ps->ctx->arena, "%s:%d (rules block)", ps->file, y->line));
+    if (y->block) return ox_rules_parse_at(ps->ctx, y->block, y->block_len, ps->file, y->block_line);
+    if (strchr(y->text, '\n')) return ox_rules_parse(ps->ctx, y->text, strlen(y->text), ox_format(ps->ctx->arena, "%s:%d:%d: rules", ps->file, y->line, y->column));
     size_t len = strlen(y->text);
     if (strchr(y->text, '/') || (len > 6 && !strcmp(y->text + len - 6, ".rules"))) {
         char *text;
@@ -142,7 +149,7 @@ static int parse_rules(parser *ps, const ox_yaml *y, ox_step *step) {
         const ox_yaml *one = y->kind == OX_Y_LIST ? &y->items[i] : y;
         if (!(step->sets[i] = rules_of(ps, one))) return -1;
         if (i) ox_text_add(&name, "+");
-        ox_text_add(&name, strchr(one->text, '\n') ? "rules" : one->text);
+        ox_text_add(&name, one->block || strchr(one->text, '\n') ? "rules" : one->text);
     }
     step->name = name.data;
     return 0;
@@ -181,6 +188,7 @@ static int parse_step(parser *ps, const ox_yaml *y, ox_step *step) {
         int found = named_step(ps->ctx, y->text, step);
         return found == 0 ? ox_yaml_fail(ps->ctx, ps->file, y, "unknown pass or rule set '%s'%s", y->text, hint(ps->ctx, y->text)) : found < 0 ? -1 : 0;
     }
+    if (y->kind == OX_Y_MAP && y->n > 1) return ox_yaml_fail(ps->ctx, ps->file, &y->key_marks[1], "a step has one name: '%s' is a second one", y->keys[1]);
     if (y->kind != OX_Y_MAP || y->n != 1) return ox_yaml_fail(ps->ctx, ps->file, y, "a step is a name, or a map with one name and its options");
     if (!strcmp(y->keys[0], "repeat")) return parse_repeat(ps, &y->items[0], step);
     if (!strcmp(y->keys[0], "rules")) return parse_rules(ps, &y->items[0], step);
@@ -300,7 +308,9 @@ static int set_step(ox_ctx *ctx, const char *text, ox_step *step) {
         return ox_fail(ctx, OX_USAGE, "%s: only a pass with one option takes =VALUE; write a pipeline file", text);
     ox_option_value *values = ox_option_defaults(ctx, pass);
     const ox_yaml value = {.kind = OX_Y_SCALAR, .text = equals + 1, .line = 1, .column = 1};
-    if (parse_option(&ps, &pass->options[0], &value, values) < 0) return ox_fail(ctx, OX_USAGE, "%s: not a value of option %s", text, pass->options[0].name);
+    if (option_of_kind(&ps, &pass->options[0], &value, values) < 0) return ox_fail(ctx, OX_USAGE, "%s: not a value of option %s", text, pass->options[0].name);
+    const char *wanted = pass->wrong ? pass->wrong(ctx, pass->options[0].name, values) : NULL;
+    if (wanted) return ox_fail(ctx, OX_USAGE, "%s: %s must be %s", text, pass->options[0].name, wanted);
     *step = (ox_step){.kind = OX_STEP_PASS, .name = pass->name, .pass = pass, .values = values};
     return 1;
 }

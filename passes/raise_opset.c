@@ -9,6 +9,7 @@
  * initializers. What lifts leave as internal attributes gets nodes (raise_forms.c). Bodies and local functions are lifted too, each
  * function from its own version. Names, documentation, metadata, annotations and everything else stay. A node that cannot be
  * written in the new form is an error: then nothing is written. */
+#include "passes/driver.h"
 #include "passes/raise_opset.h"
 
 /* ---- parts for all forms */
@@ -294,6 +295,12 @@ static int run(ox_pass_run *r) {
     return rc ? -1 : s.changes;
 }
 
+static const char *wrong_opset(ox_ctx *ctx, const char *option, const ox_option_value *v) {
+    (void)option; /* the only one */
+    int64_t newest = ox_opset_newest("");
+    return v->i < 1 || v->i > newest ? ox_format(ctx->arena, "a version of ai.onnx from 1 to %lld", (long long)newest) : NULL;
+}
+
 static const ox_option options[] = {
     {"opset", OX_O_INT, NULL, "the version of ai.onnx to lift to; not below the model's own"},
     {0},
@@ -307,5 +314,6 @@ const ox_pass ox_pass_raise_opset = {
             "group. The IR version is raised when the opset needs it; from below 4 initializers then leave the list of inputs. Names,\n"
             "documentation, metadata and annotations stay. On the command line: --passes=raise-opset=21.\n",
     .options = options,
+    .wrong = wrong_opset,
     .run = run,
 };

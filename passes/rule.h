@@ -48,6 +48,7 @@ typedef struct ox_rparam {
 typedef struct ox_rops {
     ox_sym name;
     ox_sym *members;
+    ox_rx **places;       /* of the members: trees without arguments, for messages */
     int n;
 } ox_rops;
 
@@ -103,6 +104,7 @@ typedef struct ox_rule {
     ox_sym name;
     const char *file;
     int line, column;
+    bool is_def;          /* of ox_ruleset.defs */
     int index;            /* position in its set */
     int64_t since, until; /* opsets of ai.onnx it holds for; 0: any */
     ox_sym *profiles;
@@ -130,6 +132,10 @@ struct ox_ruleset {
     const char *file;
     ox_rule **rules;
     size_t n;
+    ox_rule *defs;        /* bodies of defs as the only rewrite of a rule each: they are checked also where nothing uses them */
+    size_t n_defs;
+    ox_rops **ops;
+    size_t n_ops;
 };
 
 /* The set's name: its file's, without ".rules" when it ships with the library. */
@@ -137,8 +143,8 @@ const char *ox_ruleset_name(ox_arena *arena, const ox_ruleset *set);
 
 enum { OX_RULE_DEPTH = 64, OX_RULE_TREES = 4000, OX_RULE_NAMES = 256, OX_RULE_CHAIN = 6 };
 
-/* Parses TEXT without looking at operators. NULL after ox_fail(). */
-ox_ruleset *ox_rules_read(ox_ctx *ctx, const char *text, size_t len, const char *file);
+/* Parses TEXT, which begins in line LINE of FILE, without looking at operators. NULL after ox_fail(). */
+ox_ruleset *ox_rules_read(ox_ctx *ctx, const char *text, size_t len, const char *file, int line);
 /* Names, operators, parameters, outputs; fills slots and signatures. -1 after ox_fail(). */
 int ox_rule_check(ox_ctx *ctx, ox_rule *rule);
 int ox_rule_fail(ox_ctx *ctx, const ox_rule *rule, int line, int column, const char *format, ...) OX_PRINTF(5, 6);

@@ -24,7 +24,7 @@ int ox_rule_fail(ox_ctx *ctx, const ox_rule *rule, int line, int column, const c
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    return ox_fail(ctx, OX_CONFIG, "%s:%d:%d: rule %s: %s", rule->file, line, column, rule->name ? rule->name : "?", text);
+    return ox_fail(ctx, OX_CONFIG, "%s:%d:%d: %s %s: %s", rule->file, line, column, rule->is_def ? "def" : "rule", rule->name ? rule->name : "?", text);
 }
 
 #define FAIL(c, x, ...) ox_rule_fail((c)->ctx, (c)->r, (x)->line, (x)->column, __VA_ARGS__)
@@ -96,12 +96,26 @@ static int unknown_op(checker *c, const ox_rx *x, ox_sym name) {
     return FAIL(c, x, "unknown operator '%s'%s%s%s", name, near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
 }
 
-/* A text where a number belongs, and the other way round; what is computed shows its type when it is there. */
+static bool is_whole(int type) { return type == OX_A_INT || type == OX_A_INTS; }
+static bool is_text(int type) { return type == OX_A_STRING || type == OX_A_STRINGS; }
+static bool is_list(int type) { return type == OX_A_INTS || type == OX_A_FLOATS || type == OX_A_STRINGS; }
+
+/* A text where a number belongs, a list where one value does, and the other way round; what is computed shows its type when it is there. */
+static const ox_rx *wrong_literal(int type, const ox_rx *x) {
+    ox_rx_kind k = x->kind;
+    if (k == OX_RX_LIST) {
+        if (!is_list(type)) return x;
+        for (int i = 0; i < x->n_args; i++)
+            if (wrong_literal(type, x->args[i])) return x->args[i];
+        return NULL;
+    }
+    bool text = is_text(type);
+    return (k == OX_RX_STRING && !text) || ((k == OX_RX_INT || k == OX_RX_FLOAT) && text) || (k == OX_RX_FLOAT && is_whole(type)) ? x : NULL;
+}
+
 static int check_param_type(checker *c, const ox_formal_attr *a, const ox_rparam *q, ox_sym op) {
-    bool text = a->type == OX_A_STRING || a->type == OX_A_STRINGS, whole = a->type == OX_A_INT || a->type == OX_A_INTS;
-    ox_rx_kind k = q->x->kind;
-    bool wrong = (k == OX_RX_STRING && !text) || ((k == OX_RX_INT || k == OX_RX_FLOAT) && text) || (k == OX_RX_FLOAT && whole);
-    return wrong ? FAIL(c, q->x, "attribute '%s' of %s has another type", q->name, op) : 0;
+    const ox_rx *wrong = wrong_literal(a->type, q->x);
+    return wrong ? FAIL(c, wrong, "attribute '%s' of %s has another type", q->name, op) : 0;
 }
 
 static int check_param_name(checker *c, const ox_rx *x, const ox_signature *sig, const ox_rparam *q, ox_sym op) {
@@ -543,16 +557,46 @@ int ox_rule_check(ox_ctx *ctx, ox_rule *rule) {
     return 0;
 }
 
-const ox_ruleset *ox_rules_parse(ox_ctx *ctx, const char *text, size_t len, const char *file) {
-    ox_ruleset *set = ox_rules_read(ctx, text, len, file);
-    if (!set) return NULL;
+/* ---- sets ---- */
+
+/* Operators and functions of the body of a def; what its names are is known where it is used. */
+static int check_body(checker *c, ox_rx *x) {
+    if (x->kind == OX_RX_OP && check_op(c, x, false, 0)) return -1;
+    if (x->kind == OX_RX_CALL && check_call(c, x)) return -1;
+    for (int i = 0; i < x->n_args; i++)
+        if (x->args[i] && check_body(c, x->args[i])) return -1;
+    for (int i = 0; i < x->n_params; i++)
+        if (check_body(c, x->params[i].x)) return -1;
+    return 0;
+}
+
+static int check_defs(ox_ctx *ctx, ox_ruleset *set) {
+    for (size_t i = 0; i < set->n_defs; i++) {
+        checker c = {.ctx = ctx, .arena = ctx->arena, .r = &set->defs[i]};
+        if (check_body(&c, set->defs[i].rewrite->x)) return -1;
+    }
+    for (size_t i = 0; i < set->n_ops; i++) {
+        ox_rule at = {.file = set->file, .name = set->ops[i]->name, .is_def = true};
+        checker c = {.ctx = ctx, .arena = ctx->arena, .r = &at};
+        for (int k = 0; k < set->ops[i]->n; k++)
+            if (!newest(&c, set->ops[i]->places[k], set->ops[i]->members[k])) return unknown_op(&c, set->ops[i]->places[k], set->ops[i]->members[k]);
+    }
+    return 0;
+}
+
+const ox_ruleset *ox_rules_parse(ox_ctx *ctx, const char *text, size_t len, const char *file) { return ox_rules_parse_at(ctx, text, len, file, 1); }
+
+const ox_ruleset *ox_rules_parse_at(ox_ctx *ctx, const char *text, size_t len, const char *file, int line) {
+    ox_ruleset *set = ox_rules_read(ctx, text, len, file, line);
+    if (!set || check_defs(ctx, set)) return NULL;
+    ox_map names;
+    ox_map_init(&names, ctx->arena);
     for (size_t i = 0; i < set->n; i++) {
-        for (size_t k = 0; k < i; k++)
-            if (set->rules[k]->name == set->rules[i]->name) {
-                ox_rule_fail(ctx, set->rules[i], set->rules[i]->line, set->rules[i]->column, "the name is used in line %d", set->rules[k]->line);
-                return NULL;
-            }
-        if (ox_rule_check(ctx, set->rules[i])) return NULL;
+        ox_rule *r = set->rules[i];
+        const ox_rule *same = ox_map_get(&names, r->name);
+        if (same) return ox_rule_fail(ctx, r, r->line, r->column, "the name is used in line %d", same->line), NULL;
+        ox_map_put(&names, r->name, r);
+        if (ox_rule_check(ctx, r)) return NULL;
     }
     return set;
 }

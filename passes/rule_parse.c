@@ -9,6 +9,7 @@
 
 typedef struct rdef {
     ox_sym name;
+    int line, column;
     ox_sym *params;
     int n_params;
     ox_rx *body;
@@ -19,10 +20,9 @@ typedef struct parser {
     ox_ctx *ctx;
     ox_arena *arena;
     const char *text, *end;
-    rdef *defs;
-    size_t n_defs, cap_defs;
-    ox_rops **ops;
-    size_t n_ops, cap_ops;
+    ox_map defs, ops; /* by name */
+    ox_ruleset *set;
+    size_t cap_defs, cap_ops;
     int depth;
     int trees;        /* of the present rule or def */
     bool in_guard;
@@ -31,6 +31,15 @@ typedef struct parser {
 static ox_rx *parse_alt(parser *p);
 static ox_rx *parse_else(parser *p);
 static ox_rx *parse_range(parser *p);
+
+/* Fails at a place that was passed already. */
+#define FAIL_AT(p, at_line, at_column, ...)                                                                                                        \
+    do {                                                                                                                                           \
+        ox_lexer there = (p)->lx;                                                                                                                  \
+        there.line = (at_line);                                                                                                                    \
+        there.column = (at_column);                                                                                                                \
+        ox_lex_fail(&there, __VA_ARGS__);                                                                                                          \
+    } while (0)
 
 /* ---- making trees ---- */
 
@@ -91,7 +100,7 @@ static ox_rx *substitute(parser *p, const ox_rx *x, const rdef *d, ox_rx *const 
             if (x->name == d->params[i]) {
                 if (!x->optional && !x->list) return args[i];
                 if (args[i]->kind != OX_RX_NAME) {
-                    ox_lex_fail(&p->lx, "argument '%s' of %s must be a name", d->params[i], d->name);
+                    FAIL_AT(p, args[i]->line, args[i]->column, "argument '%s' of %s must be a name", d->params[i], d->name);
                     return NULL;
                 }
                 ox_rx *c = tree_at(p, OX_RX_NAME, args[i]->line, args[i]->column);
@@ -211,9 +220,7 @@ static ox_rx *parse_op(parser *p, ox_sym domain, ox_sym name, int line, int colu
     if (!x) return NULL;
     x->name = name;
     x->domain = domain;
-    if (!domain[0])
-        for (size_t i = 0; i < p->n_ops; i++)
-            if (p->ops[i]->name == name) x->ops = p->ops[i];
+    if (!domain[0]) x->ops = ox_map_get(&p->ops, name);
     size_t cap = 0;
     bool in_guard = p->in_guard;
     p->in_guard = false; /* ">" ends the attributes */
@@ -229,15 +236,15 @@ static ox_rx *parse_call(parser *p, ox_sym name, int line, int column) {
     if (!x) return NULL;
     x->name = name;
     if (ox_lex_expect(&p->lx, "(") || !(x = parse_arguments(p, x, 0))) return NULL;
-    if (x->n_params) return ox_lex_fail(&p->lx, "%s() takes no named arguments", name), NULL;
-    for (size_t i = p->n_defs; i-- > 0;) {
-        const rdef *d = &p->defs[i];
-        if (d->name != name) continue;
-        if (d->n_params != x->n_args)
-            return ox_lex_fail(&p->lx, "%s() takes %d arguments, %d given", name, d->n_params, x->n_args), NULL;
-        return substitute(p, d->body, d, x->args);
+    const rdef *d = ox_map_get(&p->defs, name);
+    if (x->n_params) {
+        FAIL_AT(p, line, column, "%s() takes no named arguments", name);
+        return NULL;
     }
-    return x;
+    if (!d) return x;
+    if (d->n_params == x->n_args) return substitute(p, d->body, d, x->args);
+    FAIL_AT(p, line, column, "%s() takes %d arguments, %d given", name, d->n_params, x->n_args);
+    return NULL;
 }
 
 /* A name, a name with its mark, or what begins with one. */
@@ -293,6 +300,10 @@ static ox_rx *parse_primary(parser *p) {
     case OX_T_INT:
     case OX_T_FLOAT: return parse_number(p, false);
     case OX_T_STRING:
+        if (memchr(lx->text, 0, lx->len) || ox_utf8_prefix(lx->text, lx->len) != lx->len) {
+            ox_lex_fail(lx, "a NUL byte or invalid UTF-8 in a text");
+            return NULL;
+        }
         x = tree(p, OX_RX_STRING);
         if (x) x->name = ox_intern_n(p->ctx, lx->text, lx->len);
         return ox_lex_next(lx) ? NULL : x;
@@ -650,49 +661,90 @@ static ox_rule *parse_rule(parser *p) {
     return ox_lex_next(&p->lx) ? NULL : r;
 }
 
-static int parse_def(parser *p) {
-    rdef d = {0};
+/* The body is kept as the rewrite of a rule, for the check. */
+static void keep_def(parser *p, const rdef *d) {
+    ox_rule r = {.name = d->name, .file = p->lx.file, .line = d->line, .column = d->column, .is_def = true, .n_rewrite = 1};
+    r.rewrite = OX_NEW(p->arena, ox_rstmt);
+    r.rewrite->x = d->body;
+    OX_PUSH(p->arena, p->set->defs, p->set->n_defs, p->cap_defs, r);
+}
+
+static int parse_params(parser *p, rdef *d) {
     size_t n = 0, cap = 0;
-    p->trees = 0;
-    if (!(d.name = ident(p, "the name of the def")) || ox_lex_expect(&p->lx, "(")) return -1;
-    for (size_t i = 0; i < p->n_defs; i++)
-        if (p->defs[i].name == d.name) return ox_lex_fail(&p->lx, "def '%s' stands twice", d.name);
-    if (d.name[0] >= 'A' && d.name[0] <= 'Z') return ox_lex_fail(&p->lx, "a def begins with a small letter: '%s'", d.name);
     do {
+        int line = p->lx.line, column = p->lx.column;
         ox_sym s = ident(p, "a parameter");
         if (!s) return -1;
-        OX_PUSH(p->arena, d.params, n, cap, s);
+        for (size_t i = 0; i < n; i++)
+            if (d->params[i] == s) {
+                FAIL_AT(p, line, column, "parameter '%s' stands twice", s);
+                return -1;
+            }
+        if (n == OX_RULE_DEPTH) return ox_lex_fail(&p->lx, "more than %d parameters", OX_RULE_DEPTH);
+        OX_PUSH(p->arena, d->params, n, cap, s);
     } while (ox_lex_accept(&p->lx, ","));
-    d.n_params = (int)n;
-    if (p->lx.failed || ox_lex_expect(&p->lx, ")") || ox_lex_expect(&p->lx, "=") || !(d.body = parse_alt(p))) return -1;
-    OX_PUSH(p->arena, p->defs, p->n_defs, p->cap_defs, d);
+    d->n_params = (int)n;
+    return p->lx.failed ? -1 : 0;
+}
+
+static int parse_def(parser *p) {
+    rdef *d = OX_NEW(p->arena, rdef);
+    ox_lexer start = p->lx;
+    p->trees = 0;
+    d->line = start.line;
+    d->column = start.column;
+    if (!(d->name = ident(p, "the name of the def"))) return -1;
+    if (ox_map_has(&p->defs, d->name)) return ox_lex_fail(&start, "def '%s' stands twice", d->name);
+    if (d->name[0] >= 'A' && d->name[0] <= 'Z') return ox_lex_fail(&start, "a def begins with a small letter: '%s'", d->name);
+    if (ox_lex_expect(&p->lx, "(") || parse_params(p, d)) return -1;
+    if (ox_lex_expect(&p->lx, ")") || ox_lex_expect(&p->lx, "=") || !(d->body = parse_alt(p))) return -1;
+    ox_map_put(&p->defs, d->name, d);
+    keep_def(p, d);
     return 0;
+}
+
+static int parse_members(parser *p, ox_rops *o) {
+    size_t n = 0, cap = 0, k = 0, cap_places = 0;
+    ox_map seen;
+    ox_map_init(&seen, p->arena);
+    do {
+        ox_lexer start = p->lx;
+        p->trees = 0;
+        ox_rx *place = tree(p, OX_RX_OP);
+        if (!(place->name = ident(p, "an operator"))) return -1;
+        place->domain = ox_intern(p->ctx, "");
+        if (ox_map_has(&seen, place->name)) return ox_lex_fail(&start, "operator '%s' stands twice", place->name);
+        ox_map_put(&seen, place->name, place);
+        OX_PUSH(p->arena, o->members, n, cap, place->name);
+        OX_PUSH(p->arena, o->places, k, cap_places, place);
+    } while (ox_lex_accept(&p->lx, "|"));
+    o->n = (int)n;
+    return p->lx.failed ? -1 : 0;
 }
 
 static int parse_ops(parser *p) {
     ox_rops *o = OX_NEW(p->arena, ox_rops);
-    size_t n = 0, cap = 0;
-    if (!(o->name = ident(p, "a name")) || ox_lex_expect(&p->lx, "=")) return -1;
-    if (o->name[0] < 'A' || o->name[0] > 'Z') return ox_lex_fail(&p->lx, "a name for operators begins with a capital letter");
-    do {
-        ox_sym s = ident(p, "an operator");
-        if (!s) return -1;
-        OX_PUSH(p->arena, o->members, n, cap, s);
-    } while (ox_lex_accept(&p->lx, "|"));
-    o->n = (int)n;
-    OX_PUSH(p->arena, p->ops, p->n_ops, p->cap_ops, o);
-    return p->lx.failed ? -1 : 0;
+    ox_lexer start = p->lx;
+    if (!(o->name = ident(p, "a name"))) return -1;
+    if (ox_map_has(&p->ops, o->name)) return ox_lex_fail(&start, "ops '%s' stands twice", o->name);
+    if (o->name[0] < 'A' || o->name[0] > 'Z') return ox_lex_fail(&start, "a name for operators begins with a capital letter: '%s'", o->name);
+    if (ox_lex_expect(&p->lx, "=") || parse_members(p, o)) return -1;
+    ox_map_put(&p->ops, o->name, o);
+    OX_PUSH(p->arena, p->set->ops, p->set->n_ops, p->cap_ops, o);
+    return 0;
 }
 
-ox_ruleset *ox_rules_read(ox_ctx *ctx, const char *text, size_t len, const char *file) {
+ox_ruleset *ox_rules_read(ox_ctx *ctx, const char *text, size_t len, const char *file, int line) {
     parser p = {.ctx = ctx, .arena = ctx->arena};
-    ox_ruleset *set = OX_NEW(p.arena, ox_ruleset);
+    ox_ruleset *set = p.set = OX_NEW(p.arena, ox_ruleset);
     size_t cap = 0;
     set->ctx = ctx;
     set->file = ox_strdup(p.arena, file);
     p.text = ox_dup(p.arena, text, len); /* rules keep pointers into it */
     p.end = p.text + len;
-    if (ox_lex_init(&p.lx, ctx, p.arena, p.text, len, set->file, OX_CONFIG, "... .. ?? => == != <= >= && ||", "")) return NULL;
+    ox_map_init(&p.defs, p.arena);
+    ox_map_init(&p.ops, p.arena);
+    if (ox_lex_init_at(&p.lx, ctx, p.arena, p.text, len, set->file, line, OX_CONFIG, "... .. ?? => == != <= >= && ||", "")) return NULL;
     while (p.lx.tok != OX_T_END) {
         if (ox_lex_accept(&p.lx, "def")) {
             if (parse_def(&p)) return NULL;

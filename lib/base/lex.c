@@ -98,12 +98,12 @@ static int read_escape(ox_lexer *lx) {
     if (c == 'x') {
         int high = lx->end - lx->at < 4 ? -1 : hex_value((unsigned char)lx->at[2]);
         int low = high < 0 ? -1 : hex_value((unsigned char)lx->at[3]);
-        if (low < 0) return bad_token(lx, "\\x needs two hexadecimal digits");
+        if (low < 0) return mark_here(lx), bad_token(lx, "\\x needs two hexadecimal digits");
         lx->at += 4;
         return high * 16 + low;
     }
     const char *found = c ? strchr(names, c) : NULL;
-    if (!found) return bad_token(lx, "unknown escape in a string: \\%c", c);
+    if (!found) return mark_here(lx), bad_token(lx, "unknown escape in a string: \\%c", c);
     lx->at += 2;
     return (unsigned char)values[found - names];
 }
@@ -233,6 +233,11 @@ int ox_lex_next(ox_lexer *lx) {
 
 int ox_lex_init(ox_lexer *lx, ox_ctx *ctx, ox_arena *arena, const char *text, size_t len, const char *file, int code,
                 const char *puncts, const char *ident_extra) {
+    return ox_lex_init_at(lx, ctx, arena, text, len, file, 1, code, puncts, ident_extra);
+}
+
+int ox_lex_init_at(ox_lexer *lx, ox_ctx *ctx, ox_arena *arena, const char *text, size_t len, const char *file, int line,
+                   int code, const char *puncts, const char *ident_extra) {
     *lx = (ox_lexer){
         .ctx = ctx,
         .arena = arena,
@@ -244,7 +249,7 @@ int ox_lex_init(ox_lexer *lx, ox_ctx *ctx, ox_arena *arena, const char *text, si
         .at = text,
         .end = text + len,
         .line_start = text,
-        .at_line = 1,
+        .at_line = line,
     };
     if (len >= 3 && !memcmp(text, "\xef\xbb\xbf", 3)) lx->at = lx->line_start = text + 3; /* byte order mark */
     return ox_lex_next(lx);

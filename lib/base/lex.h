@@ -30,6 +30,9 @@ typedef struct ox_lexer {
 /* Starts and reads the first token. NUL bytes and invalid UTF-8 outside strings are errors of that token. */
 int ox_lex_init(ox_lexer *lx, ox_ctx *ctx, ox_arena *arena, const char *text, size_t len, const char *file, int code, const char *puncts,
                 const char *ident_extra);
+/* The same for text that begins with line LINE of the file. */
+int ox_lex_init_at(ox_lexer *lx, ox_ctx *ctx, ox_arena *arena, const char *text, size_t len, const char *file, int line, int code,
+                   const char *puncts, const char *ident_extra);
 int ox_lex_next(ox_lexer *lx);                        /* -1 after ox_fail (unfinished string, bad character, number too large) */
 bool ox_lex_is(const ox_lexer *lx, const char *text); /* a PUNCT or IDENT with this text */
 bool ox_lex_accept(ox_lexer *lx, const char *text);   /* is: next, true */

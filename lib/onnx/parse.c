@@ -17,6 +17,7 @@ int ox_parse_entry(ox_text_parser *ps, Onnx__StringStringEntryProto *e) {
 }
 
 int ox_parse_opset(ox_text_parser *ps, Onnx__OperatorSetIdProto *o) {
+    ox_text_mark(ps, (const char *)o, ps->lx.line, ps->lx.column);
     if (ps->lx.tok == OX_T_STRING && (!(o->domain = ox_parse_string(ps)) || ox_lex_expect(&ps->lx, ":") < 0)) return -1;
     if (ox_parse_int64(ps, &o->version) < 0) return -1;
     o->has_version = true;
@@ -28,8 +29,10 @@ static int parse_ids(ox_text_parser *ps, char ***names, size_t *n) {
     if (!ox_at_name(ps) && !ox_lex_is(&ps->lx, ",")) return ps->lx.failed ? -1 : 0;
     do {
         int line = ps->lx.line, column = ps->lx.column;
-        char *name = ox_at_name(ps) ? ox_parse_name(ps) : ox_lex_is(&ps->lx, ",") ? ox_strdup(ps->arena, "") : NULL;
-        if (!name) break;
+        bool named = ox_at_name(ps);
+        if (!named && !ox_lex_is(&ps->lx, ",")) break;
+        char *name = named ? ox_parse_name(ps) : ox_strdup(ps->arena, "");
+        if (!name) return -1;
         ox_text_mark(ps, name, line, column);
         OX_TEXT_PUSH(ps, *names, *n, name);
     } while (ox_lex_accept(&ps->lx, ","));
@@ -187,7 +190,10 @@ static int parse_attr_rest(ox_text_parser *ps, Onnx__AttributeProto *a) {
 }
 
 int ox_parse_attr(ox_text_parser *ps, Onnx__AttributeProto *a) {
-    if (!(a->name = ox_parse_name(ps)) || parse_attr_rest(ps, a) < 0) return -1;
+    int line = ps->lx.line, column = ps->lx.column;
+    if (!(a->name = ox_parse_name(ps))) return -1;
+    ox_text_mark(ps, a->name, line, column);
+    if (parse_attr_rest(ps, a) < 0) return -1;
     return ox_parse_notes(ps, &a->base);
 }
 
@@ -213,6 +219,7 @@ static char *parse_digits(ox_text_parser *ps) {
 
 /* `domain.op:overload`; the last part is the operator. */
 static int parse_op(ox_text_parser *ps, Onnx__NodeProto *n) {
+    if (!ps->exact && !ox_at_name(ps)) return fail(ps, "the name of an operator");
     char *op = ox_at_name(ps) ? ox_parse_name(ps) : ox_strdup(ps->arena, ""), *part;
     ox_text domain = {.arena = ps->arena};
     ox_text_add(&domain, "");
@@ -269,9 +276,7 @@ static int parse_value_infos(ox_text_parser *ps, const char *close, Onnx__GraphP
     int rc;
     while ((rc = ox_parse_item(ps, &first, close)) > 0) {
         Onnx__ValueInfoProto *v = OX_TEXT_NEW(ps, Onnx__ValueInfoProto, &onnx__value_info_proto__descriptor);
-        int line = ps->lx.line, column = ps->lx.column;
         if (ox_parse_value_info(ps, v) < 0) return -1;
-        if (!g) ox_text_mark(ps, v->name, line, column); /* an output */
         bool data = g && ox_lex_accept(&ps->lx, "=");
         if (!data || keep) OX_TEXT_PUSH(ps, *list, *n, v);
         if (data && parse_default(ps, g, v) < 0) return -1;
@@ -305,8 +310,10 @@ int ox_parse_graph(ox_text_parser *ps, Onnx__GraphProto *g) {
 static int parse_formals(ox_text_parser *ps, Onnx__FunctionProto *f) {
     if (!ox_lex_accept(&ps->lx, "<")) return ps->lx.failed ? -1 : 0;
     do {
+        int line = ps->lx.line, column = ps->lx.column;
         char *name = ox_parse_name(ps);
         if (!name) return -1;
+        ox_text_mark(ps, name, line, column);
         if (!ox_lex_is(&ps->lx, ":") && !ox_lex_is(&ps->lx, "=")) {
             OX_TEXT_PUSH(ps, f->attribute, f->n_attribute, name);
             continue;
@@ -326,9 +333,7 @@ static int parse_signature(ox_text_parser *ps, Onnx__FunctionProto *f, char ***n
     int rc;
     while ((rc = ox_parse_item(ps, &first, ")")) > 0) {
         Onnx__ValueInfoProto *v = OX_TEXT_NEW(ps, Onnx__ValueInfoProto, &onnx__value_info_proto__descriptor);
-        int line = ps->lx.line, column = ps->lx.column;
         if (ox_parse_value_info(ps, v) < 0) return -1;
-        ox_text_mark(ps, v->name, line, column);
         OX_TEXT_PUSH(ps, *names, *n, v->name);
         if (v->type) OX_TEXT_PUSH(ps, f->value_info, f->n_value_info, v);
     }
@@ -341,6 +346,7 @@ static int parse_function(ox_text_parser *ps, Onnx__FunctionProto *f) {
     f->name = ox_strdup(ps->arena, "");
     if (header && ox_parse_fields(ps, &f->base, ">", true, native) < 0) return -1;
     bool named = f->name != NULL; /* "-name" in the header */
+    ox_text_mark(ps, (const char *)f, ps->lx.line, ps->lx.column);
     if (!(f->name = ox_parse_name(ps)) || parse_formals(ps, f) < 0) return -1;
     if (!named) f->name = NULL;
     if (parse_signature(ps, f, &f->input, &f->n_input) < 0 || ox_lex_expect(&ps->lx, "=>") < 0) return -1;

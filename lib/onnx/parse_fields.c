@@ -326,7 +326,8 @@ static void set_presence(ProtobufCMessage *m, const ProtobufCFieldDescriptor *f,
         memset((char *)m + f->offset, 0, f->label == PROTOBUF_C_LABEL_REPEATED ? sizeof(void *) : ox_field_size(f));
 }
 
-static int parse_field(ox_text_parser *ps, ProtobufCMessage *m, bool append, uint32_t refused) {
+/* SEEN: the fields there so far; a list may be gone on with in headers. */
+static int parse_field(ox_text_parser *ps, ProtobufCMessage *m, bool append, uint32_t refused, uint32_t *seen) {
     bool absent = ox_lex_accept(&ps->lx, "-");
     ox_lexer name = ps->lx;
     if (name.tok != OX_T_IDENT) return ox_lex_fail(&ps->lx, "expected the name of a field");
@@ -341,11 +342,14 @@ static int parse_field(ox_text_parser *ps, ProtobufCMessage *m, bool append, uin
     if (!f) return ox_lex_fail(&name, "%s has no field '%s'", m->descriptor->short_name, text);
     if ((refused & OX_FIELD(f->id)) && (!absent || f->type == PROTOBUF_C_TYPE_MESSAGE))
         return ox_lex_fail(&name, "'%s' has its own place in the text", text);
+    bool list = f->label == PROTOBUF_C_LABEL_REPEATED;
+    if ((*seen & OX_FIELD(f->id)) && !(append && list)) return ox_lex_fail(&name, "field '%s' is there twice", text);
+    *seen |= OX_FIELD(f->id);
     if (absent) {
         set_presence(m, f, false);
         return 0;
     }
-    if (f->label == PROTOBUF_C_LABEL_REPEATED) return parse_list(ps, m, f, append);
+    if (list) return parse_list(ps, m, f, append);
     if (parse_value(ps, f, (char *)m + f->offset) < 0) return -1;
     set_presence(m, f, true);
     return 0;
@@ -353,9 +357,10 @@ static int parse_field(ox_text_parser *ps, ProtobufCMessage *m, bool append, uin
 
 int ox_parse_fields(ox_text_parser *ps, ProtobufCMessage *m, const char *close, bool append, uint32_t refused) {
     bool first = true;
+    uint32_t seen = 0;
     int rc;
     while ((rc = ox_parse_item(ps, &first, close)) > 0) {
-        if (parse_field(ps, m, append, refused) < 0) return -1;
+        if (parse_field(ps, m, append, refused, &seen) < 0) return -1;
     }
     return rc;
 }

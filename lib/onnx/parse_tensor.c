@@ -4,6 +4,7 @@
  * numbers as dims. */
 #include "onnx/text_form.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -153,14 +154,17 @@ int ox_parse_value_info(ox_text_parser *ps, Onnx__ValueInfoProto *v) {
         v->type = OX_TEXT_NEW(ps, Onnx__TypeProto, &onnx__type_proto__descriptor);
         if (ox_parse_type(ps, v->type) < 0) return -1;
     }
-    return (v->name = ox_parse_name(ps)) ? ox_parse_notes(ps, &v->base) : -1;
+    int line = ps->lx.line, column = ps->lx.column;
+    if (!(v->name = ox_parse_name(ps))) return -1;
+    ox_text_mark(ps, v->name, line, column);
+    return ox_parse_notes(ps, &v->base);
 }
 
 /* ---- elements ---- */
 
 /* The code of an element of a float type of 16 bits or less: an integer is the code itself, anything else a number. */
 static int parse_small_float(ox_text_parser *ps, ox_dtype type, int32_t *code) {
-    ox_lexer start = ps->lx;
+    ox_lexer first = ps->lx, start = first;
     bool minus = ox_lex_accept(&start, "-");
     if (start.tok == OX_T_INT) return ox_parse_int32(ps, code);
     uint16_t bits = 0;
@@ -168,6 +172,7 @@ static int parse_small_float(ox_text_parser *ps, ox_dtype type, int32_t *code) {
     if (ox_parse_float64(ps, &v) < 0) return -1;
     if (minus && type == OX_FLOAT8E8M0) return ox_lex_fail(&start, "float8e8m0 has no negative numbers");
     ox_store_double(type, &bits, 0, v);
+    if (isfinite(v) && !isfinite(ox_load_double(type, &bits, 0))) return ox_lex_fail(&first, "the number does not fit in %s", ox_dtype_name(type));
     *code = bits;
     return 0;
 }
@@ -386,9 +391,20 @@ static int set_type(ox_text_parser *ps, Onnx__TensorProto *t, const Onnx__TypePr
     return 0;
 }
 
+/* Dims, number and range of the elements, as the import checks them, told at the place of the data. Not in texts that record messages as they
+ * are. */
+static int check_made(ox_text_parser *ps, const Onnx__TensorProto *t, const ox_lexer *data) {
+    if (ps->exact || t->data_type >= OX_DTYPE_COUNT || ox_tensor_check(ps->msg, t, NULL, NULL, NULL) == 0) return 0;
+    char name[4096];
+    size_t skip = ox_printable(name, sizeof name, ps->msg->name) + 2; /* "m.txt: " */
+    ox_lexer where = *data;
+    return ox_lex_fail(&where, "%s", ox_strdup(ps->arena, ox_error_text(ps->ctx) + skip));
+}
+
 int ox_parse_tensor_of(ox_text_parser *ps, Onnx__TensorProto *t, const Onnx__TypeProto *type) {
-    if (set_type(ps, t, type) < 0 || parse_data(ps, t, true) < 0) return -1;
-    return ox_parse_notes(ps, &t->base);
+    ox_lexer data = ps->lx;
+    if (set_type(ps, t, type) < 0 || parse_data(ps, t, true) < 0 || ox_parse_notes(ps, &t->base) < 0) return -1;
+    return check_made(ps, t, &data);
 }
 
 int ox_parse_named_tensor(ox_text_parser *ps, Onnx__TensorProto *t, const Onnx__TypeProto *type) {
@@ -399,8 +415,9 @@ int ox_parse_named_tensor(ox_text_parser *ps, Onnx__TensorProto *t, const Onnx__
         t->name = ox_strdup(ps->arena, "");
     }
     bool equals = ox_lex_accept(&ps->lx, "=");
-    if (parse_data(ps, t, equals) < 0) return -1;
-    return ox_parse_notes(ps, &t->base);
+    ox_lexer data = ps->lx;
+    if (parse_data(ps, t, equals) < 0 || ox_parse_notes(ps, &t->base) < 0) return -1;
+    return check_made(ps, t, &data);
 }
 
 int ox_parse_tensor(ox_text_parser *ps, Onnx__TensorProto *t) {

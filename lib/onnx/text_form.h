@@ -65,11 +65,11 @@ typedef struct ox_text_parser {
     bool exact;             /* the text began with "@exact": nothing is implied but what is written */
     bool in_attr;           /* at the value of an attribute, where no value info can be */
     uint32_t graphs, types; /* open ones */
-    ox_map places;          /* names of operands and results, as they were made, to line and column */
+    ox_map places;          /* names as they were made, opset imports and functions, to line and column */
 } ox_text_parser;
 
 /* parse_names.c */
-void ox_text_mark(ox_text_parser *ps, const char *name, int line, int column);
+void ox_text_mark(ox_text_parser *ps, const void *thing, int line, int column);
 int ox_parse_check_names(ox_text_parser *ps, const Onnx__ModelProto *m);
 
 int ox_parse_model_text(ox_text_parser *ps, Onnx__ModelProto *m);

@@ -22,6 +22,7 @@ typedef struct reader {
     yaml_parser_t parser;
     yaml_event_t event;
     bool has_event;
+    size_t line_at, line; /* a place in text that only goes forward: the start of the line counted from 0 */
     ox_yaml *root;
 } reader;
 
@@ -93,11 +94,40 @@ static void set_mark(const reader *r, ox_yaml *y) {
     y->column = (int)r->event.start_mark.column + 1;
 }
 
+/* The length of the line at P, its end included; *with is without it. */
+static size_t line_length(const char *p, const char *end, size_t *without) {
+    const char *stop = memchr(p, '\n', (size_t)(end - p));
+    size_t n = stop ? (size_t)(stop - p) : (size_t)(end - p);
+    *without = n && p[n - 1] == '\r' ? n - 1 : n;
+    return stop ? n + 1 : n;
+}
+
+/* A literal block says what it says line by line, so that places in it are places in the file. Where that is not so (lines ended by other
+ * characters), nothing is noted. */
+static void find_block(reader *r, ox_yaml *y) {
+    const char *end = r->text + r->len, *value = y->text, *value_end = y->text + r->event.data.scalar.length;
+    size_t first = r->event.start_mark.line + 1, skipped;
+    for (; r->line < first && r->line_at < r->len; r->line++) r->line_at += line_length(r->text + r->line_at, end, &skipped);
+    const char *start = r->text + r->line_at, *at = start;
+    while (value < value_end) {
+        size_t have, want, n = line_length(at, end, &have), m = line_length(value, value_end, &want);
+        if (have < want || memcmp(at + have - want, value, want)) return;
+        for (size_t i = 0; i < have - want; i++)
+            if (at[i] != ' ') return;
+        at += n;
+        value += m;
+    }
+    y->block = start;
+    y->block_len = (size_t)(at - start);
+    y->block_line = (int)first + 1;
+}
+
 static void take_scalar(reader *r, ox_yaml *y) {
     const char *text = (const char *)r->event.data.scalar.value;
     y->text = ox_dup(r->arena, text, r->event.data.scalar.length + 1);
     y->quoted = r->event.data.scalar.style != YAML_PLAIN_SCALAR_STYLE;
     y->kind = !y->quoted && is_null(y->text) ? OX_Y_NULL : OX_Y_SCALAR;
+    if (r->event.data.scalar.style == YAML_LITERAL_SCALAR_STYLE) find_block(r, y);
 }
 
 static int build(reader *r, ox_yaml *y, int depth);
@@ -181,21 +211,34 @@ static int build_document(void *arg) {
     return 0;
 }
 
-/* libyaml would stop silently at a NUL. */
+/* What no character of a pipeline may be; NULL when all is well. libyaml would stop silently at a NUL and tells no place for the others. */
+static const char *fault_of(uint32_t c) {
+    if (!c) return "NUL byte";
+    if (c == 0xfeff) return "a byte order mark is not allowed";
+    bool control = (c < 0x20 && c != '\t' && c != '\n' && c != '\r') || (c >= 0x7f && c < 0xa0 && c != 0x85);
+    return control ? "a control character is not allowed" : c == 0xfffe || c == 0xffff ? "no character" : NULL;
+}
+
+static uint32_t code_point(const unsigned char *p, size_t *n) {
+    *n = *p < 0x80 ? 1 : *p < 0xe0 ? 2 : *p < 0xf0 ? 3 : 4;
+    uint32_t c = *n == 1 ? *p : *p & (0x3fu >> (*n - 1));
+    for (size_t i = 1; i < *n; i++) c = c << 6 | (p[i] & 0x3f);
+    return c;
+}
+
 static int check_bytes(reader *r) {
     if (r->len > MAX_BYTES)
         return ox_fail(r->ctx, OX_CONFIG, "%s:1:1: %zu bytes, the limit is %d (1 MiB)", r->file, r->len, MAX_BYTES);
-    size_t good = ox_utf8_prefix(r->text, r->len);
-    const char *nul = memchr(r->text, 0, r->len);
-    size_t at = nul && (size_t)(nul - r->text) < good ? (size_t)(nul - r->text) : good;
-    if (at == r->len) return 0;
-    size_t line = 1, start = 0;
-    for (size_t i = 0; i < at; i++)
-        if (r->text[i] == '\n') {
-            line++;
-            start = i + 1;
-        }
-    return fail_at(r, line, at - start + 1, r->text[at] ? "invalid UTF-8" : "NUL byte");
+    size_t good = ox_utf8_prefix(r->text, r->len), line = 1, column = 1, n;
+    for (size_t at = 0; at < good; at += n) {
+        uint32_t c = code_point((const unsigned char *)r->text + at, &n);
+        const char *fault = fault_of(c);
+        if (fault) return fail_at(r, line, column, "%s", fault);
+        bool end = c == '\n' || (c == '\r' && !(at + 1 < r->len && r->text[at + 1] == '\n'));
+        line += end;
+        column = end ? 1 : column + 1;
+    }
+    return good == r->len ? 0 : fail_at(r, line, column, "invalid UTF-8");
 }
 
 const ox_yaml *ox_yaml_parse(ox_ctx *ctx, ox_arena *arena, const char *text, size_t len, const char *file) {

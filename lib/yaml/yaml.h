@@ -8,9 +8,12 @@
 typedef enum ox_yaml_kind { OX_Y_NULL, OX_Y_SCALAR, OX_Y_LIST, OX_Y_MAP } ox_yaml_kind;
 typedef struct ox_yaml {
     ox_yaml_kind kind;
-    int line, column;          /* from 1 */
+    int line, column;          /* from 1; columns count characters */
     const char *text;          /* scalar */
     bool quoted;               /* a quoted or block scalar is never a number, a bool or null */
+    const char *block;         /* a literal block ("|"): its lines as they stand in the text that was parsed; else NULL */
+    size_t block_len;
+    int block_line;            /* where they begin */
     struct ox_yaml *items;     /* list: elements; map: values */
     const char **keys;         /* map */
     struct ox_yaml *key_marks; /* map: positions of the keys */

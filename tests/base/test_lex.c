@@ -62,8 +62,8 @@ static void faults_have_positions(void **state) {
         const char *message;
     } bad[] = {
         {"\n \"abc", 6, "t:2:2: unfinished string"},
-        {"\"\\q\"", 4, "t:1:1: unknown escape in a string: \\q"},
-        {"\"\\x4\"", 5, "t:1:1: \\x needs two hexadecimal digits"},
+        {"\"\\q\"", 4, "t:1:2: unknown escape in a string: \\q"},
+        {"\"\\x4\"", 5, "t:1:2: \\x needs two hexadecimal digits"},
         {" 18446744073709551616", 21, "t:1:2: the number is larger than 18446744073709551615"},
         {"1e999", 5, "t:1:1: the number is too large"},
         {"12ab", 4, "t:1:1: a number runs into a name: '12a'"},

@@ -14,6 +14,8 @@ static const struct {
     {"operators", group_operators},
     {"external", group_external},
     {"work", group_work},
+    {"text", group_text},
+    {"inputs", group_inputs},
 };
 
 int main(int argc, char **argv) {

@@ -102,6 +102,15 @@ void refuse_at(const char *name, bytes parts, const char *words);               
 void accept_model(const char *name, bytes model, const char *kept);                /* 0, the same results, and KEPT is still there */
 void either(const char *name, bytes model, const char *words);                     /* 0 and the same results, or 65 with these words */
 
+/* ---- bad_text.c: texts with a mark ---- */
+/* The text without its mark; where the mark was, as ":line:column:", or nothing. Columns count bytes, those of pipelines characters. */
+bytes without_mark(bytes b, bool characters, const char **where);
+const char *one_line(const char *name);                                            /* control characters of a case's name made visible */
+bytes put_at(const char *template, bytes with);                                    /* WITH in the place of "@" */
+const char *with_words(const char *where, const char *words);                      /* both, for want.words */
+bytes nested_text(const char *before, const char *open, size_t n, const char *inside, const char *close, const char *after);
+void bad_pipelines_and_rules(void);                                                /* bad_config.c */
+
 /* ---- the groups ---- */
 void group_wire(void);
 void group_graph(void);

@@ -80,7 +80,7 @@ static void test_errors(void **state) {
         {"g () => () { \xff }", "m.txt:1:14: invalid UTF-8"},
         {"g () => () {\n  a = Op (b)\n}", "m.txt:2:11: 'b' is defined nowhere"},
         {"g () => () {\n  a = Op ()\n  b, a = Op ()\n}", "m.txt:3:6: 'a' is defined a second time"},
-        {"g () => (float y) { a = Op () }", "m.txt:1:10: 'y' is defined nowhere"},
+        {"g () => (float y) { a = Op () }", "m.txt:1:16: 'y' is defined nowhere"},
         {"g (c) => () { a = If (c) <b = t () => (r) { r = Op (x) }> }", "m.txt:1:53: 'x' is defined nowhere"},
         {"g () => () {} <domain: \"d\"> f (p) => (r) { q = Op (p) }", "m.txt:1:39: 'r' is defined nowhere"},
     };
@@ -118,7 +118,7 @@ static void test_nesting(void **state) {
 /* As deep as allowed: 32 bodies below the main graph. */
 static void test_depth(void **state) {
     (void)state;
-    char *opening = nested("", "g () => () { a = If () <b = ", 32, "g () => () {}");
+    char *opening = nested("", "g () => () { = If () <b = ", 32, "g () => () {}");
     char *text = nested(opening, ">}", 32, "");
     ox_ctx *ctx = ox_ctx_new();
     ox_message *msg = ox_message_parse(ctx, text, strlen(text), "m.txt");
