@@ -25,7 +25,9 @@ static int explain_graph(ox_graph *g, void *user) {
         bool ok = ox_rule_match(&e->mt, e->rule, n);
         const char *what = ok ? "matches" : e->mt.why[0] ? e->mt.why : "its output is not used, or the opset is not served";
         const char *name = n->name && *n->name ? n->name : n->out[0] && n->out[0]->name ? n->out[0]->name : "?";
-        ox_text_addf(e->out, "at %s (%s): %s\n", name, n->op_type, what);
+        char line[4096]; /* names come from a model, and go to a terminal */
+        ox_printable(line, sizeof line, ox_format(e->arena, "at %s (%s): %s", name, n->op_type, what));
+        ox_text_addf(e->out, "%s\n", line);
     }
     return e->mt.failed;
 }

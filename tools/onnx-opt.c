@@ -175,7 +175,9 @@ static void print_after(void *user, const char *pass, int changes, ox_model *m) 
 
 static void note(void *user, const char *pass, const char *text) {
     opt *o = user;
-    if (o->c.verbose > 1) fprintf(stderr, "  %s: %s\n", pass, text);
+    char shown[2048];
+    ox_printable(shown, sizeof shown, text);
+    if (o->c.verbose > 1) fprintf(stderr, "  %s: %s\n", pass, shown);
 }
 
 static int run_pipeline(opt *o, ox_model *m, int64_t stop_after, ox_pipeline_result *result) {
@@ -256,7 +258,8 @@ static void print_table(const opt *o) {
     for (size_t i = 0, j = 0; i < a->n_ops || j < b->n_ops;) {
         int order = i == a->n_ops ? 1 : j == b->n_ops ? -1 : strcmp(a->ops[i].op, b->ops[j].op);
         int64_t x = order <= 0 ? a->ops[i].n : 0, y = order >= 0 ? b->ops[j].n : 0;
-        const char *op = order <= 0 ? a->ops[i].op : b->ops[j].op;
+        char op[256]; /* as a terminal may show it */
+        ox_printable(op, sizeof op, order <= 0 ? a->ops[i].op : b->ops[j].op);
         const char *paint = !o->c.color || x == y ? "" : y < x ? "\033[32m" : "\033[31m";
         fprintf(stderr, "%-32s %8lld %8lld %s%+8lld%s\n", op, (long long)x, (long long)y, paint, (long long)(y - x), *paint ? "\033[0m" : "");
         i += order <= 0;

@@ -28,27 +28,95 @@ static void session_close(session *s) {
     ox_model_free(s->m);
 }
 
-/* One --input NAME=FILE. */
-static int given_input(run_args *a, session *s, const char *spec) {
-    const char *eq = strchr(spec, '='), *path = eq + 1;
-    size_t len = strlen(path), name_len = (size_t)(eq - spec);
-    ox_graph *g = s->m->graph;
+/* ---- sizes of symbolic dimensions ---- */
+
+/* The model knows the names that were given with --dim, and none was given two sizes. */
+int run_check_dims(run_args *a, ox_model *m) {
+    const ox_graph *g = m->graph;
+    ox_map known, given;
+    const char **names = NULL;
+    size_t n = 0, cap = 0;
+    ox_map_init(&known, a->c.ctx->arena);
+    ox_map_init(&given, a->c.ctx->arena);
+    for (size_t i = 0; a->n_dims && i < g->n_inputs; i++) {
+        const ox_type *t = g->inputs[i]->type;
+        for (int k = 0; ox_type_is_tensor(t) && k < t->rank; k++) {
+            ox_sym s = t->dims[k] ? ox_dim_is_symbol(t->dims[k]) : NULL;
+            if (!s || ox_map_has(&known, s)) continue;
+            ox_map_put(&known, s, &known);
+            OX_PUSH(a->c.ctx->arena, names, n, cap, s);
+        }
+    }
+    for (size_t i = 0; i < a->n_dims; i++) {
+        const ox_dim_binding *d = &a->dims[i], *before = ox_map_get(&given, d->name);
+        if (before && before->value != d->value)
+            return ox_fail(a->c.ctx, OX_USAGE, "--dim gives '%s' two sizes, %lld and %lld", d->name, (long long)before->value, (long long)d->value);
+        ox_map_put(&given, d->name, &a->dims[i]);
+        if (ox_map_has(&known, d->name)) continue;
+        const char *near = ox_nearest(d->name, names, n);
+        return ox_fail(a->c.ctx, OX_USAGE, "--dim: the inputs of %s have no dimension '%s'%s%s%s", a->c.operands[1], d->name, near ? " (did you mean '" : "",
+                       near ? near : "", near ? "'?)" : "");
+    }
+    return 0;
+}
+
+/* Inputs that are made have the sizes of those that are given. */
+static int bind_dims(run_args *a, session *s) {
+    ox_ctx *ctx = a->c.ctx;
+    ox_map bound;
+    size_t cap = a->n_dims, given = a->n_dims;
+    ox_map_init(&bound, ctx->arena);
+    for (size_t i = 0; i < a->n_dims; i++) ox_map_put(&bound, a->dims[i].name, (void *)(uintptr_t)(i + 1));
+    for (size_t i = 0; i < s->m->graph->n_inputs; i++) {
+        const ox_value *x = s->m->graph->inputs[i];
+        const ox_tensor *t = s->in[i] && s->in[i]->kind == OX_RT_TENSOR ? s->in[i]->t : NULL;
+        for (int k = 0; t && ox_type_is_tensor(x->type) && k < x->type->rank; k++) {
+            ox_sym name = x->type->dims[k] ? ox_dim_is_symbol(x->type->dims[k]) : NULL;
+            size_t at = name ? (size_t)(uintptr_t)ox_map_get(&bound, name) : 0;
+            if (at && at <= given && a->dims[at - 1].value != t->dims[k])
+                return ox_fail(ctx, OX_BAD_DATA, "input '%s' has size %lld for '%s', --dim says %lld", x->name, (long long)t->dims[k], name, (long long)a->dims[at - 1].value);
+            if (!name || at) continue;
+            OX_PUSH(ctx->arena, a->dims, a->n_dims, cap, ((ox_dim_binding){name, t->dims[k]}));
+            ox_map_put(&bound, name, (void *)(uintptr_t)a->n_dims);
+        }
+    }
+    return 0;
+}
+
+/* ---- inputs ---- */
+
+static int unknown_input(run_args *a, const ox_graph *g, const char *spec, size_t len) {
     const char *known[64];
     size_t n = 0;
-    for (size_t i = 0; i < g->n_inputs; i++) {
-        if (n < 64) known[n++] = g->inputs[i]->name;
-        if (strlen(g->inputs[i]->name) != name_len || memcmp(g->inputs[i]->name, spec, name_len)) continue;
-        ox_rt_unref(s->in[i]);
-        if (len > 4 && !strcmp(path + len - 4, ".npy")) {
-            ox_tensor *t = ox_npy_read(a->c.ctx, path);
-            s->in[i] = t ? ox_rt_tensor(a->c.ctx, t) : NULL;
-        } else {
-            s->in[i] = run_read_value(a->c.ctx, path, g->inputs[i]->type);
-        }
-        return s->in[i] ? 0 : ox_fail_in(a->c.ctx, "input %s", g->inputs[i]->name);
-    }
-    const char *name = ox_format(a->c.ctx->arena, "%.*s", (int)(name_len > 200 ? 200 : name_len), spec), *near = ox_nearest(name, known, n);
+    for (size_t i = 0; i < g->n_inputs && n < 64; i++) known[n++] = g->inputs[i]->name;
+    const char *name = ox_format(a->c.ctx->arena, "%.*s", (int)(len > 200 ? 200 : len), spec), *near = ox_nearest(name, known, n);
     return ox_fail(a->c.ctx, OX_USAGE, "%s has no input '%s'%s%s%s", a->c.operands[1], name, near ? " (did you mean '" : "", near ? near : "", near ? "'?)" : "");
+}
+
+static ox_rt *read_input(run_args *a, const char *path, const ox_type *type) {
+    size_t len = strlen(path);
+    if (len <= 4 || strcmp(path + len - 4, ".npy")) return run_read_value(a->c.ctx, path, type);
+    ox_tensor *t = ox_npy_read(a->c.ctx, path);
+    return t ? ox_rt_tensor(a->c.ctx, t) : NULL;
+}
+
+/* One --input NAME=FILE. */
+static int given_input(run_args *a, session *s, const char *spec) {
+    const char *eq = NULL;
+    ox_graph *g = s->m->graph;
+    size_t at = g->n_inputs;
+    for (const char *p = spec; at == g->n_inputs && (p = strchr(p, '=')); p++) { /* names may hold "=" too */
+        size_t len = (size_t)(p - spec);
+        eq = p;
+        for (at = 0; at < g->n_inputs; at++)
+            if (strlen(g->inputs[at]->name) == len && !memcmp(g->inputs[at]->name, spec, len)) break;
+    }
+    if (at == g->n_inputs) return unknown_input(a, g, spec, (size_t)(strchr(spec, '=') - spec));
+    if (s->in[at]) return ox_fail(a->c.ctx, OX_USAGE, "--input gives '%s' twice", g->inputs[at]->name);
+    if (!eq[1]) return ox_fail(a->c.ctx, OX_USAGE, "--input gives no file for '%s'", g->inputs[at]->name);
+    s->in[at] = read_input(a, eq + 1, g->inputs[at]->type);
+    if (!s->in[at]) return ox_fail_in(a->c.ctx, "input '%s'", g->inputs[at]->name);
+    return ox_check_input(s->m, at, s->in[at]) < 0 ? ox_fail_in(a->c.ctx, "%s", eq + 1) : 0;
 }
 
 static int session_open(run_args *a, session *s) {
@@ -56,13 +124,13 @@ static int session_open(run_args *a, session *s) {
     if (!(s->m = ox_model_open(ctx, a->c.operands[1]))) return -1;
     s->in = OX_NEW_N(ctx->arena, ox_rt *, s->m->graph->n_inputs + 1);
     s->out = OX_NEW_N(ctx->arena, ox_rt *, s->m->graph->ret->n_in + 1);
+    if (run_check_dims(a, s->m) < 0) return -1;
     if (ox_infer_model(s->m, NULL) < 0) return ox_fail_in(ctx, "%s", a->c.operands[1]); /* what cannot be is told before anything is run */
-    if (!(s->f = ox_frame_new(s->m))) return -1;
-    ox_inputs_options o = {.seed = (uint64_t)a->seed, .dims = a->dims, .n_dims = a->n_dims};
-    if (ox_make_inputs(s->m, &o, s->in) < 0) return -1;
     for (size_t i = 0; i < a->n_inputs; i++)
         if (given_input(a, s, a->inputs[i]) < 0) return -1;
-    return 0;
+    if (!(s->f = ox_frame_new(s->m)) || bind_dims(a, s) < 0) return -1;
+    ox_inputs_options o = {.seed = (uint64_t)a->seed, .dims = a->dims, .n_dims = a->n_dims, .only_missing = true};
+    return ox_make_inputs(s->m, &o, s->in);
 }
 
 int run_run(run_args *a) {

@@ -17,6 +17,8 @@ ox_frame *ox_frame_new(ox_model *m);
 void ox_frame_free(ox_frame *f);
 /* Runs once. in[i] belongs to graph input i (NULL: its initializer); out[i] receives a reference for output i. Budget: ctx->limits.memory. */
 int ox_frame_run(ox_frame *f, ox_rt *const *in, ox_rt **out);
+/* Whether V may be given as graph input i: type and fixed sizes. -1 after ox_fail() with the input's name and both. */
+int ox_check_input(ox_model *m, size_t i, const ox_rt *v);
 /* Called after each node of the main graph and bodies, for profiles and statistics: outputs in out[]. May be NULL. */
 typedef void (*ox_frame_hook)(void *user, const ox_node *n, ox_rt *const *in, ox_rt *const *out, double seconds);
 void ox_frame_set_hook(ox_frame *f, ox_frame_hook hook, void *user);
@@ -34,6 +36,7 @@ typedef struct ox_inputs_options {
     int sample;                        /* 0, 1, 2...: each draws other values and, for unbound symbols, other sizes */
     const ox_dim_binding *dims;
     size_t n_dims;
+    bool only_missing;                 /* in[i] that are there already stay */
 } ox_inputs_options;
 /* Values for every input of the main graph that has no initializer (others stay NULL) : floats with negatives, integers that fit where
  * they index (limits are found by looking at what the input feeds), masks of ones; equal names of dims get equal sizes. in has n_inputs entries. */

@@ -138,8 +138,13 @@ static const char *given_text(ox_arena *a, const ox_rt *v) {
 }
 
 static bool fits(const ox_type *want, const ox_rt *v) {
-    if (!want || want->kind == OX_K_UNKNOWN || want->kind == OX_K_OPTIONAL || want->kind == OX_K_OPAQUE) return true;
-    if (want->kind == OX_K_SEQUENCE) return v->kind == OX_RT_SEQUENCE;
+    if (!want || want->kind == OX_K_UNKNOWN || want->kind == OX_K_OPAQUE) return true;
+    if (want->kind == OX_K_OPTIONAL) return v->kind == OX_RT_NONE || fits(want->elem, v);
+    if (want->kind == OX_K_SEQUENCE) {
+        for (int64_t i = 0; v->kind == OX_RT_SEQUENCE && i < v->n; i++)
+            if (!fits(want->elem, v->items[i])) return false;
+        return v->kind == OX_RT_SEQUENCE;
+    }
     if (want->kind == OX_K_MAP) return v->kind == OX_RT_MAP;
     if (v->kind != OX_RT_TENSOR || (want->dtype && want->dtype != v->t->dtype)) return false;
     if (want->kind != OX_K_TENSOR || want->rank < 0) return true;
@@ -149,6 +154,15 @@ static bool fits(const ox_type *want, const ox_rt *v) {
         if (ox_dim_is_const(want->dims[i], &n) && n != v->t->dims[i]) return false;
     }
     return true;
+}
+
+int ox_check_input(ox_model *m, size_t i, const ox_rt *v) {
+    const ox_value *x = m->graph->inputs[i];
+    if (fits(x->type, v)) return 0;
+    ox_arena *a = ox_arena_new(m->ctx);
+    ox_fail(m->ctx, OX_BAD_DATA, "input '%s' is %s, the model takes %s", x->name, given_text(a, v), ox_type_text(a, x->type));
+    ox_arena_free(a);
+    return -1;
 }
 
 static int set_input(ox_frame *f, size_t i, ox_rt *v) {
@@ -163,13 +177,7 @@ static int set_input(ox_frame *f, size_t i, ox_rt *v) {
         return 0;
     }
     if (!v) return ox_fail(f->ctx, OX_BAD_DATA, "input '%s' has no value", x->name);
-    if (!fits(x->type, v)) {
-        ox_arena *a = f->scratch[0];
-        ox_fail(f->ctx, OX_BAD_DATA, "input '%s' is %s, the model takes %s", x->name, given_text(a, v),
-                ox_type_text(a, x->type));
-        ox_arena_reset(a);
-        return -1;
-    }
+    if (ox_check_input(f->model, i, v)) return -1;
     if (v->kind == OX_RT_TENSOR && !ox_tensor_data(v->t)) return -1;
     *f->main->inputs[i] = ox_rt_ref(v);
     return 0;

@@ -283,7 +283,7 @@ static int make_all(void *arg) {
     ox_map_init(&j->met, j->scratch);
     for (size_t i = 0; i < g->n_inputs; i++) {
         const ox_value *x = g->inputs[i];
-        if (x->data || x->sparse) continue;
+        if (x->data || x->sparse || j->in[i]) continue;
         uint64_t state = ox_hash(x->name, strlen(x->name), j->m.o->seed * 1000003u + (uint64_t)j->m.o->sample);
         j->in[i] = make_value(j, x, x->type, &state);
         if (!j->in[i]) return ox_fail_in(j->m.ctx, "input '%s'", x->name);
@@ -294,7 +294,7 @@ static int make_all(void *arg) {
 int ox_make_inputs(ox_model *m, const ox_inputs_options *o, ox_rt **in) {
     size_t n = m->graph->n_inputs;
     job j = {.m = {m->ctx, o, &table[(size_t)(o->sample < 0 ? 0 : o->sample) % OX_INPUT_SIZES]}, .model = m, .in = in};
-    for (size_t i = 0; i < n; i++) in[i] = NULL;
+    for (size_t i = 0; i < n && !o->only_missing; i++) in[i] = NULL;
     int rc = ox_protect(m->ctx, make_all, &j);
     for (size_t i = 0; rc && i < n; i++) {
         ox_rt_unref(in[i]);

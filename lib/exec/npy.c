@@ -128,7 +128,7 @@ static int parse_dict(ox_ctx *ctx, text *t, ox_npy_head *h) {
         }
         if (!accept(t, ',') && (skip(t), t->p < t->end && *t->p != '}'))
             return ox_fail(ctx, OX_BAD_DATA, "the header is not a dictionary");
-        if (t->p == t->end) break;
+        if (t->p == t->end) return ox_fail(ctx, OX_BAD_DATA, "the header is a dictionary left open");
     }
     skip(t);
     if (seen != all || t->p != t->end)
@@ -141,7 +141,7 @@ int ox_npy_parse(ox_ctx *ctx, const uint8_t *bytes, size_t len, uint64_t size, o
     if (len < 10 || memcmp(bytes, magic, 6)) return ox_fail(ctx, OX_BAD_DATA, "it is not a .npy array");
     int version = bytes[6];
     size_t start = version == 1 ? 10 : 12, n = bytes[8] | (size_t)bytes[9] << 8;
-    if (version < 1 || version > 3 || len < start) return ox_fail(ctx, OX_BAD_DATA, "unknown .npy version %d", version);
+    if (version < 1 || version > 3 || bytes[7] || len < start) return ox_fail(ctx, OX_BAD_DATA, "unknown .npy version %d", version);
     if (version > 1) n |= (size_t)bytes[10] << 16 | (size_t)bytes[11] << 24;
     if (n > len - start)
         return ox_fail(ctx, OX_BAD_DATA, "the header of %zu bytes is cut, or longer than %d bytes", n, OX_NPY_HEAD_MAX);

@@ -155,7 +155,7 @@ int ox_run_col2im(ox_run *r) {
     ox_image im;
     int64_t n, n_block;
     const ox_tensor *x = ox_need(r, 0);
-    const int64_t *image = ox_run_ints(r, 1, &n), *block = ox_run_ints(r, 2, &n_block);
+    const int64_t *image = ox_run_list(r, 1, &n), *block = ox_run_list(r, 2, &n_block);
     if (!x || !image || !block) return -1;
     if (n != n_block || n < 1 || n > OX_WINDOW_AXES - 2)
         return ox_fail(r->ctx, OX_BAD_DATA, "image and block shape must have the same length");

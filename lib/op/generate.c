@@ -229,7 +229,7 @@ static int infer_constant_of_shape(ox_call *c) {
 static int run_constant_of_shape(ox_run *r) {
     const ox_attr *a = ox_get_attr(r->call, "value");
     int64_t rank;
-    const int64_t *dims = ox_run_ints(r, 0, &rank);
+    const int64_t *dims = ox_run_list(r, 0, &rank);
     if (!dims) return -1;
     if (a && a->t->count != 1)
         return ox_fail(r->ctx, OX_BAD_DATA, "attribute 'value' has %" PRId64 " elements, not one", a->t->count);

@@ -145,7 +145,7 @@ static double coordinate(int64_t i, int64_t size, bool align) {
 int ox_run_affine_grid(ox_run *r) {
     int64_t count;
     const ox_tensor *theta = ox_need(r, 0);
-    const int64_t *size = ox_run_ints(r, 1, &count);
+    const int64_t *size = ox_run_list(r, 1, &count);
     if (!theta || !size || !ox_ok_float(r, theta)) return -1;
     int n = (int)count - 2;
     if ((count != 4 && count != 5) || theta->rank != 3 || theta->dims[0] != size[0] || theta->dims[1] != n ||

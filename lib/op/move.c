@@ -314,7 +314,7 @@ static int run_split(ox_run *r) {
     int64_t n = 0, at = 0;
     if (!x) return ox_fail(r->ctx, OX_BAD_DATA, "input is no tensor");
     int64_t axis = ox_axis(c, ox_get_int(c, "axis"), x->rank, "axis");
-    const int64_t *split = axis >= 0 && ox_input(r, 1) ? ox_run_ints(r, 1, &n) : NULL;
+    const int64_t *split = axis >= 0 && ox_input(r, 1) ? ox_run_list(r, 1, &n) : NULL;
     if (axis < 0 || (ox_input(r, 1) && !split)) return -1;
     if (!split && (n = split_parts(c)) < 0) return -1;
     if (n < c->n_out)
@@ -490,7 +490,7 @@ static int infer_compress(ox_call *c) {
 
 static int run_compress(ox_run *r) {
     const ox_tensor *x = ox_input(r, 0), *cond = ox_input(r, 1);
-    if (!x || !cond || cond->dtype != OX_BOOL)
+    if (!x || !cond || cond->dtype != OX_BOOL || cond->rank > 1)
         return ox_fail(r->ctx, OX_BAD_DATA, "input or condition is no tensor of its type");
     const uint8_t *keep = ox_tensor_data(cond);
     bool flat = !ox_has(r->call, "axis");

@@ -221,6 +221,7 @@ int ox_output_rt(ox_run *r, int i, ox_rt *v);                /* takes the refere
 void *ox_scratch(ox_run *r, uint64_t bytes);              /* until the kernel returns; 64-aligned; NULL after ox_fail */
 /* All elements of an integer input; NULL (after ox_fail) when it is not one. n may be NULL. */
 const int64_t *ox_run_ints(ox_run *r, int i, int64_t *n);
+const int64_t *ox_run_list(ox_run *r, int i, int64_t *n); /* the same for axes, sizes and the like, which have one dimension at most */
 int ox_kernel_no_type(ox_run *r, ox_dtype t);             /* ox_fail(OX_UNAVAILABLE) naming operator and type; -1 */
 
 /* ---- evaluating one operator on constants ---- */

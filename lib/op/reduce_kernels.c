@@ -193,7 +193,7 @@ static reduction op_of(const char *name) {
 
 static int read_axes(ox_run *r, const ox_tensor *x, bool *reduced) {
     int64_t n = 0;
-    const int64_t *axes = ox_input(r, 1) ? ox_run_ints(r, 1, &n) : NULL;
+    const int64_t *axes = ox_input(r, 1) ? ox_run_list(r, 1, &n) : NULL;
     if (ox_input(r, 1) && !axes) return -1;
     for (int d = 0; d < x->rank && n == 0; d++) reduced[d] = ox_get_int(r->call, "noop_with_empty_axes") == 0;
     for (int64_t i = 0; i < n; i++) {

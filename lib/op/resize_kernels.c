@@ -86,7 +86,7 @@ static int read_sizes(ox_run *r, plan *p, const int *axes, int n) {
         ox_aspect aspect;
         int64_t count, *in = OX_NEW_N(r->arena, int64_t, 2 * n + 1), *out = in + n;
         double *scale = OX_NEW_N(r->arena, double, n + 1);
-        const int64_t *want = ox_run_ints(r, 3, &count);
+        const int64_t *want = ox_run_list(r, 3, &count);
         if (!want || ox_resize_aspect(r->call, &aspect) < 0) return -1;
         if (count != n) return ox_fail(r->ctx, OX_BAD_DATA, "%" PRId64 " sizes for %d axes", count, n);
         for (int i = 0; i < n; i++) in[i] = p->in[axes[i]];

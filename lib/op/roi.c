@@ -37,7 +37,7 @@ int ox_run_max_unpool(ox_run *r) {
     ox_window w;
     const ox_tensor *x = ox_need(r, 0), *index = ox_need(r, 1);
     if (!x || !index || !ox_ok_float(r, x)) return -1;
-    if (index->dtype != OX_INT64 || index->count != x->count)
+    if (index->dtype != OX_INT64 || index->rank != x->rank || (x->rank && memcmp(index->dims, x->dims, (size_t)x->rank * sizeof *x->dims)))
         return ox_fail(r->ctx, OX_BAD_DATA, "the indices do not fit the input");
     int64_t *dims = OX_NEW_N(r->arena, int64_t, x->rank + 1), n = x->rank, count = 1;
     if (unpool_sizes(r, &w, x, dims) < 0) return -1;

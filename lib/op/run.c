@@ -90,6 +90,13 @@ const int64_t *ox_run_ints(ox_run *r, int i, int64_t *n) {
     return ints && !t->count ? &none : ints;
 }
 
+const int64_t *ox_run_list(ox_run *r, int i, int64_t *n) {
+    const ox_tensor *t = ox_input(r, i);
+    if (!t || t->rank <= 1) return ox_run_ints(r, i, n);
+    ox_fail(r->ctx, OX_BAD_DATA, "input %d must have one dimension, not %d", i, t->rank);
+    return NULL;
+}
+
 int ox_kernel_no_type(ox_run *r, ox_dtype t) {
     return ox_fail(r->ctx, OX_UNAVAILABLE, "%s is not served for element type %s", r->call->op->name, ox_dtype_name(t));
 }

@@ -189,7 +189,7 @@ static int infer_reshape(ox_call *c) {
 static int run_reshape(ox_run *r) {
     const ox_tensor *x = ox_input(r, 0);
     int64_t n, known = 1, minus = -1;
-    const int64_t *to = ox_run_ints(r, 1, &n);
+    const int64_t *to = ox_run_list(r, 1, &n);
     if (!x || !to) return x ? -1 : ox_fail(r->ctx, OX_BAD_DATA, "data is no tensor");
     if (n > r->ctx->limits.rank) return ox_fail(r->ctx, OX_BAD_DATA, "shape has %lld entries", (long long)n);
     int64_t *dims = OX_NEW_N(r->arena, int64_t, n + 1);
@@ -298,7 +298,7 @@ static int run_squeeze(ox_run *r) {
     if (!x) return ox_fail(r->ctx, OX_BAD_DATA, "data is no tensor");
     bool given = ox_input(r, 1) != NULL, *hit = OX_NEW_N(r->arena, bool, x->rank + 1);
     int64_t *dims = OX_NEW_N(r->arena, int64_t, x->rank + 1);
-    const int64_t *axes = given ? ox_run_ints(r, 1, &n) : NULL;
+    const int64_t *axes = given ? ox_run_list(r, 1, &n) : NULL;
     if (given && (!axes || ox_mv_axes(r->call, n, axes, x->rank, hit, "axes"))) return -1;
     int k = 0;
     for (int i = 0; i < x->rank; i++) {
@@ -333,7 +333,7 @@ static int infer_unsqueeze(ox_call *c) {
 static int run_unsqueeze(ox_run *r) {
     const ox_tensor *x = ox_input(r, 0);
     int64_t n;
-    const int64_t *axes = ox_run_ints(r, 1, &n);
+    const int64_t *axes = ox_run_list(r, 1, &n);
     if (!x || !axes) return x ? -1 : ox_fail(r->ctx, OX_BAD_DATA, "data is no tensor");
     if (n > r->ctx->limits.rank) return ox_fail(r->ctx, OX_BAD_DATA, "axes has %lld entries", (long long)n);
     int to = x->rank + (int)n, k = 0;
@@ -377,7 +377,7 @@ static int infer_expand(ox_call *c) {
 static int run_expand(ox_run *r) {
     const ox_tensor *x = ox_input(r, 0);
     int64_t n;
-    const int64_t *want = ox_run_ints(r, 1, &n);
+    const int64_t *want = ox_run_list(r, 1, &n);
     if (!x || !want) return x ? -1 : ox_fail(r->ctx, OX_BAD_DATA, "input is no tensor");
     if (n > r->ctx->limits.rank) return ox_fail(r->ctx, OX_BAD_DATA, "shape has %lld entries", (long long)n);
     int to = n > x->rank ? (int)n : x->rank;
@@ -464,7 +464,7 @@ static int infer_tile(ox_call *c) {
 static int run_tile(ox_run *r) {
     const ox_tensor *x = ox_input(r, 0);
     int64_t n;
-    const int64_t *rep = ox_run_ints(r, 1, &n);
+    const int64_t *rep = ox_run_list(r, 1, &n);
     if (!x || !rep) return x ? -1 : ox_fail(r->ctx, OX_BAD_DATA, "input is no tensor");
     if (n != x->rank)
         return ox_fail(r->ctx, OX_BAD_DATA, "repeats has %lld entries for rank %d", (long long)n, x->rank);

@@ -150,11 +150,11 @@ int ox_infer_slice(ox_call *c) {
 int ox_run_slice(ox_run *r) {
     const ox_tensor *x = ox_input(r, 0);
     int64_t n = 0, m = 0, na = 0, ns = 0, offset = 0;
-    const int64_t *starts = ox_run_ints(r, 1, &n), *ends = starts ? ox_run_ints(r, 2, &m) : NULL, *axes = NULL,
+    const int64_t *starts = ox_run_list(r, 1, &n), *ends = starts ? ox_run_list(r, 2, &m) : NULL, *axes = NULL,
                   *steps = NULL;
     if (!x || !ends) return x ? -1 : ox_fail(r->ctx, OX_BAD_DATA, "data is no tensor");
-    if (ox_input(r, 3) && !(axes = ox_run_ints(r, 3, &na))) return -1;
-    if (ox_input(r, 4) && !(steps = ox_run_ints(r, 4, &ns))) return -1;
+    if (ox_input(r, 3) && !(axes = ox_run_list(r, 3, &na))) return -1;
+    if (ox_input(r, 4) && !(steps = ox_run_list(r, 4, &ns))) return -1;
     if (n != m || (axes && na != n) || (steps && ns != n) || n > x->rank)
         return ox_fail(r->ctx, OX_BAD_DATA, "starts, ends, axes and steps do not fit each other or rank %d", x->rank);
     if (axes && ox_mv_axes(r->call, n, axes, x->rank, OX_NEW_N(r->arena, bool, x->rank + 1), "axes")) return -1;
@@ -327,9 +327,9 @@ int ox_run_pad(ox_run *r) {
     const ox_tensor *x = ox_input(r, 0);
     int64_t n, k = x ? x->rank : 0;
     int mode = pad_mode(r->call);
-    const int64_t *p = ox_run_ints(r, 1, &n), *axes = NULL;
+    const int64_t *p = ox_run_list(r, 1, &n), *axes = NULL;
     if (!x || !p || mode < 0) return x ? -1 : ox_fail(r->ctx, OX_BAD_DATA, "data is no tensor");
-    if (ox_input(r, 3) && !(axes = ox_run_ints(r, 3, &k))) return -1;
+    if (ox_input(r, 3) && !(axes = ox_run_list(r, 3, &k))) return -1;
     if (axes && ox_mv_axes(r->call, k, axes, x->rank, OX_NEW_N(r->arena, bool, x->rank + 1), "axes")) return -1;
     if (n != 2 * k) return ox_fail(r->ctx, OX_BAD_DATA, "%lld pads for %lld axes", (long long)n, (long long)k);
     int64_t *dims = OX_NEW_N(r->arena, int64_t, 3 * ((size_t)x->rank + 1)), *begin = dims + x->rank + 1,
@@ -396,7 +396,7 @@ int ox_run_center_crop_pad(ox_run *r) {
     const ox_tensor *x = ox_input(r, 0);
     int64_t n;
     int k;
-    const int64_t *want = ox_run_ints(r, 1, &n), *axes;
+    const int64_t *want = ox_run_list(r, 1, &n), *axes;
     if (!x || !want) return x ? -1 : ox_fail(r->ctx, OX_BAD_DATA, "input_data is no tensor");
     if (!(axes = crop_axes(r->call, x->rank, &k))) return -1;
     if (n != k) return ox_fail(r->ctx, OX_BAD_DATA, "shape has %lld entries for %d axes", (long long)n, k);

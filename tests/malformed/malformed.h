@@ -111,6 +111,10 @@ const char *with_words(const char *where, const char *words);                   
 bytes nested_text(const char *before, const char *open, size_t n, const char *inside, const char *close, const char *after);
 void bad_pipelines_and_rules(void);                                                /* bad_config.c */
 
+/* ---- bad_inputs.c ---- */
+bytes npy(const char *descr, const char *shape, bytes data);                       /* an array as numpy writes it */
+void bad_values(void);                                                             /* bad_values.c */
+
 /* ---- the groups ---- */
 void group_wire(void);
 void group_graph(void);
