@@ -317,7 +317,7 @@ static int run_split(ox_run *r) {
     const int64_t *split = axis >= 0 && ox_input(r, 1) ? ox_run_list(r, 1, &n) : NULL;
     if (axis < 0 || (ox_input(r, 1) && !split)) return -1;
     if (!split && (n = split_parts(c)) < 0) return -1;
-    if (n < c->n_out)
+    if (split ? n != c->n_out : n < c->n_out)
         return ox_fail(r->ctx, OX_BAD_DATA, "split has %lld entries for %d outputs", (long long)n, c->n_out);
     int64_t size = x->dims[axis], chunk = n ? size / n + (size % n != 0) : 0, most;
     if (!split && (!ox_mul_ok(chunk, n - 1, &most) || most > size))

@@ -189,6 +189,8 @@ static const row rows[] = {
     {"z = Constant<value_ints=[0]>()\n y = Slice(x, i, z, z)", "3,", "0,0,0", 65, 0},
     {"z = Constant<value_ints=[0]>()\n y = Slice(x, i, z, z)", "1, 1", "0", 65, 0},
     {"y, b = Split(x, i)\n", "2,", "1,2", 65, 0},
+    {"y, b = Split(x, i)", "2,", "1,1", 0, 0},
+    {"a, y = Split(x, i)", "2,", "1,1", 0, 0},
     {"y, b = Split(x, i)", "2,", "3,-1", 65, 0},
     {"y, b = Split(x, i)", "1,", "2", 65, 0},
     {"y, b = Split(x, i)", "2,", MOST "," MOST, 65, 0},
