@@ -123,7 +123,7 @@ static const char *beside(parser *ps, const char *name) {
 
 static const ox_ruleset *rules_of(parser *ps, const ox_yaml *y) {
     if (y->kind != OX_Y_SCALAR) return ox_yaml_fail(ps->ctx, ps->file, y, "rules must be names of rule sets, files or a block of rules"), NULL;
-    if (y->block) return ox_rules_parse_at(ps->ctx, y->block, y->block_len, ps->file, y->block_line);
+    if (y->block && strchr(y->text, '\n')) return ox_rules_parse_at(ps->ctx, y->block, y->block_len, ps->file, y->block_line);
     if (strchr(y->text, '\n')) return ox_rules_parse(ps->ctx, y->text, strlen(y->text), ox_format(ps->ctx->arena, "%s:%d:%d: rules", ps->file, y->line, y->column));
     size_t len = strlen(y->text);
     if (strchr(y->text, '/') || (len > 6 && !strcmp(y->text + len - 6, ".rules"))) {
@@ -149,7 +149,7 @@ static int parse_rules(parser *ps, const ox_yaml *y, ox_step *step) {
         const ox_yaml *one = y->kind == OX_Y_LIST ? &y->items[i] : y;
         if (!(step->sets[i] = rules_of(ps, one))) return -1;
         if (i) ox_text_add(&name, "+");
-        ox_text_add(&name, one->block || strchr(one->text, '\n') ? "rules" : one->text);
+        ox_text_add(&name, strchr(one->text, '\n') ? "rules" : one->text);
     }
     step->name = name.data;
     return 0;

@@ -560,6 +560,8 @@ static void rules_in_place(void) {
     bad_yaml("a fault in a block behind letters beyond ASCII", str("# \xc3\xa4\xc3\xb6\xc3\xbc\xe4\xb8\xad\npasses:\n  - rules: |\n      # \xc3\xa4\n      rule a { match { y = Relu(x) }\n      rewrite { y = `$e } }\n"), "$e");
     bad_yaml("a fault in rules in quotes", str("passes:\n  - rules: `\"rule a {\\n match { y = Rilu(x) }\\n rewrite { y = x } }\"\n"), "Rilu|Relu");
     bad_yaml("a fault in folded rules", str("passes:\n  - rules: `>\n      rule a {\n        match { y = Rilu(x) }\n        rewrite { y = x } }\n"), "Rilu");
+    good_yaml("a name as a block", "passes:\n  - rules: |-\n      cleanup\n");
+    good_yaml("a rule as a block", "verify: false\npasses:\n  - rules: |\n      rule a {\n        match { y = Relu(x) }\n        rewrite { y = Abs(x) }\n      }\n");
     bytes *list = keep(20000 * sizeof *list);
     for (int i = 0; i < 10000; i++) list[i] = str(text("      - |\n        rule r%d { match { y = Relu(x) }\n        rewrite { y = Abs(x) } }\n", i));
     bad_yaml("10,000 blocks, the last wrong", J(str("passes:\n  - rules:\n"), join(list, 10000), str("      - |\n        rule z {\n        `}\n")), "match");
