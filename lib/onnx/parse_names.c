@@ -115,7 +115,8 @@ static int check_initializers(ox_text_parser *ps, names *n, const Onnx__GraphPro
 static int check_graph(ox_text_parser *ps, const Onnx__GraphProto *g, const names *outer) {
     names n = {.outer = outer};
     ox_map_init(&n.defined, ps->arena);
-    if (values_once(ps, g->input, g->n_input) || values_once(ps, g->output, g->n_output)) return -1;
+    if (values_once(ps, g->input, g->n_input)) return -1;
+    if (!outer && values_once(ps, g->output, g->n_output)) return -1; /* a body may give one value twice: its outputs go by position */
     for (size_t i = 0; i < g->n_input; i++)
         if (define(ps, &n, g->input[i]->name, true)) return -1;
     if (check_initializers(ps, &n, g) || check_nodes(ps, &n, g->node, g->n_node)) return -1;
