@@ -187,5 +187,6 @@ int ox_pipeline_run(const ox_pipeline *p, ox_model *m, const ox_pipeline_options
     d.scratch = ox_arena_new(m->ctx);
     int lifted = lift_to_target(&d, p), total = lifted < 0 ? -1 : run_steps(&d, p->steps, p->n_steps);
     ox_arena_free(d.scratch);
+    if (total >= 0 && m->ctx->starved) return ox_fail(m->ctx, OX_NO_MEMORY, "out of memory"); /* something was left out for it */
     return total < 0 ? -1 : lifted + total;
 }

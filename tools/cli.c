@@ -6,6 +6,7 @@
 #include "op/blas.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <jansson.h>
 #include <malloc.h>
 #include <signal.h>
@@ -64,12 +65,21 @@ void cli_let_threads_sleep(char **argv) {
     execv(path, argv);
 }
 
+/* Where standard input, output or error is closed, the next file opened would take its place, and a warning end in a model. What is put
+ * there can be neither read nor written. */
+static void occupy_standard_files(void) {
+    for (int fd = 0; fd < 3; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && errno == EBADF) open("/dev/null", fd ? O_RDONLY : O_WRONLY);
+}
+
 ox_ctx *cli_start(cli *c) {
     install(SIGINT, on_signal);
     install(SIGTERM, on_signal);
     install(SIGHUP, on_signal);
     install(SIGBUS, on_bus_error);
-    signal(SIGPIPE, SIG_IGN); /* a closed pipe is an error of writing like others */
+    signal(SIGPIPE, SIG_IGN); /* a closed pipe is an error of writing like others, */
+    signal(SIGXFSZ, SIG_IGN); /* and so is a limit on the size of files */
+    occupy_standard_files();
     mallopt(M_MMAP_THRESHOLD, 32 << 20); /* values of a run come and go: pages given back would be cleared again */
     mallopt(M_TRIM_THRESHOLD, 256 << 20);
     c->ctx = ox_ctx_new();
@@ -87,11 +97,10 @@ ox_ctx *cli_start(cli *c) {
 
 int cli_finish(cli *c, int code) {
     if (code != 0 && ox_error_text(c->ctx)[0]) fprintf(stderr, "%s: %s\n", c->program, ox_error_text(c->ctx));
-    if (fflush(stdout) != 0 || ferror(stdout)) {
-        if (code == 0) {
-            fprintf(stderr, "%s: standard output: %s\n", c->program, strerror(errno));
-            code = OX_IO;
-        }
+    errno = 0;
+    if ((fflush(stdout) != 0 || ferror(stdout)) && code == 0) {
+        fprintf(stderr, "%s: standard output: %s\n", c->program, strerror(errno ? errno : EIO));
+        code = OX_IO;
     }
     ox_ctx_free(c->ctx);
     jobserver_release();
@@ -166,7 +175,13 @@ static int common_option(cli *c, int id, const char *value, bool *help, bool *he
     return 0;
 }
 
-int cli_parse(cli *c, int argc, char **argv) {
+typedef struct { cli *c; int argc; char **argv; } words;
+
+static int parse(void *arg) {
+    const words *w = arg;
+    cli *c = w->c;
+    int argc = w->argc;
+    char **argv = w->argv;
     bool help = false, help_all = false, version = false, only_operands = false;
     c->operands = OX_NEW_N(c->ctx->arena, const char *, argc + 1);
     for (int i = 1; i < argc; i++) {
@@ -199,6 +214,8 @@ int cli_parse(cli *c, int argc, char **argv) {
     c->done = help || version;
     return 0;
 }
+
+int cli_parse(cli *c, int argc, char **argv) { return ox_protect(c->ctx, parse, &(words){c, argc, argv}); }
 
 int cli_int(cli *c, const char *option, const char *value, int64_t min, int64_t max, int64_t *out) {
     if (!ox_parse_int(value, strlen(value), out) || *out < min || *out > max)
@@ -250,13 +267,21 @@ ox_out *cli_depfile(cli *c, const char *path, const char *target, const char *co
     return ox_out_text(c->ctx, path, t.data, t.len);
 }
 
+void cli_json_add(cli *c, json_t *to, const char *key, json_t *value) {
+    if (key ? json_object_set_new(to, key, value) : json_array_append_new(to, value)) c->json_lost = true;
+}
+
+/* An output remembers that writing failed: jansson 2.14 does not look whether keys were written. */
+static int write_piece(const char *text, size_t len, void *out) { return ox_out_write(out, text, len); }
+
 ox_out *cli_json(cli *c, const char *path, json_t *tree) {
-    char *text = tree ? json_dumps(tree, JSON_INDENT(1) | JSON_REAL_PRECISION(9)) : NULL;
+    bool whole = tree && !c->json_lost;
+    ox_clear_error(c->ctx);
+    ox_out *out = whole ? ox_out_open(c->ctx, path) : NULL;
+    int written = out ? json_dump_callback(tree, write_piece, out, JSON_INDENT(1) | JSON_REAL_PRECISION(9)) : 0;
     json_decref(tree);
-    if (!text) return ox_fail(c->ctx, OX_NO_MEMORY, "out of memory writing %s", path), NULL;
-    ox_out *out = ox_out_text(c->ctx, path, text, strlen(text));
-    free(text);
-    if (!out || !ox_out_write(out, "\n", 1)) return out;
+    if (!whole || (written && !ox_error_code(c->ctx))) ox_fail(c->ctx, OX_NO_MEMORY, "%s: out of memory", path);
+    if (!out || (!written && !ox_out_write(out, "\n", 1))) return out;
     ox_out_close(out);
     return NULL;
 }

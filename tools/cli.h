@@ -31,6 +31,7 @@ typedef struct cli {
     bool quiet, color;
     int verbose;                 /* number of -v */
     bool done;                   /* --help or --version was answered */
+    bool json_lost;              /* cli_json_add() found no memory */
 } cli;
 
 /* Prepares context, signals and warnings; the program's result is what main returns. */
@@ -63,6 +64,9 @@ typedef struct cli_census {
 void cli_count(ox_arena *arena, ox_model *m, cli_census *out);
 
 struct json_t;
+/* Puts VALUE, whose reference it takes, under KEY into an object, or at the end of an array (KEY is NULL). Without memory for it the tree is
+ * not written: the functions below fail. */
+void cli_json_add(cli *c, struct json_t *to, const char *key, struct json_t *value);
 /* Writes a JSON tree whole ("-": standard output). Takes over the reference. */
 int cli_write_json(cli *c, const char *path, struct json_t *tree);
 /* The same, still to be committed. */

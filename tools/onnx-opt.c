@@ -277,9 +277,9 @@ static void print_table(const opt *o) {
             o->ms);
 }
 
-static json_t *census_json(const cli_census *n) {
+static json_t *census_json(opt *o, const cli_census *n) {
     json_t *ops = json_object();
-    for (size_t i = 0; i < n->n_ops; i++) json_object_set_new(ops, n->ops[i].op, json_integer(n->ops[i].n));
+    for (size_t i = 0; i < n->n_ops; i++) cli_json_add(&o->c, ops, n->ops[i].op, json_integer(n->ops[i].n));
     return json_pack("{s:I, s:I, s:I, s:I, s:I, s:o}", "nodes", (json_int_t)n->nodes, "constants", (json_int_t)n->constants, "initializers",
                      (json_int_t)n->initializers, "parameters", (json_int_t)n->parameters, "weight_bytes", (json_int_t)n->weight_bytes, "ops", ops);
 }
@@ -290,7 +290,7 @@ static ox_out *report(opt *o) {
     json_t *passes = json_array();
     for (size_t i = 0; i < o->result.n_stats; i++) {
         const ox_pass_stat *s = &o->result.stats[i];
-        json_array_append_new(passes, json_pack("{s:s, s:i, s:i, s:o}", "name", s->name, "runs", s->runs, "changes", s->changes, "ms", real(s->seconds * 1e3)));
+        cli_json_add(&o->c, passes, NULL, json_pack("{s:s, s:i, s:i, s:o}", "name", s->name, "runs", s->runs, "changes", s->changes, "ms", real(s->seconds * 1e3)));
     }
     static const char *const verdicts[] = {"same", "different", "unknown"};
     json_t *check = json_pack("{s:s, s:i, s:o, s:o, s:s}", "verdict", o->verdict.samples_run || o->verdict.why[0] ? verdicts[o->verdict.verdict] : "off",
@@ -298,7 +298,7 @@ static ox_out *report(opt *o) {
                               "why", o->verdict.why);
     return cli_json(&o->c, o->report,
                     json_pack("{s:s, s:i, s:s, s:s, s:o, s:o, s:o, s:o, s:o}", "schema", "onnx-opt/report", "version", 1, "input", o->in, "output",
-                              o->out, "before", census_json(&o->before), "after", census_json(&o->after), "passes", passes, "verify", check, "ms",
+                              o->out, "before", census_json(o, &o->before), "after", census_json(o, &o->after), "passes", passes, "verify", check, "ms",
                               real(o->ms)));
 }
 

@@ -108,27 +108,27 @@ static void inspect_values(ox_arena *arena, const char *what, ox_graph *g, bool 
     }
 }
 
-static json_t *values_json(ox_arena *arena, ox_graph *g, bool outputs) {
+static json_t *values_json(run_args *a, ox_arena *arena, ox_graph *g, bool outputs) {
     json_t *list = json_array();
     size_t n = outputs ? g->ret->n_in : g->n_inputs;
     for (size_t i = 0; i < n; i++) {
         const ox_value *v = outputs ? g->ret->in[i].v : g->inputs[i];
         if (!outputs && v->is_init) continue;
         const ox_type *t = outputs && g->out_types[i] ? g->out_types[i] : v->type;
-        json_array_append_new(list, json_pack("{s:s, s:s}", "name", outputs ? g->out_names[i] : v->name, "type", ox_type_text(arena, t)));
+        cli_json_add(&a->c, list, NULL, json_pack("{s:s, s:s}", "name", outputs ? g->out_names[i] : v->name, "type", ox_type_text(arena, t)));
     }
     return list;
 }
 
 static int inspect_json(run_args *a, ox_model *m, const cli_census *n) {
     json_t *ops = json_object(), *opsets = json_object();
-    for (size_t i = 0; i < n->n_ops; i++) json_object_set_new(ops, n->ops[i].op, json_integer(n->ops[i].n));
-    for (size_t i = 0; i < m->n_opsets; i++) json_object_set_new(opsets, m->opsets[i].domain, json_integer(m->opsets[i].version));
+    for (size_t i = 0; i < n->n_ops; i++) cli_json_add(&a->c, ops, n->ops[i].op, json_integer(n->ops[i].n));
+    for (size_t i = 0; i < m->n_opsets; i++) cli_json_add(&a->c, opsets, m->opsets[i].domain, json_integer(m->opsets[i].version));
     json_t *tree = json_pack("{s:s, s:i, s:I, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o}", "schema", "onnx-run/inspect", "version", 1, "ir_version",
                              (json_int_t)m->ir_version, "opsets", opsets, "nodes", (json_int_t)n->nodes, "constants", (json_int_t)n->constants,
                              "functions", (json_int_t)n->functions, "initializers", (json_int_t)n->initializers, "parameters", (json_int_t)n->parameters,
-                             "weight_bytes", (json_int_t)n->weight_bytes, "ops", ops, "inputs", values_json(m->arena, m->graph, false), "outputs",
-                             values_json(m->arena, m->graph, true));
+                             "weight_bytes", (json_int_t)n->weight_bytes, "ops", ops, "inputs", values_json(a, m->arena, m->graph, false), "outputs",
+                             values_json(a, m->arena, m->graph, true));
     return cli_write_json(&a->c, a->json, tree);
 }
 

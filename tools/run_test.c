@@ -2,6 +2,7 @@
 #include "tools/run.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <jansson.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -104,22 +105,28 @@ static int run_case(void *arg) {
     return result;
 }
 
-static void one(run_args *a, const char *dir, tally *sum) {
+/* A machine without memory or with a broken disk says nothing about a case. */
+static bool hopeless(const ox_ctx *ctx) { return ctx->starved || ox_error_code(ctx) == OX_IO; }
+
+static int one(run_args *a, const char *dir, tally *sum) {
     test_case t = {.ctx = ox_ctx_new(), .dir = dir};
-    if (!t.ctx) {
-        sum->failed++;
-        return;
-    }
+    if (!t.ctx) return ox_fail(a->c.ctx, OX_NO_MEMORY, "%s: out of memory", dir);
     t.ctx->threads = a->c.ctx->threads;
     int result = ox_protect(t.ctx, run_case, &t);
+    if (result != 0 && hopeless(t.ctx)) {
+        ox_fail(a->c.ctx, ox_error_code(t.ctx), "%s: %s", dir, ox_error_text(t.ctx));
+        ox_ctx_free(t.ctx);
+        return -1;
+    }
     const char *status = result == 0 ? "passed" : ox_error_code(t.ctx) == OX_UNAVAILABLE ? "skipped" : "failed";
     *(result == 0 ? &sum->passed : status[0] == 's' ? &sum->skipped : &sum->failed) += 1;
     char shown[4096]; /* names of folders may come from an archive */
     ox_printable(shown, sizeof shown, dir);
     if (result == 0 && a->c.verbose) printf("passed %s\n", shown);
     if (result != 0) printf("%s %s: %s\n", status, shown, ox_error_text(t.ctx));
-    json_array_append_new(sum->cases, json_pack("{s:s, s:s, s:s}", "dir", shown, "status", status, "reason", result == 0 ? "" : ox_error_text(t.ctx)));
+    cli_json_add(&a->c, sum->cases, NULL, json_pack("{s:s, s:s, s:s}", "dir", shown, "status", status, "reason", result == 0 ? "" : ox_error_text(t.ctx)));
     ox_ctx_free(t.ctx);
+    return 0;
 }
 
 /* ---- directories ---- */
@@ -129,9 +136,10 @@ static int by_text(const void *a, const void *b) { return strcmp(*(char *const *
 /* DIR is a case, or holds cases at any depth (at most 8). */
 static int walk(run_args *a, const char *dir, int depth, tally *sum) {
     ox_arena *arena = a->c.ctx->arena;
-    if (exists(ox_format(arena, "%s/model.onnx", dir))) return one(a, dir, sum), 0;
-    DIR *d = depth < 8 ? opendir(dir) : NULL;
-    if (!d) return depth ? 0 : ox_fail(a->c.ctx, OX_NO_INPUT, "%s: no directory of test cases", dir);
+    if (exists(ox_format(arena, "%s/model.onnx", dir))) return one(a, dir, sum);
+    if (depth >= 8) return 0;
+    DIR *d = opendir(dir);
+    if (!d) return ox_fail(a->c.ctx, errno == ENOMEM ? OX_NO_MEMORY : OX_NO_INPUT, "%s: no directory of test cases: %s", dir, strerror(errno));
     const char **names = NULL;
     size_t n = 0, cap = 0;
     for (struct dirent *e; (e = readdir(d));)
@@ -139,7 +147,7 @@ static int walk(run_args *a, const char *dir, int depth, tally *sum) {
     closedir(d);
     if (n) qsort(names, n, sizeof *names, by_text);
     bool broken_case = n && !strncmp(names[0], "test_data_set_", 14);
-    if (broken_case) return one(a, dir, sum), 0; /* data without a model: said, not passed over */
+    if (broken_case) return one(a, dir, sum); /* data without a model: said, not passed over */
     for (size_t i = 0; i < n; i++) {
         const char *path = ox_format(arena, "%s/%s", dir, names[i]);
         struct stat st;

@@ -28,6 +28,7 @@ struct ox_arena {
 ox_arena *ox_arena_new(ox_ctx *ctx) {
     ox_arena *a = ox_may_alloc(ctx) ? calloc(1, sizeof *a) : NULL;
     if (!a) {
+        ctx->starved = true;
         if (ctx->guard) ox_out_of_memory(ctx, sizeof *a);
         ox_fail(ctx, OX_NO_MEMORY, "out of memory: %zu bytes wanted", sizeof *a);
         return NULL;
@@ -72,7 +73,10 @@ void ox_arena_free(ox_arena *a) {
 
 static chunk *new_chunk(ox_arena *a, size_t size) {
     chunk *c = ox_may_alloc(a->ctx) ? calloc(1, sizeof *c + size) : NULL;
-    if (!c) ox_out_of_memory(a->ctx, size);
+    if (!c) {
+        a->ctx->starved = true;
+        ox_out_of_memory(a->ctx, size);
+    }
     c->size = size;
     a->bytes += sizeof *c + size;
     return c;

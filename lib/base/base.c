@@ -189,6 +189,13 @@ int ox_protect(ox_ctx *ctx, int (*fn)(void *arg), void *arg) {
     return result;
 }
 
+void ox_check_memory(ox_ctx *ctx) {
+    guard *g = ctx->guard;
+    if (!ctx->starved || !g) return;
+    if (ctx->error_code != OX_NO_MEMORY) ox_fail(ctx, OX_NO_MEMORY, "out of memory");
+    longjmp(g->jump, 1);
+}
+
 _Noreturn void ox_out_of_memory(ox_ctx *ctx, size_t size) {
     guard *g = ctx->guard;
     ox_fail(ctx, OX_NO_MEMORY, "out of memory: %zu bytes wanted", size);

@@ -71,6 +71,7 @@ struct ox_ctx {
     struct ox_exprs *exprs;  /* dimension expressions, owned by ir/expr.c */
     struct ox_optable *ops;  /* operator table, owned by op/table.c */
     void *guard;             /* innermost ox_protect() */
+    bool starved;             /* the system refused memory, no limit of ours: what was left out for it is no result */
     struct ox_memory *memory; /* what is allocated, owned by base/memory.c */
     struct ox_file *inputs;  /* open ones, owned by base/file.c */
     struct ox_out *outputs;  /* not closed yet, owned by base/out.c */
@@ -96,6 +97,8 @@ void ox_warn(ox_ctx *ctx, const char *format, ...) OX_PRINTF(2, 3);
 
 /* Calls fn(arg) so that an arena that finds no memory makes this return -1 (OX_NO_MEMORY). Else returns fn's result. */
 int ox_protect(ox_ctx *ctx, int (*fn)(void *arg), void *arg);
+/* Goes back to ox_protect() when the system has refused memory: for functions whose NULL would else be taken for another answer. */
+void ox_check_memory(ox_ctx *ctx);
 
 /* ---- arenas ---- */
 ox_arena *ox_arena_new(ox_ctx *ctx);           /* never NULL (see above), but NULL when ctx has no guard and no memory */

@@ -62,20 +62,32 @@ void ox_file_forget(const ox_file *f, const uint8_t *from, const uint8_t *to) {
     if (first < last) madvise((void *)first, last - first, MADV_DONTNEED);
 }
 
+/* How messages call the file. */
+static const char *name_shown(const ox_file *f) { return strcmp(f->name, "-") ? f->name : "standard input"; }
+
+/* The code for a file that cannot be opened or looked at: it is not there (for us), or something else is wrong. */
+static int code_of(int why) { return why == ENOMEM ? OX_NO_MEMORY : why == EIO || why == EMFILE || why == ENFILE ? OX_IO : OX_NO_INPUT; }
+
+/* The system has no memory for the file. */
+static int no_memory(ox_ctx *ctx, const ox_file *f, uint64_t size) {
+    ctx->starved = true;
+    return ox_fail(ctx, OX_NO_MEMORY, "%s: out of memory: %" PRIu64 " bytes wanted", name_shown(f), size);
+}
+
 /* Reads a descriptor to its end into pages of our own; one byte more than the limit tells that there is more. */
 static int read_all(ox_ctx *ctx, ox_file *f, int fd, uint64_t limit) {
     size_t room = 1 << 16, n = 0;
     uint8_t *p = mmap(NULL, room, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (p == MAP_FAILED || !ox_may_alloc(ctx)) {
         if (p != MAP_FAILED) munmap(p, room);
-        return ox_fail(ctx, OX_NO_MEMORY, "%s: out of memory", f->name);
+        return no_memory(ctx, f, room);
     }
     int result = -1;
     for (;;) {
         if (n == room) {
             void *more = mremap(p, room, room * 2, MREMAP_MAYMOVE);
             if (more == MAP_FAILED) {
-                ox_fail(ctx, OX_NO_MEMORY, "%s: out of memory: %zu bytes wanted", f->name, room * 2);
+                no_memory(ctx, f, room * 2);
                 break;
             }
             p = more;
@@ -84,7 +96,7 @@ static int read_all(ox_ctx *ctx, ox_file *f, int fd, uint64_t limit) {
         ssize_t got = read(fd, p + n, room - n);
         if (got < 0 && errno == EINTR) continue;
         if (got < 0) {
-            ox_fail(ctx, OX_IO, "%s: cannot be read: %s", f->name, strerror(errno));
+            ox_fail(ctx, OX_IO, "%s: cannot be read: %s", name_shown(f), strerror(errno));
             break;
         }
         if (!got) {
@@ -93,7 +105,7 @@ static int read_all(ox_ctx *ctx, ox_file *f, int fd, uint64_t limit) {
         }
         n += (size_t)got;
         if (n > limit) {
-            ox_fail(ctx, OX_BAD_DATA, "%s: more than %" PRIu64 " bytes, the limit for one file", f->name, limit);
+            ox_fail(ctx, OX_BAD_DATA, "%s: more than %" PRIu64 " bytes, the limit for one file", name_shown(f), limit);
             break;
         }
     }
@@ -113,10 +125,10 @@ static int map_file(ox_ctx *ctx, ox_file *f, int fd, const struct stat *st) {
     f->dev = st->st_dev;
     f->ino = st->st_ino;
     if (st->st_size <= 0) return 0;
+    errno = ENOMEM;
     void *p = ox_may_alloc(ctx) ? mmap(NULL, (size_t)st->st_size, PROT_READ, MAP_PRIVATE, fd, 0) : MAP_FAILED;
-    if (p == MAP_FAILED)
-        return ox_fail(ctx, errno == ENODEV ? OX_IO : OX_NO_MEMORY, "%s: cannot be mapped: %" PRIu64 " bytes", f->name,
-                       (uint64_t)st->st_size);
+    if (p == MAP_FAILED && errno == ENOMEM) return no_memory(ctx, f, (uint64_t)st->st_size);
+    if (p == MAP_FAILED) return ox_fail(ctx, OX_IO, "%s: cannot be mapped: %s", name_shown(f), strerror(errno));
     f->data = p;
     f->size = (uint64_t)st->st_size;
     f->mapped = true;
@@ -143,11 +155,11 @@ static int take_input(ox_ctx *ctx, ox_file *f, int fd, uint64_t limit) {
     struct stat st;
     int result;
     if (fstat(fd, &st)) {
-        result = ox_fail(ctx, OX_IO, "%s: %s", f->name, strerror(errno));
+        result = errno == ENOMEM ? no_memory(ctx, f, sizeof st) : ox_fail(ctx, OX_IO, "%s: %s", name_shown(f), strerror(errno));
     } else if (S_ISREG(st.st_mode) && (strcmp(f->name, "-") || lseek(fd, 0, SEEK_CUR) == 0)) {
         return map_file(ctx, f, fd, &st);
     } else if (S_ISDIR(st.st_mode) || S_ISBLK(st.st_mode) || (S_ISCHR(st.st_mode) && strcmp(f->name, "-"))) {
-        result = ox_fail(ctx, OX_BAD_DATA, "%s: is %s, not a file", f->name, kind_name(st.st_mode));
+        result = ox_fail(ctx, OX_BAD_DATA, "%s: is %s, not a file", name_shown(f), kind_name(st.st_mode));
     } else {
         result = read_all(ctx, f, fd, limit);
     }
@@ -164,7 +176,7 @@ static ox_file *open_limited(ox_ctx *ctx, const char *path, uint64_t limit) {
         if (errno == ENXIO)
             ox_fail(ctx, OX_BAD_DATA, "%s: is a socket, not a file", path);
         else
-            ox_fail(ctx, OX_NO_INPUT, "%s: %s", standard ? "standard input" : path, strerror(errno));
+            ox_fail(ctx, code_of(errno), "%s: %s", name_shown(f), strerror(errno));
     }
     if (fd < 0 || take_input(ctx, f, fd, limit)) {
         ox_file_close(f);
@@ -296,8 +308,10 @@ static found open_beneath(int dir, const char *location, uint64_t resolve) {
     if (path < 0) return r;
     struct stat first;
     if (fstat(path, &first)) {
+        int why = errno;
         close(path);
         if (parent >= 0) close(parent);
+        errno = why;
         return r;
     }
     r.mode = first.st_mode;
@@ -306,11 +320,13 @@ static found open_beneath(int dir, const char *location, uint64_t resolve) {
         r.fd = own ? openat(parent, name, flags | O_NOFOLLOW | O_CLOEXEC)
                    : openat2_beneath(dir, location, (uint64_t)flags, resolve);
         if (r.fd < 0) r.mode = 0;
-        if (r.fd >= 0 && (fstat(r.fd, &r.st) || r.st.st_dev != first.st_dev || r.st.st_ino != first.st_ino)) {
+        bool looked = r.fd >= 0 && !fstat(r.fd, &r.st);
+        if (r.fd >= 0 && (!looked || r.st.st_dev != first.st_dev || r.st.st_ino != first.st_ino)) {
+            int why = looked ? EXDEV : errno; /* exchanged under our eyes */
             close(r.fd);
             r.fd = -1;
             r.mode = 0;
-            errno = EXDEV; /* exchanged under our eyes */
+            errno = why;
         }
     }
     int why = errno;
@@ -365,7 +381,7 @@ static int location_error(ox_ctx *ctx, const char *location, const found *r) {
     case EISDIR:
         return ox_fail(ctx, OX_POLICY, "location \"%s\" is a folder, not a regular file", location);
     default:
-        return ox_fail(ctx, OX_NO_INPUT, "location \"%s\": %s", location, strerror(why));
+        return ox_fail(ctx, code_of(why), "location \"%s\": %s", location, strerror(why));
     }
 }
 
@@ -397,7 +413,7 @@ ox_file *ox_file_open_beneath(ox_ctx *ctx, const char *model_path, const char *l
     if (!folder_of(model_path, folder))
         return ox_fail(ctx, OX_NO_INPUT, "%s: %s", model_path, strerror(ENAMETOOLONG)), NULL;
     int dir = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    if (dir < 0) return ox_fail(ctx, OX_NO_INPUT, "%s: %s", folder, strerror(errno)), NULL;
+    if (dir < 0) return ox_fail(ctx, code_of(errno), "%s: %s", folder, strerror(errno)), NULL;
 
     found r = open_beneath(dir, location, 0);
     if (r.fd < 0 && !r.mode && errno == EXDEV) r = open_in_cache(model_path, folder, location);

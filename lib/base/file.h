@@ -38,21 +38,23 @@ int ox_out_write(ox_out *out, const void *data, size_t size);
 int ox_out_copy(ox_out *out, const ox_file *from, uint64_t offset, uint64_t size);
 int ox_out_zeros(ox_out *out, uint64_t size);
 uint64_t ox_out_position(const ox_out *out);
-/* fsync, rename, fsync of the folder. */
+/* fsync, rename, fsync of the folder. After a failure the older target is there as it was. */
 int ox_out_commit(ox_out *out);
 /* Removes the temporary; the target stays as it was. Frees OUT; also to be called after a commit. NULL is allowed. */
 void ox_out_close(ox_out *out);
 /* Unlinks every temporary of the process; only async-signal-safe calls. For handlers of SIGINT, SIGTERM, SIGHUP. */
 void ox_out_abandon_all(void);
 
-/* Outputs that belong together: all are written before the first of them appears, in this order. What others are found by (a model that
- * names its data files) comes last. */
+/* Outputs that belong together. */
 typedef struct ox_outs {
     ox_out **items;
     size_t n, capacity;
 } ox_outs;
 void ox_outs_add(ox_outs *outs, ox_arena *arena, ox_out *out);
-int ox_outs_commit(ox_outs *outs);
+/* All appear, or none: all are on the disk before the first takes its name, in this order, with BEFORE_LAST (may be NULL) before the last of OUTS.
+ * What others are found by (a model that names its data files) comes last. After a failure the older files are there again, where the file
+ * system can exchange two names at once. */
+int ox_outs_commit(const ox_outs *outs, const ox_outs *before_last);
 void ox_outs_close(ox_outs *outs);
 
 /* Reads a small text file (pipeline, rules, text model) of at most MAX bytes into ARENA, NUL-terminated. The file stays one of the context's

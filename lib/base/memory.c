@@ -114,7 +114,9 @@ static void ask_large_pages(void *data, size_t size) {
 void *ox_payload_alloc(ox_ctx *ctx, size_t size) {
     struct ox_memory *m = ctx->memory;
     uint64_t limit = 0;
-    if (size > SIZE_MAX / 2 || !ox_may_alloc(ctx)) {
+    bool absurd = size > SIZE_MAX / 2;
+    if (absurd || !ox_may_alloc(ctx)) {
+        if (!absurd) ctx->starved = true;
         ox_fail(ctx, OX_NO_MEMORY, "out of memory: %zu bytes wanted", size);
         return NULL;
     }
@@ -138,6 +140,7 @@ void *ox_payload_alloc(ox_ctx *ctx, size_t size) {
         h->prev->next = h->next->prev = h;
     } else {
         m->alive -= taken;
+        ctx->starved = true;
     }
     pthread_mutex_unlock(&m->lock);
     if (!h) {

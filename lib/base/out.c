@@ -1,8 +1,9 @@
-/* Outputs that appear whole or not at all: a temporary beside the target, fsync, rename, fsync of the folder.
+/* Outputs that appear whole or not at all: a temporary beside the target, fsync, rename, fsync of the folder. Several appear together: all are
+ * on the disk before the first takes its name, and when one cannot, those before give their names back.
  *
  * Temporaries have random names and are made with O_EXCL, so nothing is ever written through a link. Their names
  * stand in one table for the whole process, because a signal handler must find them without a context: the only
- * global that changes in the library. A slot goes FREE -> TAKEN (atomic) -> LIVE and back; the handler looks at LIVE
+ * global that changes in the library, with the count of commits that the handler must not cut in two. A slot goes FREE -> TAKEN (atomic) -> LIVE and back; the handler looks at LIVE
  * ones only and calls unlinkat(). */
 #include "base/base_private.h"
 #include "base/file.h"
@@ -11,11 +12,13 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { SLOTS = 64, NAME = 40, BUFFER = 1 << 16, COPY = 1 << 20, SLICE = 32 << 20, FREE = 0, TAKEN = 1, LIVE = 2 };
@@ -25,6 +28,7 @@ static struct slot {
     int dir;
     char name[NAME];
 } slots[SLOTS];
+static int committing; /* calls that are just giving names to outputs */
 
 struct ox_out {
     ox_ctx *ctx;
@@ -36,6 +40,8 @@ struct ox_out {
     dev_t dev;
     ino_t ino;
     bool failed, done;
+    enum { HIDDEN, NEW, REPLACED, EXCHANGED } state; /* what taking the name has done */
+    ino_t own_ino;     /* of the temporary */
     bool twin;         /* so far a copy of one whole input file */
     dev_t folder_dev;  /* of the folder */
     ino_t folder_ino;
@@ -63,6 +69,7 @@ static struct slot *take_slot(int dir) {
 static void set_slot(struct slot *s, sig_atomic_t state) { __atomic_store_n(&s->state, state, __ATOMIC_RELEASE); }
 
 void ox_out_abandon_all(void) {
+    while (__atomic_load_n(&committing, __ATOMIC_ACQUIRE)) nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL); /* in another thread */
     for (int i = 0; i < SLOTS; i++)
         if (__atomic_load_n(&slots[i].state, __ATOMIC_ACQUIRE) == LIVE) unlinkat(slots[i].dir, slots[i].name, 0);
 }
@@ -272,23 +279,91 @@ uint64_t ox_out_position(const ox_out *o) { return o->position; }
 
 /* ---- the end */
 
-int ox_out_commit(ox_out *o) {
-    if (o->failed) return -1;
-    if (flush(o)) return -1;
+/* Signals whose handlers remove temporaries wait while several outputs take their names: else a model could stay behind without its data. */
+static sigset_t hold_signals(void) {
+    sigset_t held, before;
+    sigemptyset(&held);
+    sigaddset(&held, SIGINT);
+    sigaddset(&held, SIGTERM);
+    sigaddset(&held, SIGHUP);
+    pthread_sigmask(SIG_BLOCK, &held, &before);
+    __atomic_add_fetch(&committing, 1, __ATOMIC_ACQ_REL);
+    return before;
+}
+
+static void release_signals(sigset_t before) {
+    __atomic_sub_fetch(&committing, 1, __ATOMIC_ACQ_REL);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+}
+
+/* All bytes are in the temporary, and on the disk. */
+static int finish(ox_out *o) {
+    struct stat st;
+    if (o->failed || flush(o)) return -1;
     /* A copy of an input that stays can be made again: as cp, it is not waited for. All else is on the disk before it has its name. */
     if (!o->twin && fsync(o->fd) && errno != EINVAL && errno != ENOTSUP && errno != EROFS) return cannot_write(o, errno);
+    if (o->dir >= 0 && fstat(o->fd, &st)) return cannot_write(o, errno);
+    if (o->dir >= 0) o->own_ino = st.st_ino;
     int fd = o->fd;
     o->fd = -1;
-    if (close(fd)) return cannot_write(o, errno);
-    if (o->dir < 0) return o->done = true, 0;
-    if (renameat(o->dir, o->slot->name, o->dir, o->base)) return cannot(o, errno);
-    set_slot(o->slot, FREE);
-    o->slot = NULL;
-    o->done = true;
+    return close(fd) ? cannot_write(o, errno) : 0;
+}
+
+/* Takes the name. An older target goes under the name of the temporary, where the file system can exchange two; from there it can come back. */
+static int appear(ox_out *o) {
+    if (o->dir < 0) return 0;
+    const char *temporary = o->slot->name;
+    if (o->exists && !renameat2(o->dir, temporary, o->dir, o->base, RENAME_EXCHANGE)) {
+        o->state = EXCHANGED;
+    } else {
+        if (renameat(o->dir, temporary, o->dir, o->base)) return cannot(o, errno);
+        o->state = o->exists ? REPLACED : NEW;
+    }
     /* the name is there; a folder that cannot be synced (or only be searched) takes nothing away */
-    if (!o->twin && fsync(o->dir) && errno == EIO) return cannot_write(o, errno);
+    if (!o->twin && fsync(o->dir) && (errno == EIO || errno == ENOSPC || errno == EDQUOT)) return cannot_write(o, errno);
     return 0;
 }
+
+/* Gives the name back: nothing has happened. What others put there meanwhile stays. */
+static void retreat(ox_out *o) {
+    struct stat st;
+    if (o->state == EXCHANGED) {
+        if (renameat2(o->dir, o->slot->name, o->dir, o->base, RENAME_EXCHANGE)) renameat(o->dir, o->slot->name, o->dir, o->base);
+    } else if (o->state == NEW && !fstatat(o->dir, o->base, &st, AT_SYMLINK_NOFOLLOW) && st.st_ino == o->own_ino) {
+        renameat(o->dir, o->base, o->dir, o->slot->name);
+    }
+}
+
+/* Nothing stands under the name of the temporary any more. */
+static void settle(ox_out *o) {
+    o->done = true;
+    if (!o->slot) return;
+    if (o->state == EXCHANGED) unlinkat(o->dir, o->slot->name, 0);
+    set_slot(o->slot, FREE);
+    o->slot = NULL;
+}
+
+/* The i-th output to appear: `before_last` stands between the others and the last. */
+static ox_out *nth(const ox_outs *outs, const ox_outs *before_last, size_t i) {
+    size_t more = before_last ? before_last->n : 0;
+    if (i + 1 < outs->n) return outs->items[i];
+    return i + 1 == outs->n + more ? outs->items[outs->n - 1] : before_last->items[i + 1 - outs->n];
+}
+
+int ox_outs_commit(const ox_outs *outs, const ox_outs *before_last) {
+    size_t n = outs->n + (before_last ? before_last->n : 0), there = 0;
+    for (size_t i = 0; i < n; i++)
+        if (finish(nth(outs, before_last, i))) return -1;
+    sigset_t before = hold_signals();
+    int result = 0;
+    while (!result && there < n) result = appear(nth(outs, before_last, there++));
+    while (result && there) retreat(nth(outs, before_last, --there));
+    for (size_t i = 0; !result && i < n; i++) settle(nth(outs, before_last, i));
+    release_signals(before);
+    return result;
+}
+
+int ox_out_commit(ox_out *o) { return ox_outs_commit(&(ox_outs){.items = &o, .n = 1}, NULL); }
 
 void ox_out_close(ox_out *o) {
     if (!o) return;
@@ -305,12 +380,6 @@ void ox_out_close(ox_out *o) {
 }
 
 void ox_outs_add(ox_outs *outs, ox_arena *arena, ox_out *out) { OX_PUSH(arena, outs->items, outs->n, outs->capacity, out); }
-
-int ox_outs_commit(ox_outs *outs) {
-    for (size_t i = 0; i < outs->n; i++)
-        if (ox_out_commit(outs->items[i])) return -1;
-    return 0;
-}
 
 void ox_outs_close(ox_outs *outs) {
     for (size_t i = 0; i < outs->n; i++) ox_out_close(outs->items[i]);

@@ -255,5 +255,6 @@ int ox_verify_models(ox_model *want, ox_model *got, const ox_verify_options *o, 
     ctx->limits.memory = limit;
     ox_clear_error(ctx);
     ox_clear_error(got->ctx);
+    if (ctx->starved || got->ctx->starved) return ox_fail(ctx, OX_NO_MEMORY, "out of memory while results were compared");
     return 0;
 }

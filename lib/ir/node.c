@@ -241,6 +241,7 @@ ox_tensor *ox_constant(const ox_value *cv) {
         if (a->ref) continue;
         if (a->type == OX_A_TENSOR && !strcmp(a->name, "value")) return a->t;
         if (!v->data) v->data = ox_model_own(m, tensor_of_attr(m->ctx, a));
+        if (!v->data) ox_check_memory(m->ctx); /* else it is no constant */
         if (v->data) return v->data;
     }
     return NULL;

@@ -219,7 +219,7 @@ static int save_model(void *arg) {
     ox_out *out = ox_write_model(job->msg, model, job->path);
     if (!out) return -1;
     ox_outs_add(&job->outs, job->msg->arena, out);
-    return ox_commit_model(&job->outs, job->o ? job->o->with : NULL);
+    return ox_outs_commit(&job->outs, job->o ? job->o->with : NULL);
 }
 
 int ox_model_save(ox_model *m, const char *path, const ox_save_options *o) {

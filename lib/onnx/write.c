@@ -117,11 +117,6 @@ int ox_copy_data_files(ox_message *msg, const Onnx__ModelProto *model, const cha
     return 0;
 }
 
-int ox_commit_model(ox_outs *outs, ox_outs *with) {
-    ox_outs data = {outs->items, outs->n - 1, outs->capacity};
-    return ox_outs_commit(&data) || (with && ox_outs_commit(with)) ? -1 : ox_out_commit(outs->items[outs->n - 1]);
-}
-
 /* ---- whole messages ---- */
 
 typedef struct write_job {
@@ -136,7 +131,7 @@ static int write_message(void *arg) {
     ox_out *out = ox_write_model(job->msg, job->msg->model, job->path);
     if (!out) return -1;
     ox_outs_add(&job->outs, job->msg->arena, out);
-    return ox_commit_model(&job->outs, job->with);
+    return ox_outs_commit(&job->outs, job->with);
 }
 
 static int copy_message(void *arg) {
@@ -147,7 +142,7 @@ static int copy_message(void *arg) {
     if (!out) return -1;
     ox_outs_add(&job->outs, msg->arena, out);
     if (ox_out_copy(out, msg->source, 0, msg->source->size)) return -1;
-    return ox_commit_model(&job->outs, job->with);
+    return ox_outs_commit(&job->outs, job->with);
 }
 
 int ox_message_write(ox_message *msg, const char *path) {

@@ -9,8 +9,6 @@ int ox_pack(const ox_message *msg, const ProtobufCMessage *m, ox_out *out);
 ox_out *ox_write_model(ox_message *msg, const Onnx__ModelProto *model, const char *path);
 /* Copies the external data files that the model refers to beside PATH, except those that are there already. */
 int ox_copy_data_files(ox_message *msg, const Onnx__ModelProto *model, const char *path, ox_outs *outs);
-/* Data files, then the outputs of the caller (may be NULL), then the model, which is the last of OUTS. */
-int ox_commit_model(ox_outs *outs, ox_outs *with);
 char *ox_beside(ox_arena *arena, const char *path, const char *name);
 
 #endif

@@ -196,6 +196,7 @@ static int evaluate(driver *d, ox_call *c) {
     for (int i = 0; i < c->n_in + c->n_out; i++) ox_rt_unref(in[i]);
     bool by_values = c->op->flags & OX_ELEMENTWISE; /* a division by zero may stand where nobody looks */
     if (rc < 0 && ran && !by_values && !c->node->graph->outer && ox_error_code(d->ctx) == OX_BAD_DATA) return -1;
+    if (rc < 0) ox_check_memory(d->ctx);
     if (rc < 0) ox_clear_error(d->ctx);
     return 0;
 }
