@@ -95,11 +95,16 @@ ox_ctx *cli_start(cli *c) {
     return c->ctx;
 }
 
+int cli_flush(cli *c) {
+    errno = 0;
+    if (fflush(stdout) == 0 && !ferror(stdout)) return 0;
+    return ox_fail(c->ctx, OX_IO, "standard output: %s", strerror(errno ? errno : EIO));
+}
+
 int cli_finish(cli *c, int code) {
     if (code != 0 && ox_error_text(c->ctx)[0]) fprintf(stderr, "%s: %s\n", c->program, ox_error_text(c->ctx));
-    errno = 0;
-    if ((fflush(stdout) != 0 || ferror(stdout)) && code == 0) {
-        fprintf(stderr, "%s: standard output: %s\n", c->program, strerror(errno ? errno : EIO));
+    if (cli_flush(c) < 0 && code == 0) {
+        fprintf(stderr, "%s: %s\n", c->program, ox_error_text(c->ctx));
         code = OX_IO;
     }
     ox_ctx_free(c->ctx);

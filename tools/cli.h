@@ -42,6 +42,8 @@ int cli_parse(cli *c, int argc, char **argv);
  * default they spin for milliseconds, which on processors shared with others (make -j) makes everything several times
  * slower. Where that is not possible nothing happens. */
 void cli_let_threads_sleep(char **argv);
+/* What was printed is written: before files that stand for the same success. -1 after ox_fail(). */
+int cli_flush(cli *c);
 /* Prints the recorded error as one line on stderr ("program: text"), flushes standard output, frees the context and gives the exit code. */
 int cli_finish(cli *c, int code);
 /* The number in `value`, or -1 after ox_fail(OX_USAGE) naming the option. */

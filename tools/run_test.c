@@ -163,6 +163,7 @@ int run_test(run_args *a) {
     for (int i = 1; i < a->c.n_operands && result == 0; i++) result = walk(a, a->c.operands[i], 0, &sum);
     if (result == 0 && !sum.passed && !sum.failed && !sum.skipped) result = ox_fail(a->c.ctx, OX_NO_INPUT, "%s: no test cases", a->c.operands[1]);
     if (result == 0) printf("%lld passed, %lld failed, %lld skipped\n", (long long)sum.passed, (long long)sum.failed, (long long)sum.skipped);
+    if (result == 0) result = cli_flush(&a->c);
     if (result == 0 && a->json)
         result = cli_write_json(&a->c, a->json, json_pack("{s:s, s:i, s:I, s:I, s:I, s:O}", "schema", "onnx-run/test", "version", 1, "passed",
                                                           (json_int_t)sum.passed, "failed", (json_int_t)sum.failed, "skipped", (json_int_t)sum.skipped,

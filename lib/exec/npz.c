@@ -5,6 +5,7 @@
  * beforehand, so that the archive streams through an atomic output and is the same bytes every time. */
 #include "exec/npy.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -32,16 +33,24 @@ void ox_npz_close(ox_npz *z) {
     ox_payload_free(z);
 }
 
+/* What a failure of libzip is to the user. Where it found no memory it may speak of an archive that is none: errno, which is to be 0 before
+ * every call, tells. */
+static int zip_failed(ox_npz *z, zip_error_t *e, const char *what) {
+    int code = zip_error_code_zip(e);
+    if (code != ZIP_ER_MEMORY && errno != ENOMEM) return ox_fail(z->ctx, OX_BAD_DATA, "%s%s", what, zip_error_strerror(e));
+    z->ctx->starved = true;
+    return ox_fail(z->ctx, OX_NO_MEMORY, "out of memory");
+}
+
 static int open_zip(ox_npz *z) {
     zip_error_t e;
     zip_error_init(&e);
+    errno = 0;
     zip_source_t *s = zip_source_buffer_create(z->file->data, z->file->size, 0, &e);
     if (s) z->zip = zip_open_from_source(s, ZIP_RDONLY | ZIP_CHECKCONS, &e);
     if (s && !z->zip) zip_source_free(s);
     int rc = 0;
-    if (!z->zip)
-        rc = ox_fail(z->ctx, zip_error_code_zip(&e) == ZIP_ER_MEMORY ? OX_NO_MEMORY : OX_BAD_DATA,
-                     "not a sound zip archive: %s", zip_error_strerror(&e));
+    if (!z->zip) rc = zip_failed(z, &e, "not a sound zip archive: ");
     zip_error_fini(&e);
     return rc;
 }
@@ -116,8 +125,9 @@ static int check_stat(ox_npz *z, const zip_stat_t *s) {
 static int64_t read_entry(ox_npz *z, zip_file_t *e, uint8_t *to, uint64_t size) {
     uint64_t n = 0;
     while (n < size) {
+        errno = 0;
         zip_int64_t got = zip_fread(e, to + n, size - n < 1 << 24 ? size - n : 1 << 24);
-        if (got < 0) return ox_fail(z->ctx, OX_BAD_DATA, "%s", zip_file_strerror(e));
+        if (got < 0) return zip_failed(z, zip_file_get_error(e), "");
         if (!got) break;
         n += (uint64_t)got;
     }
@@ -154,11 +164,12 @@ ox_tensor *ox_npz_read(ox_npz *z, size_t i) {
     zip_stat_t s;
     ox_tensor *t = NULL;
     zip_stat_init(&s);
+    errno = 0;
     if (zip_stat_index(z->zip, i, 0, &s)) {
-        ox_fail(z->ctx, OX_BAD_DATA, "%s", zip_strerror(z->zip));
+        zip_failed(z, zip_get_error(z->zip), "");
     } else if (!check_stat(z, &s)) {
         zip_file_t *e = zip_fopen_index(z->zip, i, 0);
-        if (!e) ox_fail(z->ctx, OX_BAD_DATA, "%s", zip_strerror(z->zip));
+        if (!e) zip_failed(z, zip_get_error(z->zip), "");
         if (e) t = read_array(z, e, s.size);
         if (e) zip_fclose(e);
     }

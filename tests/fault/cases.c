@@ -5,9 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <zip.h>
 
 const command commands[] = {
     {.line = "onnx-opt in.onnx -o out.onnx", .outputs = {"out.onnx"}},
+    {.line = "onnx-opt in.onnx -o out.onnx --passes=dce", .outputs = {"out.onnx"}, .restarts = true},
     {.line = "onnx-opt in.onnx -o out.onnx --passes=none", .outputs = {"out.onnx"}},
     {.line = "onnx-opt in.onnx -o out.onnx --profile=./ours.yaml", .outputs = {"out.onnx"}},
     {.line = "onnx-opt in.onnx -o out.onnx --passes=dce,cse --report=r.json -MD --verify=off", .outputs = {"~r.json", "out.onnx.d", "out.onnx"}},
@@ -23,6 +25,8 @@ const command commands[] = {
     {.line = "onnx-run parse in.txt -o out.onnx", .outputs = {"out.onnx"}},
     {.line = "onnx-run run in.onnx -o out.npz", .outputs = {"out.npz"}},
     {.line = "onnx-run run case/model.onnx -o out.npz --input x=case/test_data_set_0/input_0.pb", .outputs = {"out.npz"}},
+    {.line = "onnx-run run case/model.onnx -o out.npz --input x=x.npy", .outputs = {"out.npz"}},
+    {.line = "read-npz x.npz"},
     {.line = "onnx-run compare in.onnx opt.onnx --json=c.json", .outputs = {"c.json"}},
     {.line = "onnx-run test case --json=t.json", .outputs = {"t.json"}},
     {.line = "onnx-run bench in.onnx --repeat=2 --warmup=0 --json=b.json", .outputs = {"~b.json"}},
@@ -104,6 +108,25 @@ static void put_value(const char *path, float a, float b) {
     put(path, data, sizeof data);
 }
 
+/* The same two numbers as an array of numpy. */
+static void put_array(const char *path, float a, float b) {
+    char data[136];
+    int n = sprintf(data, "\x93NUMPY%c%cv%c{'descr': '<f4', 'fortran_order': False, 'shape': (2,), }", 1, 0, 0);
+    memset(data + n, ' ', 128 - (size_t)n);
+    data[127] = '\n';
+    memcpy(data + 128, &a, 4);
+    memcpy(data + 132, &b, 4);
+    put(path, data, sizeof data);
+}
+
+/* An archive with compressed entries, which our own writer does not make. */
+static void compress(const char *array, const char *to) {
+    int code;
+    zip_t *z = zip_open(to, ZIP_CREATE, &code);
+    zip_source_t *s = z ? zip_source_file(z, array, 0, 0) : NULL;
+    if (!s || zip_file_add(z, "x.npy", s, 0) < 0 || zip_set_file_compression(z, 0, ZIP_CM_DEFLATE, 9) || zip_close(z)) abort();
+}
+
 void make_inputs(void) {
     static const char inside[] = "passes: [{external-data: {threshold: 64, file: ext.data}}]\n";
     parse(model_text, "in.onnx");
@@ -118,4 +141,6 @@ void make_inputs(void) {
     parse(case_text, "case/model.onnx");
     put_value("case/test_data_set_0/input_0.pb", 1, -2);
     put_value("case/test_data_set_0/output_0.pb", -1, 2);
+    put_array("x.npy", 1, -2);
+    compress("x.npy", "x.npz");
 }

@@ -21,6 +21,7 @@ typedef struct command {
     const char *outputs[OUTPUTS + 1]; /* files it makes, the model last; reports that hold times: with a '~' in front */
     const char *from;                 /* standard input */
     bool timed;                       /* standard output holds times: it is not compared */
+    bool restarts;                    /* nothing is said about waiting threads, so the program says it, and starts itself again */
     int code;                         /* exit code without any fault */
 } command;
 
@@ -28,7 +29,7 @@ extern const command commands[];
 extern const size_t n_commands;
 
 /* ---- run_fault.c ---- */
-void start(const char *bin, const char *preload);
+void start(const char *self, const char *bin, const char *preload);
 int finish(void);
 bytes get(const char *path);
 void put(const char *path, const void *p, size_t n);

@@ -19,7 +19,7 @@
 enum { WORDS = 32, FILES = 64, PATH = 4096, PIPE_HOLDS = 65536 };
 
 static const char older_text[] = "an older output";
-static char home[PATH], bin[PATH], preload[PATH], fault_file[PATH];
+static char home[PATH], bin[PATH], own_bin[PATH], preload[PATH], fault_file[PATH];
 static plan *shared;
 static struct { char path[128]; bytes content; } inputs[FILES];
 static int n_inputs, cases, failures;
@@ -79,9 +79,10 @@ static const char *remove_file(const char *path, void *user) {
 
 /* ---- set-up ---- */
 
-void start(const char *bin_folder, const char *object) {
+void start(const char *self, const char *bin_folder, const char *object) {
     const char *tmp = getenv("TMPDIR");
-    if (!realpath(bin_folder, bin) || !realpath(object, preload)) abort();
+    if (!realpath(bin_folder, bin) || !realpath(object, preload) || !realpath(self, own_bin)) abort();
+    *strrchr(own_bin, '/') = 0;
     snprintf(home, sizeof home, "%s/fault-XXXXXX", tmp && *tmp && strlen(tmp) < 200 ? tmp : "/tmp");
     if (!mkdtemp(home) || chdir(home) || mkdir("w", 0700) || chdir("w") || mkdir("sub", 0700)) abort();
     snprintf(fault_file, sizeof fault_file, "%.4000s/plan", home);
@@ -157,7 +158,7 @@ static void child(const command *c, const run_options *o, int err) {
     for (char *at = line, *word; (word = strsep(&at, " ")) && n < WORDS - 1;)
         if (*word) argv[n++] = word;
     argv[n] = NULL;
-    snprintf(path, sizeof path, "%s/%s", bin, argv[0]);
+    snprintf(path, sizeof path, "%s/%s", strncmp(argv[0], "onnx-", 5) ? own_bin : bin, argv[0]);
     redirect(c->from ? c->from : "/dev/null", O_RDONLY, 0);
     redirect(o->out ? o->out : "../stdout", O_WRONLY | O_CREAT | (o->out ? 0 : O_TRUNC), 1);
     if (dup2(err, 2) < 0) _exit(120);
@@ -165,6 +166,7 @@ static void child(const command *c, const run_options *o, int err) {
     setrlimit(RLIMIT_CPU, &(struct rlimit){20, 22});
     setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
     if (o->file_limit) setrlimit(RLIMIT_FSIZE, &(struct rlimit){(rlim_t)o->file_limit, (rlim_t)o->file_limit});
+    if (c->restarts) unsetenv("OMP_WAIT_POLICY");
     setenv("LD_PRELOAD", preload, 1);
     setenv("OX_FAULT", fault_file, 1);
     signal(SIGPIPE, SIG_DFL);

@@ -153,7 +153,7 @@ int main(int argc, char **argv) {
     return puts("1..0 # SKIP a sanitizer has its own allocator, and must be loaded first"), 0;
 #endif
     const char *group = argv[3];
-    start(argv[1], argv[2]);
+    start(argv[0], argv[1], argv[2]);
     make_inputs();
     if (!strcmp(group, "memory")) sweep_all(memory, sizeof memory / sizeof *memory);
     if (!strcmp(group, "files")) sweep_all(files, sizeof files / sizeof *files);
