@@ -413,6 +413,7 @@ static int new_read(ox_run *r, forest *f) {
                   *no_leaf = yes_leaf ? ints_of(r, "nodes_falseleafs", inner) : NULL;
     const int64_t *missing = ox_get_ints(c, "nodes_missing_value_tracks_true", &nm),
                   *roots = ox_get_ints(c, "tree_roots", &nr);
+    if (!no_leaf) ox_check_memory(r->ctx);
     if (!no_leaf || !roots || n_modes != inner || (missing && nm && nm != inner))
         return ox_fail(r->ctx, OX_BAD_DATA, "the lists of nodes or leaves are missing or differ in length");
     f->n = inner + n_leaves;

@@ -238,6 +238,35 @@ static void outputs_appear_whole_or_not(void **state) {
     ox_file_close(f);
 }
 
+/* The last one cannot have its name: those before give theirs back, a new one as well as one that replaced an older file. */
+static void outputs_appear_together_or_none(void **state) {
+    ox_ctx *c = *state;
+    put("data", "old data");
+    ox_outs outs = {0}, report = {0};
+    ox_outs_add(&outs, c->arena, ox_out_text(c, "data", "new data", 8));
+    ox_outs_add(&outs, c->arena, ox_out_text(c, "model", "new model", 9));
+    ox_outs_add(&report, c->arena, ox_out_text(c, "report", "new report", 10));
+    assert_int_equal(mkdir("model", 0700), 0);
+    put("model/taken", "");
+    assert_int_equal(ox_outs_commit(&outs, &report), -1);
+    assert_int_equal(ox_error_code(c), OX_CANT_CREATE);
+    ox_outs_close(&outs);
+    ox_outs_close(&report);
+    expect_text("data", "old data");
+    assert_int_equal(access("report", F_OK), -1);
+    assert_int_equal(files_here(), 0);
+
+    assert_int_equal(unlink("model/taken") || rmdir("model"), 0);
+    ox_outs_add(&outs, c->arena, ox_out_text(c, "data", "new data", 8));
+    ox_outs_add(&outs, c->arena, ox_out_text(c, "model", "new model", 9));
+    assert_int_equal(ox_outs_commit(&outs, NULL), 0);
+    ox_outs_close(&outs);
+    expect_text("data", "new data");
+    expect_text("model", "new model");
+    assert_int_equal(files_here(), 0);
+    assert_int_equal(unlink("data") || unlink("model"), 0);
+}
+
 static void large_ranges_are_copied(void **state) {
     ox_ctx *c = *state;
     size_t n = 5 << 20;
@@ -333,6 +362,7 @@ int main(void) {
         T(the_walk_agrees_with_the_kernel),
         T(cache_layout_is_allowed),
         T(outputs_appear_whole_or_not),
+        T(outputs_appear_together_or_none),
         T(large_ranges_are_copied),
         T(bad_outputs_are_refused),
         T(a_full_standard_output_is_an_error),

@@ -30,7 +30,11 @@ extern const size_t n_commands;
 
 /* ---- run_fault.c ---- */
 void start(const char *self, const char *bin, const char *preload);
+void clean_up(void);
+/* Cleans up; the exit code of the test. */
 int finish(void);
+/* Whether the file system can exchange two names at once: else an older file that was replaced cannot come back. */
+bool can_exchange(void);
 bytes get(const char *path);
 void put(const char *path, const void *p, size_t n);
 plan *the_plan(void);

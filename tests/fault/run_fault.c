@@ -97,6 +97,13 @@ void start(const char *self, const char *bin_folder, const char *object) {
     signal(SIGPIPE, SIG_IGN);
 }
 
+bool can_exchange(void) {
+    put("a", "a", 1), put("b", "b", 1);
+    bool can = !renameat2(AT_FDCWD, "a", AT_FDCWD, "b", RENAME_EXCHANGE);
+    unlink("a"), unlink("b");
+    return can;
+}
+
 static const char *note_input(const char *path, void *user) {
     (void)user;
     if (n_inputs == FILES || strlen(path) >= sizeof inputs[0].path) abort();
@@ -105,13 +112,17 @@ static const char *note_input(const char *path, void *user) {
     return NULL;
 }
 
-int finish(void) {
+void clean_up(void) {
     if (chdir(home) == 0) {
         each_file(".", remove_file, NULL);
         static const char *const folders[] = {"w/case/test_data_set_0", "w/case", "w/sub", "w"};
         for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) rmdir(folders[i]);
         if (chdir("/") == 0) rmdir(home);
     }
+}
+
+int finish(void) {
+    clean_up();
     printf("1..%d\n", cases);
     return failures != 0;
 }

@@ -154,6 +154,8 @@ int main(int argc, char **argv) {
 #endif
     const char *group = argv[3];
     start(argv[0], argv[1], argv[2]);
+    if (!strcmp(group, "files") && !can_exchange())
+        return clean_up(), puts("1..0 # SKIP the file system of TMPDIR cannot exchange two names, so what was replaced cannot come back"), 0;
     make_inputs();
     if (!strcmp(group, "memory")) sweep_all(memory, sizeof memory / sizeof *memory);
     if (!strcmp(group, "files")) sweep_all(files, sizeof files / sizeof *files);
