@@ -40,6 +40,7 @@ void *__real_malloc(size_t size);
 void *__real_calloc(size_t n, size_t size);
 void *__real_realloc(void *p, size_t size);
 void *__real_aligned_alloc(size_t align, size_t size);
+int __real_posix_memalign(void **p, size_t align, size_t size);
 char *__real_strdup(const char *text);
 void __real_free(void *p);
 void *__real_mmap64(void *p, size_t size, int prot, int flags, int fd, off64_t at);
@@ -50,6 +51,12 @@ void *__wrap_malloc(size_t size) { return fails() ? NULL : piece(__real_malloc(s
 void *__wrap_calloc(size_t n, size_t size) { return fails() ? NULL : piece(__real_calloc(n, size)); }
 void *__wrap_realloc(void *p, size_t size) { return fails() ? NULL : p ? __real_realloc(p, size) : piece(__real_realloc(p, size)); }
 void *__wrap_aligned_alloc(size_t align, size_t size) { return fails() ? NULL : piece(__real_aligned_alloc(align, size)); }
+int __wrap_posix_memalign(void **p, size_t align, size_t size) {
+    int why = fails() ? ENOMEM : __real_posix_memalign(p, align, size);
+    if (!why) piece(*p);
+    return why;
+}
+
 char *__wrap_strdup(const char *text) { return fails() ? NULL : piece(__real_strdup(text)); }
 
 void __wrap_free(void *p) {
