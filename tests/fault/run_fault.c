@@ -94,6 +94,7 @@ void start(const char *self, const char *bin_folder, const char *object) {
     setenv("OMP_WAIT_POLICY", "passive", 0); /* the programs do not start themselves again: half the time */
     setenv("OMP_NUM_THREADS", "1", 1);
     unsetenv("OX_FAIL_ALLOC");
+    unsetenv("MAKEFLAGS"); /* a jobserver would lose the tokens that cannot be given back */
     signal(SIGPIPE, SIG_IGN);
 }
 
