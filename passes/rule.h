@@ -277,7 +277,9 @@ const ox_type *ox_rarg_type(ox_rmatch *mt, const ox_arg *a); /* of a value or a 
 ox_tensor *ox_rmatch_own(ox_rmatch *mt, ox_tensor *t);        /* takes the reference into the pool */
 
 /* ---- rule_build.c ---- */
-/* Replaces what *mt matched. 1: done; 0: refused, nothing changed; -1 after ox_fail(). New nodes are given to fn. */
-int ox_rule_build(ox_rmatch *mt, void (*made)(void *user, ox_node *n), void (*changed)(void *user, ox_value *v), void *user);
+/* Told of values around a rewrite: the first N_USES of v's uses are new to it, or may match now that v has fewer. */
+typedef void ox_rchanged(void *user, ox_value *v, uint32_t n_uses);
+/* Replaces what *mt matched. 1: done; 0: refused, nothing changed; -1 after ox_fail(). New nodes are given to made. */
+int ox_rule_build(ox_rmatch *mt, void (*made)(void *user, ox_node *n), ox_rchanged *changed, void *user);
 
 #endif

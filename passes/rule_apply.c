@@ -89,14 +89,15 @@ static void enqueue(engine *e, ox_node *n) {
     OX_PUSH(e->arena, e->queue, e->n_queue, e->cap_queue, n);
 }
 
-/* Nodes below a value as far as a pattern may reach; only through values that few use, for inner values have their uses in the match. */
-static void enqueue_below(engine *e, ox_value *v, int reach, int *left) {
+/* Nodes below the first N uses of a value as far as a pattern may reach; only through values that few use, for inner values have their
+ * uses in the match. */
+static void enqueue_below(engine *e, ox_value *v, uint32_t n, int reach, int *left) {
     enum { FEW = 4 };
-    for (const ox_use *u = v->uses; u && --*left > 0; u = u->next) {
+    for (const ox_use *u = v->uses; u && n-- && --*left > 0; u = u->next) {
         if (u->user == u->user->graph->ret) continue;
         enqueue(e, u->user);
         for (uint32_t i = 0; reach > 1 && i < u->user->n_out; i++)
-            if (u->user->out[i] && u->user->out[i]->nuses <= FEW) enqueue_below(e, u->user->out[i], reach - 1, left);
+            if (u->user->out[i] && u->user->out[i]->nuses <= FEW) enqueue_below(e, u->user->out[i], FEW, reach - 1, left);
     }
 }
 
@@ -107,16 +108,17 @@ static void made(void *user, ox_node *n) {
     enqueue(e, n);
 }
 
-static void changed(void *user, ox_value *v) {
+/* Only uses that came with the rewrite are looked at: a value may be used by every node of the model. */
+static void changed(void *user, ox_value *v, uint32_t n_uses) {
     engine *e = user;
-    for (const ox_use *u = v->uses; u; u = u->next) ox_rnode_forget(u->user);
-    if (v->def && v->def->graph) enqueue(e, v->def);
-    if (v->nuses > 64) { /* a value everybody uses: its users alone */
-        for (const ox_use *u = v->uses; u; u = u->next) enqueue(e, u->user);
-        return;
+    uint32_t n = n_uses;
+    for (const ox_use *u = v->uses; u && n; u = u->next, n--) {
+        ox_rnode_forget(u->user);
+        if (n_uses > 64) enqueue(e, u->user);
     }
+    if (v->def && v->def->graph) enqueue(e, v->def);
     int left = 256;
-    enqueue_below(e, v, e->reach, &left);
+    if (n_uses <= 64) enqueue_below(e, v, n_uses, e->reach, &left);
 }
 
 static int start_graph(ox_graph *g, void *user) {

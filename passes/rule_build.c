@@ -54,7 +54,7 @@ typedef struct builder {
     bool changed;
 } builder;
 
-enum { GROWTH = 4 << 20 };
+enum { GROWTH = 4 << 20, MAX_INNER_USES = 64 }; /* what more nodes use is never inside of a match, which holds all uses of inner values */
 
 static bool plan(builder *b, const ox_rx *x, int n_out, pval *out);
 
@@ -688,7 +688,7 @@ static bool is_unused(const ox_node *n) {
 }
 
 /* Removes matched nodes whose outputs have no use left, users first; tells of the leaves. */
-static void remove_matched(builder *b, void (*changed)(void *user, ox_value *v), void *user) {
+static void remove_matched(builder *b, ox_rchanged *changed, void *user) {
     ox_rmatch *mt = b->mt;
     for (bool again = true; again;) {
         again = false;
@@ -704,7 +704,7 @@ static void remove_matched(builder *b, void (*changed)(void *user, ox_value *v),
             for (uint32_t k = 0; k < n_in; k++) {
                 if (!leaves[k]) continue;
                 drop_leaf(leaves[k]);
-                if (leaves[k]->nuses) changed(user, leaves[k]);
+                if (leaves[k]->nuses && leaves[k]->nuses <= MAX_INNER_USES) changed(user, leaves[k], leaves[k]->nuses);
             }
         }
     }
@@ -734,10 +734,10 @@ static void name_constants(builder *b) {
     }
 }
 
-static void go_through(builder *b, ox_value *const *made, void (*fresh)(void *user, ox_node *n), void (*changed)(void *user, ox_value *v),
-                       void *user) {
+static void go_through(builder *b, ox_value *const *made, void (*fresh)(void *user, ox_node *n), ox_rchanged *changed, void *user) {
     ox_rmatch *mt = b->mt;
     const ox_rule *r = mt->rule;
+    uint32_t *moved = OX_NEW_N(mt->arena, uint32_t, r->n_outputs); /* they stand in front of the uses that were there */
     for (size_t k = 0; k < b->n_nodes; k++) {
         const pnode *p = &b->nodes[k];
         p->made->origin = origin_for(mt, p->made);
@@ -748,6 +748,8 @@ static void go_through(builder *b, ox_value *const *made, void (*fresh)(void *us
         ox_sym name = old->name;
         bool own = b->fresh[r->outputs[i].fresh].kind == P_NODE && !new->name;
         if (own && !new->def->name) new->def->name = old->def->name;
+        for (int k = 0; k <= i; k++)
+            if (made[k] == new) moved[k] += old->nuses;
         ox_replace_uses(old, new);
         if (!own) continue;
         new->listed = old->listed;
@@ -759,10 +761,10 @@ static void go_through(builder *b, ox_value *const *made, void (*fresh)(void *us
     remove_matched(b, changed, user);
     name_constants(b);
     for (size_t k = 0; k < b->n_made; k++) fresh(user, b->made[k]);
-    for (int i = 0; i < r->n_outputs; i++) changed(user, made[i]);
+    for (int i = 0; i < r->n_outputs; i++) changed(user, made[i], moved[i]);
 }
 
-int ox_rule_build(ox_rmatch *mt, void (*made)(void *user, ox_node *n), void (*changed)(void *user, ox_value *v), void *user) {
+int ox_rule_build(ox_rmatch *mt, void (*made)(void *user, ox_node *n), ox_rchanged *changed, void *user) {
     builder b = {.mt = mt, .n_tensors = mt->m->n_tensors, .changed = mt->m->changed};
     if (!plan_all(&b) || !place(&b)) return mt->failed ? -1 : 0;
     b.budget = bytes_replaced(mt) + GROWTH;

@@ -16,12 +16,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static struct {
+typedef struct failing {
     long count, at, done; /* allocations; the one to fail, 0: none; how many failed */
     bool from_then_on;
     long pieces;          /* alive */
     size_t mapped;        /* bytes */
-} faults;
+} failing;
+static failing faults;
 
 static bool fails(void) {
     long n = __atomic_add_fetch(&faults.count, 1, __ATOMIC_RELAXED);
@@ -168,10 +169,11 @@ static int number, failures;
 static void sweep(const char *name, bool (*fn)(work *w)) {
     const char *fault = NULL;
     long n = 0;
-    faults = (typeof(faults)){0};
+    faults = (failing){0};
     if ((fault = once(fn, true))) n = -1; /* without any failure; also what is made once per process */
     while (!fault) {
-        faults = (typeof(faults)){.at = ++n, .from_then_on = n % 3 == 0};
+        n++;
+        faults = (failing){.at = n, .from_then_on = n % 3 == 0};
         fault = once(fn, n % 2);
         if (!faults.done) break;
     }

@@ -90,6 +90,24 @@ static void large(void) {
     put("m.onnx", making_y(J(join(list, N_NODES), join(outs, N_NODES))));
     run("a fan-out of 100,000", (want){.code = 0, .in = "m.onnx"}, "onnx-opt m.onnx -o out.onnx");
     forget();
+    /* One value that every node uses, and rewrites at every node: x * 1 thousands of times, and Identity of one x. */
+    list = keep((N_NODES + 2) * sizeof *list);
+    for (int i = 0; i < N_NODES; i++)
+        list[i] = i % 2 ? sub(1, J(txt(1, text("v%d", i)), txt(2, i + 1 < N_NODES ? text("v%d", i + 1) : "y"), txt(4, "Sin"))) : sub(1, J(txt(1, i ? text("v%d", i) : "x"), txt(1, "one"), txt(2, text("v%d", i + 1)), txt(4, "Mul")));
+    put("m.onnx", making_y(J(init(t_f("one", "", "1")), join(list, N_NODES))));
+    run("a constant that 50,000 rewritten nodes share", (want){.code = 0, .in = "m.onnx", .seconds = 10}, "onnx-opt m.onnx -o out.onnx");
+    check("it is gone", get("out.onnx").n < get("m.onnx").n * 2 / 3, "%zu bytes of %zu", get("out.onnx").n, get("m.onnx").n);
+    forget();
+    list = keep((N_NODES + 2) * sizeof *list);
+    bytes *sum = keep((N_NODES + 2) * sizeof *sum);
+    for (int i = 0; i < N_NODES / 2; i++) {
+        list[2 * i] = sub(1, J(txt(1, "x"), txt(2, text("i%d", i)), txt(4, "Identity")));
+        list[2 * i + 1] = sub(1, J(txt(1, text("i%d", i)), txt(2, text("v%d", i)), txt(4, "LeakyRelu"), a_float("alpha", (float)i)));
+        sum[i] = txt(1, text("v%d", i));
+    }
+    put("m.onnx", making_y(J(join(list, N_NODES), sub(1, J(join(sum, N_NODES / 2), txt(2, "y"), txt(4, "Sum"))))));
+    run("50,000 times the Identity of one input", (want){.code = 0, .in = "m.onnx", .seconds = 10}, "onnx-opt m.onnx -o out.onnx");
+    forget();
     bytes in = times(WIDE, txt(1, "x"));
     put("m.onnx", making_y(sub(1, J(in, txt(2, "y"), txt(4, "Concat"), a_int("axis", 0)))));
     run("a Concat of 65,536", (want){.code = 0, .in = "m.onnx"}, "onnx-opt m.onnx -o out.onnx");
