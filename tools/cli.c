@@ -15,6 +15,7 @@
 
 static const cli_option common[] = {
     {"--threads", "N", "threads to use (0: as many as the process may; inside make -j: as its jobserver has tokens)", CLI_THREADS, true},
+    {"--verify-checksum", NULL, "verify the checksums that models give for their external data", CLI_CHECKSUM, true},
     {"--color", "WHEN", "auto, always or never", CLI_COLOR, true},
     {"-v", NULL, "say what was done; -vv says more", CLI_VERBOSE, false},
     {"-q", NULL, "no warnings", CLI_QUIET, true},
@@ -167,6 +168,7 @@ static int common_option(cli *c, int id, const char *value, bool *help, bool *he
     case CLI_VERSION: *version = true; return 0;
     case CLI_QUIET: c->quiet = true; return 0;
     case CLI_VERBOSE: c->verbose++; return 0;
+    case CLI_CHECKSUM: c->ctx->verify_checksums = true; return 0;
     case CLI_THREADS:
         if (cli_int(c, "--threads", value, 0, 1024, &n) < 0) return -1;
         c->ctx->threads = (int)n;
@@ -243,6 +245,35 @@ int cli_dim(cli *c, const char *value, ox_dim_binding **dims, size_t *n) {
     if (*n) memcpy(grown, *dims, *n * sizeof *grown);
     grown[(*n)++] = (ox_dim_binding){ox_intern_n(c->ctx, value, (size_t)(eq - value)), number};
     *dims = grown;
+    return 0;
+}
+
+int cli_check_dims(cli *c, const ox_model *m, const char *path, const ox_dim_binding *dims, size_t n_dims) {
+    const ox_graph *g = m->graph;
+    ox_map known, given;
+    const char **names = NULL;
+    size_t n = 0, cap = 0;
+    ox_map_init(&known, c->ctx->arena);
+    ox_map_init(&given, c->ctx->arena);
+    for (size_t i = 0; n_dims && i < g->n_inputs; i++) {
+        const ox_type *t = g->inputs[i]->type;
+        for (int k = 0; ox_type_is_tensor(t) && k < t->rank; k++) {
+            ox_sym s = t->dims[k] ? ox_dim_is_symbol(t->dims[k]) : NULL;
+            if (!s || ox_map_has(&known, s)) continue;
+            ox_map_put(&known, s, &known);
+            OX_PUSH(c->ctx->arena, names, n, cap, s);
+        }
+    }
+    for (size_t i = 0; i < n_dims; i++) {
+        const ox_dim_binding *d = &dims[i], *before = ox_map_get(&given, d->name);
+        if (before && before->value != d->value)
+            return ox_fail(c->ctx, OX_USAGE, "--dim gives '%s' two sizes, %lld and %lld", d->name, (long long)before->value, (long long)d->value);
+        ox_map_put(&given, d->name, (void *)(uintptr_t)d);
+        if (ox_map_has(&known, d->name)) continue;
+        const char *near = ox_nearest(d->name, names, n);
+        return ox_fail(c->ctx, OX_USAGE, "--dim: the inputs of %s have no dimension '%s'%s%s%s", path, d->name, near ? " (did you mean '" : "",
+                       near ? near : "", near ? "'?)" : "");
+    }
     return 0;
 }
 

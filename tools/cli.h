@@ -15,7 +15,7 @@ typedef struct cli_option {
     bool rare;         /* only in --help=all */
 } cli_option;
 
-enum { CLI_HELP = 1000, CLI_VERSION, CLI_QUIET, CLI_VERBOSE, CLI_THREADS, CLI_COLOR };
+enum { CLI_HELP = 1000, CLI_VERSION, CLI_QUIET, CLI_VERBOSE, CLI_THREADS, CLI_COLOR, CLI_CHECKSUM };
 
 typedef struct cli {
     const char *program;         /* "onnx-opt" */
@@ -51,6 +51,8 @@ int cli_int(cli *c, const char *option, const char *value, int64_t min, int64_t 
 int cli_double(cli *c, const char *option, const char *value, double *out);
 /* "NAME=N" of --dim. */
 int cli_dim(cli *c, const char *value, ox_dim_binding **dims, size_t *n);
+/* Whether the inputs of the model at PATH have the names that --dim gave, none with two sizes. */
+int cli_check_dims(cli *c, const ox_model *m, const char *path, const ox_dim_binding *dims, size_t n);
 /* Make's dependency file: target: inputs, escaped as gcc does, with phony lines when asked. Written, not yet committed; NULL after
  * ox_fail(). */
 ox_out *cli_depfile(cli *c, const char *path, const char *target, const char *const *inputs, size_t n, bool phony);

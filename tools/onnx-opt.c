@@ -9,7 +9,7 @@
 typedef struct opt {
     cli c;
     const char *in, *out, *profile, *passes, *without, *verify, *report, *depfile, *deptarget, *print_after, *explain, *data;
-    bool make_deps, phony_deps, list_passes, list_profiles, check, verify_checksum;
+    bool make_deps, phony_deps, list_passes, list_profiles, check;
     int64_t target_opset, samples, seed;
     double seconds, rtol, atol;
     ox_dim_binding *dims;
@@ -27,7 +27,7 @@ typedef struct opt {
 } opt;
 
 enum { O_OUT, O_PROFILE, O_PASSES, O_WITHOUT, O_VERIFY, O_REPORT, O_MD, O_MF, O_MT, O_MP, O_LIST_PASSES, O_LIST_PROFILES, O_EXPLAIN, O_PRINT_AFTER,
-       O_TARGET, O_SAMPLES, O_SEED, O_SECONDS, O_RTOL, O_ATOL, O_DIM, O_CHECK, O_CHECKSUM };
+       O_TARGET, O_SAMPLES, O_SEED, O_SECONDS, O_RTOL, O_ATOL, O_DIM, O_CHECK };
 
 static const cli_option options[] = {
     {"-o", "OUT.onnx", "the result; '-' is standard output", O_OUT, false},
@@ -52,7 +52,6 @@ static const cli_option options[] = {
     {"--explain", "NAME", "show a pass, rule, rule set or profile; with IN.onnx: where a rule nearly matches", O_EXPLAIN, false},
     {"--print-after", "PASS", "print the model as text after each run of this pass ('all')", O_PRINT_AFTER, true},
     {"--check-passes", NULL, "check the invariants of the graph after every pass", O_CHECK, true},
-    {"--verify-checksum", NULL, "verify checksums of external data", O_CHECKSUM, true},
     {0},
 };
 
@@ -73,7 +72,6 @@ static int on_option(cli *c, int id, const char *value) {
     case O_EXPLAIN: o->explain = value; return 0;
     case O_PRINT_AFTER: o->print_after = value; return 0;
     case O_CHECK: o->check = true; return 0;
-    case O_CHECKSUM: o->verify_checksum = true; return 0;
     case O_TARGET: return cli_int(c, "--target-opset", value, 7, ox_opset_newest(""), &o->target_opset);
     case O_SAMPLES: return cli_int(c, "--samples", value, 1, 1000, &o->samples);
     case O_SEED: return cli_int(c, "--seed", value, 0, INT64_MAX, &o->seed);
@@ -348,6 +346,10 @@ static int optimize(opt *o, ox_message *msg) {
     double start = now_ms();
     ox_model *m = ox_model_from_message(ctx, msg);
     if (!m) return -1;
+    if (cli_check_dims(&o->c, m, o->in, o->dims, o->n_dims) < 0) {
+        ox_model_free(m);
+        return -1;
+    }
     for (const ox_file *f = m->files; f; f = f->next) o->bytes += f->size;
     bool check = o->verify ? !strcmp(o->verify, "on") : !ox_pipeline_verify_off(o->pipeline);
     ox_model *original = check ? ox_model_copy(m) : NULL;
@@ -386,12 +388,12 @@ static int work(void *arg) {
     if (!o->pipeline || check_options(o) < 0) return -1;
     ox_message *msg = ox_message_open(ctx, o->in);
     if (!msg) return -1;
-    int result = o->verify_checksum ? ox_message_verify_checksums(msg) : 0;
-    if (result == 0 && ox_pipeline_is_empty(o->pipeline) && !o->target_opset) {
+    int result;
+    if (!ox_pipeline_is_empty(o->pipeline) || o->target_opset) {
+        result = optimize(o, msg);
+    } else {
         result = write_companions(o, msg);
         if (result == 0) result = ox_message_copy(msg, o->out, &o->companions);
-    } else if (result == 0) {
-        result = optimize(o, msg);
     }
     ox_outs_close(&o->companions);
     ox_message_free(msg);

@@ -171,7 +171,7 @@ static ox_model *open_possible(run_args *a, const char *path) {
 int run_compare(run_args *a) {
     if (run_operands(a, 2, false, "two models, A.onnx B.onnx") < 0) return -1;
     ox_model *want = open_possible(a, a->c.operands[1]);
-    ox_model *got = want && run_check_dims(a, want) == 0 ? open_possible(a, a->c.operands[2]) : NULL;
+    ox_model *got = want && cli_check_dims(&a->c, want, a->c.operands[1], a->dims, a->n_dims) == 0 ? open_possible(a, a->c.operands[2]) : NULL;
     ox_verify_options o = {.samples = (int)a->samples, .seed = (uint64_t)a->seed, .tol = {a->rtol, a->atol, true}, .seconds = a->seconds, .dims = a->dims, .n_dims = a->n_dims};
     ox_verify_result r = {0};
     int result = got ? ox_verify_models(want, got, &o, &r) : -1;

@@ -26,8 +26,6 @@ int run_run(run_args *a);
 int run_test(run_args *a);
 int run_bench(run_args *a);
 
-/* Fails with OX_USAGE when an input of the model has no dimension named by a --dim. */
-int run_check_dims(run_args *a, ox_model *m);
 /* A value file (.npy, .pb) as the declared type says. NULL after ox_fail(). */
 ox_rt *run_read_value(ox_ctx *ctx, const char *path, const ox_type *declared);
 /* Fails with OX_USAGE unless there are exactly n operands (or at least n when more is true). */

@@ -30,36 +30,6 @@ static void session_close(session *s) {
 
 /* ---- sizes of symbolic dimensions ---- */
 
-/* The model knows the names that were given with --dim, and none was given two sizes. */
-int run_check_dims(run_args *a, ox_model *m) {
-    const ox_graph *g = m->graph;
-    ox_map known, given;
-    const char **names = NULL;
-    size_t n = 0, cap = 0;
-    ox_map_init(&known, a->c.ctx->arena);
-    ox_map_init(&given, a->c.ctx->arena);
-    for (size_t i = 0; a->n_dims && i < g->n_inputs; i++) {
-        const ox_type *t = g->inputs[i]->type;
-        for (int k = 0; ox_type_is_tensor(t) && k < t->rank; k++) {
-            ox_sym s = t->dims[k] ? ox_dim_is_symbol(t->dims[k]) : NULL;
-            if (!s || ox_map_has(&known, s)) continue;
-            ox_map_put(&known, s, &known);
-            OX_PUSH(a->c.ctx->arena, names, n, cap, s);
-        }
-    }
-    for (size_t i = 0; i < a->n_dims; i++) {
-        const ox_dim_binding *d = &a->dims[i], *before = ox_map_get(&given, d->name);
-        if (before && before->value != d->value)
-            return ox_fail(a->c.ctx, OX_USAGE, "--dim gives '%s' two sizes, %lld and %lld", d->name, (long long)before->value, (long long)d->value);
-        ox_map_put(&given, d->name, &a->dims[i]);
-        if (ox_map_has(&known, d->name)) continue;
-        const char *near = ox_nearest(d->name, names, n);
-        return ox_fail(a->c.ctx, OX_USAGE, "--dim: the inputs of %s have no dimension '%s'%s%s%s", a->c.operands[1], d->name, near ? " (did you mean '" : "",
-                       near ? near : "", near ? "'?)" : "");
-    }
-    return 0;
-}
-
 /* Inputs that are made have the sizes of those that are given. */
 static int bind_dims(run_args *a, session *s) {
     ox_ctx *ctx = a->c.ctx;
@@ -124,7 +94,7 @@ static int session_open(run_args *a, session *s) {
     if (!(s->m = ox_model_open(ctx, a->c.operands[1]))) return -1;
     s->in = OX_NEW_N(ctx->arena, ox_rt *, s->m->graph->n_inputs + 1);
     s->out = OX_NEW_N(ctx->arena, ox_rt *, s->m->graph->ret->n_in + 1);
-    if (run_check_dims(a, s->m) < 0) return -1;
+    if (cli_check_dims(&a->c, s->m, a->c.operands[1], a->dims, a->n_dims) < 0) return -1;
     if (ox_infer_model(s->m, NULL) < 0) return ox_fail_in(ctx, "%s", a->c.operands[1]); /* what cannot be is told before anything is run */
     for (size_t i = 0; i < a->n_inputs; i++)
         if (given_input(a, s, a->inputs[i]) < 0) return -1;

@@ -61,6 +61,7 @@ struct ox_ctx {
     int threads;                                      /* 0: as many as the process may use */
     int (*on_threads)(void *user, int processors);    /* asked once, before work first goes to several threads: how many; NULL: all */
     void *on_threads_user;
+    bool verify_checksums;                            /* models are opened only when checksums given for their external data are right */
     void (*on_warning)(void *user, const char *text); /* NULL: warnings are dropped */
     void *on_warning_user;
     /* below: private to base.c */

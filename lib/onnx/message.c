@@ -91,7 +91,7 @@ static int open_message(void *arg) {
 
 ox_message *ox_message_open(ox_ctx *ctx, const char *path) {
     open_job job = {ctx, path, NULL};
-    if (!ox_protect(ctx, open_message, &job)) return job.msg;
+    if (!ox_protect(ctx, open_message, &job) && !(ctx->verify_checksums && ox_message_verify_checksums(job.msg))) return job.msg;
     ox_message_free(job.msg);
     return NULL;
 }

@@ -63,7 +63,7 @@ int ox_message_write(ox_message *msg, const char *path);
 
 /* External data files the model refers to (paths as opened), for depfiles. */
 int ox_message_data_files(const ox_message *msg, const char *const **paths, size_t *n);
-/* Verifies "checksum" keys (SHA-1 of the whole file) when ctx asks for it. */
+/* Verifies "checksum" keys (SHA-1 of the whole file); ox_message_open() does when ctx->verify_checksums asks for it. */
 int ox_message_verify_checksums(ox_message *msg);
 
 /* Value files of the backend test suite: a bare TensorProto, SequenceProto or OptionalProto, by declared type. out is

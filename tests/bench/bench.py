@@ -11,6 +11,7 @@ import argparse
 import importlib.util
 import os
 import statistics
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -42,17 +43,31 @@ def chain(blocks):
     return head + "".join(BLOCK.format(i=i, j=i + 1) for i in range(blocks)) + "}\n"
 
 
+# A bare interpreter starts what is measured: the peak memory of a process is never less than that of the one it was forked from.
+LAUNCHER = """
+import os, sys
+pid = os.fork()
+if pid == 0:
+    try:
+        os.dup2(os.open(os.devnull, os.O_RDWR), 1)
+        os.dup2(1, 2)
+        os.execv(sys.argv[1], sys.argv[1:])
+    finally:
+        os._exit(127)
+_, status, use = os.wait4(pid, 0)
+print(status, use.ru_utime + use.ru_stime, use.ru_maxrss)
+"""
+
+
 def measure(command, runs):
     """Least CPU seconds and greatest resident KiB, or None when it fails."""
-    seconds, memory = [], []
+    figures = []
     for _ in range(runs):
-        pid = os.posix_spawn(command[0], command, os.environ, file_actions=[(os.POSIX_SPAWN_OPEN, fd, "/dev/null", os.O_RDWR, 0) for fd in (1, 2)])
-        _, status, use = os.wait4(pid, 0)
-        if status:
+        said = subprocess.run([sys.executable, "-I", "-S", "-c", LAUNCHER, *command], capture_output=True, text=True, check=True).stdout.split()
+        if said[0] != "0":
             return None
-        seconds.append(use.ru_utime + use.ru_stime)
-        memory.append(use.ru_maxrss)
-    return min(seconds), max(memory)
+        figures.append((float(said[1]), int(said[2])))
+    return min(f[0] for f in figures), max(f[1] for f in figures)
 
 
 def main():
@@ -60,7 +75,7 @@ def main():
     parser.add_argument("bin", type=Path)
     parser.add_argument("models", type=Path, nargs="*")
     parser.add_argument("--runs", type=int, default=3)
-    args = parser.parse_args()
+    args = parser.parse_intermixed_args()
     os.environ.pop("OPENBLAS_CORETYPE", None)
     os.environ.pop("OPENBLAS_L2_SIZE", None)
     opt, run = (str((args.bin / name).resolve()) for name in ("onnx-opt", "onnx-run"))

@@ -38,6 +38,7 @@ check 'abbreviations are refused' 64 'unknown option' "$bin/onnx-opt" sample.onn
 check 'unknown pass, with the nearest' 64 "did you mean 'cse'" "$bin/onnx-opt" sample.onnx -o x.onnx --passes=csee
 check 'unknown profile' 64 'unknown profile' "$bin/onnx-opt" sample.onnx -o x.onnx --profile=none-such
 check 'unknown command' 64 "did you mean 'inspect'" "$bin/onnx-run" inspct sample.onnx
+check 'unknown dimension' 64 "no dimension 'M'" "$bin/onnx-opt" sample.onnx -o x.onnx --dim M=2
 check 'list of passes' 0 '' "$bin/onnx-opt" --list-passes
 check 'list of profiles' 0 '' "$bin/onnx-opt" --list-profiles
 check 'explain a pass' 0 '' "$bin/onnx-opt" --explain fold-constants

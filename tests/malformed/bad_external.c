@@ -168,6 +168,7 @@ static void ranges(void) {
         put("m.onnx", making_y(J(init(external("far", "3", J(loc, data("checksum", sums[i])))), N("Add", "x far", "y", NONE))));
         put("out.onnx", str("the older output"));
         run(text("checksum '%s'", sums[i]), (want){.code = 65, .words = "m.onnx|far|checksum", .out = "out.onnx"}, "onnx-opt m.onnx -o out.onnx --verify-checksum");
+        run(text("checksum '%s' (inspect)", sums[i]), (want){.code = 65, .words = "m.onnx|far|checksum"}, "onnx-run inspect m.onnx --verify-checksum");
         run("checksums are not looked at unless asked for", (want){.code = 0}, "onnx-opt m.onnx -o out.onnx");
     }
     put("eight.bin", raw(keep(16), 16));
