@@ -419,6 +419,7 @@ static list export_outputs(ox_export *x, const ox_graph *g) {
     for (uint32_t i = 0; i < g->ret->n_in; i++) {
         const ox_value *v = g->ret->in[i].v;
         const ox_type *type = g->out_types[i] ? g->out_types[i] : !g->out_origins[i] && v ? type_of(x, v) : NULL;
+        if (v && v->doubted && v->type && type) type = ox_type_settle(x->scratch, v->type, type, &x->given, NULL); /* it was declared wrongly */
         add(x, &l, export_info(x, g->out_origins[i], g->out_names[i] ? g->out_names[i] : value_name(v), type));
     }
     return l;
