@@ -98,11 +98,22 @@ static int check_declared(driver *d, ox_value *v, const ox_type *declared, const
     return 0;
 }
 
+/* A size that nothing is known of is one size all the same, in a graph that runs once: it gets a symbol of ours, which no file will see. */
+static void name_sizes(driver *d, ox_value *v) {
+    ox_type *named = NULL;
+    for (int k = 0; ox_type_is_tensor(v->type) && k < v->type->rank; k++) {
+        if (v->type->dims[k]) continue;
+        if (!named) v->type = named = (ox_type *)(uintptr_t)keep_type(d->m->arena, v->type);
+        named->dims[k] = ox_dim_fresh(d->ctx);
+    }
+}
+
 static int set_value(driver *d, ox_value *v, const ox_type *t, const ox_dim *elems, int64_t n) {
     const ox_type *both;
     if (check_declared(d, v, v->declared, t) < 0) return -1;
     if (meet(d, v, t, v->type, &both) < 0) return -1;
     if (both != v->type && !(v->type && ox_type_equal(both, v->type))) v->type = keep_type(d->m->arena, both);
+    if (v->graph == d->m->graph) name_sizes(d, v);
     set_elems(d, v, elems, n);
     return 0;
 }
@@ -525,18 +536,10 @@ static void forget_ambiguous(driver *d) {
     }
 }
 
-/* A size of an input that the model leaves open is still one size: it gets a symbol of ours, which no file will see. */
+/* Also those of inputs. */
 static void name_open_sizes(driver *d) {
     for (size_t i = 0; i < d->m->graph->n_inputs; i++) {
-        ox_value *v = d->m->graph->inputs[i];
-        if (v->data || !ox_type_is_tensor(v->type) || v->type->rank < 1) continue;
-        ox_type *named = NULL;
-        for (int k = 0; k < v->type->rank; k++) {
-            ox_dim size = v->type->dims[k];
-            if (size) continue;
-            if (!named) v->type = named = (ox_type *)(uintptr_t)keep_type(d->m->arena, v->type);
-            named->dims[k] = ox_dim_fresh(d->ctx);
-        }
+        if (!d->m->graph->inputs[i]->data) name_sizes(d, d->m->graph->inputs[i]);
     }
     ox_model_given_sizes(d->m, &d->open);
 }
