@@ -303,8 +303,20 @@ ox_out *cli_depfile(cli *c, const char *path, const char *target, const char *co
     return ox_out_text(c->ctx, path, t.data, t.len);
 }
 
+const char *cli_shown(ox_arena *arena, const char *text) {
+    size_t size = 4 * strlen(text) + 1; /* an escaped byte takes at most four */
+    char *out = ox_alloc(arena, size);
+    ox_printable(out, size, text);
+    return out;
+}
+
+const char *cli_utf8(cli *c, const char *text) {
+    size_t len = strlen(text);
+    return ox_utf8_prefix(text, len) == len ? text : cli_shown(c->ctx->arena, text);
+}
+
 void cli_json_add(cli *c, json_t *to, const char *key, json_t *value) {
-    if (key ? json_object_set_new(to, key, value) : json_array_append_new(to, value)) c->json_lost = true;
+    if (key ? json_object_set_new(to, cli_utf8(c, key), value) : json_array_append_new(to, value)) c->json_lost = true;
 }
 
 /* An output remembers that writing failed: jansson 2.14 does not look whether keys were written. */

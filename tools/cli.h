@@ -67,6 +67,11 @@ typedef struct cli_census {
 } cli_census;
 void cli_count(ox_arena *arena, ox_model *m, cli_census *out);
 
+/* Names as a terminal or a page may show them: whole, control characters and what is not UTF-8 escaped. */
+const char *cli_shown(ox_arena *arena, const char *text);
+/* TEXT as JSON can hold it: itself when it is UTF-8, as names in models are; else as shown: a path may be of any bytes. */
+const char *cli_utf8(cli *c, const char *text);
+
 struct json_t;
 /* Puts VALUE, whose reference it takes, under KEY into an object, or at the end of an array (KEY is NULL). Without memory for it the tree is
  * not written: the functions below fail. */

@@ -1,8 +1,6 @@
 /* onnx-opt: rewrites a model by a pipeline of passes, checks the result on generated inputs, and writes it whole or not at all. */
-#include "tools/cli.h"
+#include "tools/report.h"
 
-#include <jansson.h>
-#include <math.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -17,11 +15,8 @@ typedef struct opt {
     /* what happened */
     ox_pipeline *pipeline;
     ox_pipeline_result result;
-    ox_verify_result verdict;
-    bool verified;
+    report_facts facts;
     const char *bad_pass;
-    cli_census before, after;
-    double ms;
     uint64_t bytes; /* of the model and its data files */
     ox_outs companions; /* report and dependency file: they appear together with the model */
 } opt;
@@ -42,7 +37,7 @@ static const cli_option options[] = {
     {"--rtol", "X", "relative tolerance (default 1e-3)", O_RTOL, true},
     {"--atol", "X", "absolute tolerance as part of an output's magnitude (default 1e-4)", O_ATOL, true},
     {"--dim", "NAME=N", "size of a symbolic dimension in generated inputs", O_DIM, true},
-    {"--report", "FILE.json", "what was done, as JSON", O_REPORT, false},
+    {"--report", "FILE.{html,json}", "what was done, as a page or as JSON", O_REPORT, false},
     {"-MD", NULL, "write a dependency file for make (OUT.d)", O_MD, false},
     {"-MF", "FILE", "name of the dependency file", O_MF, true},
     {"-MT", "NAME", "target in the dependency file (default: OUT)", O_MT, true},
@@ -236,69 +231,19 @@ static void find_bad_pass(opt *o, ox_model *original) {
 
 static int verify(opt *o, ox_model *original, ox_model *m) {
     ox_verify_options v = verify_options(o);
-    if (ox_verify_models(original, m, &v, &o->verdict) < 0) return -1;
-    o->verified = o->verdict.verdict == OX_V_SAME;
-    if (o->verdict.verdict == OX_V_UNKNOWN) {
-        ox_warn(o->c.ctx, "%s: not verified: %s", o->in, o->verdict.why);
+    ox_verify_result *r = &o->facts.check;
+    if (ox_verify_models(original, m, &v, r) < 0) return -1;
+    if (r->verdict == OX_V_UNKNOWN) {
+        ox_warn(o->c.ctx, "%s: not verified: %s", o->in, r->why);
         return 0;
     }
-    if (o->verified) return 0;
+    if (r->verdict == OX_V_SAME) return 0;
     find_bad_pass(o, original);
     return ox_fail(o->c.ctx, OX_NEGATIVE, "%s: the result differs from the original: %s; first wrong after pass %s; nothing was written", o->in,
-                   o->verdict.why, o->bad_pass ? o->bad_pass : "?");
+                   r->why, o->bad_pass ? o->bad_pass : "?");
 }
 
 /* ---- what is said afterwards ---- */
-
-static void print_table(const opt *o) {
-    const cli_census *a = &o->before, *b = &o->after;
-    fprintf(stderr, "%-32s %8s %8s %8s\n", "operator", "before", "after", "delta");
-    for (size_t i = 0, j = 0; i < a->n_ops || j < b->n_ops;) {
-        int order = i == a->n_ops ? 1 : j == b->n_ops ? -1 : strcmp(a->ops[i].op, b->ops[j].op);
-        int64_t x = order <= 0 ? a->ops[i].n : 0, y = order >= 0 ? b->ops[j].n : 0;
-        char op[256]; /* as a terminal may show it */
-        ox_printable(op, sizeof op, order <= 0 ? a->ops[i].op : b->ops[j].op);
-        const char *paint = !o->c.color || x == y ? "" : y < x ? "\033[32m" : "\033[31m";
-        fprintf(stderr, "%-32s %8lld %8lld %s%+8lld%s\n", op, (long long)x, (long long)y, paint, (long long)(y - x), *paint ? "\033[0m" : "");
-        i += order <= 0;
-        j += order >= 0;
-    }
-    fprintf(stderr, "%-32s %8lld %8lld %+8lld\n", "nodes", (long long)a->nodes, (long long)b->nodes, (long long)(b->nodes - a->nodes));
-    fprintf(stderr, "%-32s %8llu %8llu\n", "bytes of weights", (unsigned long long)a->weight_bytes, (unsigned long long)b->weight_bytes);
-    for (size_t i = 0; i < o->result.n_stats; i++) {
-        const ox_pass_stat *s = &o->result.stats[i];
-        if (o->c.verbose > 1 || s->changes) fprintf(stderr, "%7d changes %9.2f ms  %s\n", s->changes, s->seconds * 1e3, s->name);
-    }
-    fprintf(stderr, "%s in %.1f ms\n",
-            o->verified                                  ? "verified: same results on generated inputs"
-            : o->verdict.verdict == OX_V_UNKNOWN && o->verdict.why[0] ? "not verified" : "verification off",
-            o->ms);
-}
-
-static json_t *census_json(opt *o, const cli_census *n) {
-    json_t *ops = json_object();
-    for (size_t i = 0; i < n->n_ops; i++) cli_json_add(&o->c, ops, n->ops[i].op, json_integer(n->ops[i].n));
-    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:o}", "nodes", (json_int_t)n->nodes, "constants", (json_int_t)n->constants, "initializers",
-                     (json_int_t)n->initializers, "parameters", (json_int_t)n->parameters, "weight_bytes", (json_int_t)n->weight_bytes, "ops", ops);
-}
-
-static json_t *real(double v) { return isfinite(v) ? json_real(v) : json_null(); }
-
-static ox_out *report(opt *o) {
-    json_t *passes = json_array();
-    for (size_t i = 0; i < o->result.n_stats; i++) {
-        const ox_pass_stat *s = &o->result.stats[i];
-        cli_json_add(&o->c, passes, NULL, json_pack("{s:s, s:i, s:i, s:o}", "name", s->name, "runs", s->runs, "changes", s->changes, "ms", real(s->seconds * 1e3)));
-    }
-    static const char *const verdicts[] = {"same", "different", "unknown"};
-    json_t *check = json_pack("{s:s, s:i, s:o, s:o, s:s}", "verdict", o->verdict.samples_run || o->verdict.why[0] ? verdicts[o->verdict.verdict] : "off",
-                              "samples", o->verdict.samples_run, "max_abs", real(o->verdict.worst.max_abs), "max_rel", real(o->verdict.worst.max_rel),
-                              "why", o->verdict.why);
-    return cli_json(&o->c, o->report,
-                    json_pack("{s:s, s:i, s:s, s:s, s:o, s:o, s:o, s:o, s:o}", "schema", "onnx-opt/report", "version", 1, "input", o->in, "output",
-                              o->out, "before", census_json(o, &o->before), "after", census_json(o, &o->after), "passes", passes, "verify", check, "ms",
-                              real(o->ms)));
-}
 
 static ox_out *depfile(opt *o, ox_message *msg) {
     const char *const *data, *const *read;
@@ -316,7 +261,7 @@ static ox_out *depfile(opt *o, ox_message *msg) {
 /* What appears together with the model. */
 static int write_companions(opt *o, ox_message *msg) {
     if (o->report) {
-        ox_out *out = report(o);
+        ox_out *out = report_write(&o->c, o->report, &o->facts);
         if (!out) return -1;
         ox_outs_add(&o->companions, o->c.ctx->arena, out);
     }
@@ -333,8 +278,7 @@ static int write_companions(opt *o, ox_message *msg) {
 /* What can be told to be wrong before anything is read. */
 static int check_options(opt *o) {
     ox_ctx *ctx = o->c.ctx;
-    size_t len = o->report ? strlen(o->report) : 0;
-    if (o->report && (len < 5 || strcmp(o->report + len - 5, ".json"))) return ox_fail(ctx, OX_USAGE, "--report must end in .json: %s", o->report);
+    if (o->report && report_check(&o->c, o->report) < 0) return -1;
     if (o->report && ox_pipeline_is_empty(o->pipeline) && !o->target_opset) return ox_fail(ctx, OX_USAGE, "--report: a copy has nothing to report");
     if ((o->make_deps || o->depfile) && !strcmp(o->out, "-") && !o->deptarget) return ox_fail(ctx, OX_USAGE, "-MD with -o - needs -MT NAME");
     if (ox_pipeline_check_names(o->pipeline, "--without", o->without, NULL) < 0) return -1;
@@ -354,16 +298,20 @@ static int optimize(opt *o, ox_message *msg) {
     bool check = o->verify ? !strcmp(o->verify, "on") : !ox_pipeline_verify_off(o->pipeline);
     ox_model *original = check ? ox_model_copy(m) : NULL;
     int result = check && !original ? -1 : 0;
-    cli_count(ctx->arena, m, &o->before);
+    cli_count(ctx->arena, m, &o->facts.before);
     if (result == 0 && run_pipeline(o, m, -1, &o->result) < 0) result = ox_fail_in(ctx, "%s", o->in);
     if (result == 0) ox_settle_names(m);
-    if (result == 0) cli_count(ctx->arena, m, &o->after);
+    if (result == 0) cli_count(ctx->arena, m, &o->facts.after);
     if (result == 0 && check) result = verify(o, original, m);
-    o->ms = now_ms() - start;
+    o->facts.ms = now_ms() - start;
+    o->facts.in = o->in;
+    o->facts.out = o->out;
+    o->facts.passes = o->result.stats;
+    o->facts.n_passes = o->result.n_stats;
     if (result == 0) result = write_companions(o, msg);
     o->result.save.with = &o->companions;
     if (result == 0) result = ox_model_save(m, o->out, &o->result.save);
-    if (result == 0 && o->c.verbose) print_table(o);
+    if (result == 0 && o->c.verbose) report_print(&o->c, &o->facts);
     ox_model_free(original);
     ox_model_free(m);
     return result;

@@ -90,21 +90,13 @@ int run_parse(run_args *a) {
 
 /* ---- inspect ---- */
 
-/* Names as a terminal may show them. */
-static const char *shown(ox_arena *arena, const char *text) {
-    size_t size = 4 * strlen(text) + 1;
-    char *out = ox_alloc(arena, size);
-    ox_printable(out, size, text);
-    return out;
-}
-
 static void inspect_values(ox_arena *arena, const char *what, ox_graph *g, bool outputs) {
     size_t n = outputs ? g->ret->n_in : g->n_inputs;
     for (size_t i = 0; i < n; i++) {
         const ox_value *v = outputs ? g->ret->in[i].v : g->inputs[i];
         if (!outputs && v->is_init) continue;
         const ox_type *t = outputs && g->out_types[i] ? g->out_types[i] : v->type;
-        printf("%-12s %s %s\n", what, shown(arena, outputs ? g->out_names[i] : v->name), shown(arena, ox_type_text(arena, t)));
+        printf("%-12s %s %s\n", what, cli_shown(arena, outputs ? g->out_names[i] : v->name), cli_shown(arena, ox_type_text(arena, t)));
     }
 }
 
@@ -144,11 +136,11 @@ int run_inspect(run_args *a) {
     } else {
         printf("%-12s %lld\n", "ir_version", (long long)m->ir_version);
         for (size_t i = 0; i < m->n_opsets; i++)
-            printf("%-12s %s %lld\n", "opset", m->opsets[i].domain[0] ? shown(m->arena, m->opsets[i].domain) : "ai.onnx", (long long)m->opsets[i].version);
+            printf("%-12s %s %lld\n", "opset", m->opsets[i].domain[0] ? cli_shown(m->arena, m->opsets[i].domain) : "ai.onnx", (long long)m->opsets[i].version);
         inspect_values(m->arena, "input", m->graph, false);
         inspect_values(m->arena, "output", m->graph, true);
         printf("%-12s %lld (and %lld Constant)\n", "nodes", (long long)n.nodes, (long long)n.constants);
-        for (size_t i = 0; i < n.n_ops; i++) printf("  %-30s %lld\n", shown(m->arena, n.ops[i].op), (long long)n.ops[i].n);
+        for (size_t i = 0; i < n.n_ops; i++) printf("  %-30s %lld\n", cli_shown(m->arena, n.ops[i].op), (long long)n.ops[i].n);
         if (n.functions) printf("%-12s %lld\n", "functions", (long long)n.functions);
         printf("%-12s %lld, %lld parameters, %llu bytes\n", "initializers", (long long)n.initializers, (long long)n.parameters,
                (unsigned long long)n.weight_bytes);

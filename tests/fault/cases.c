@@ -13,6 +13,7 @@ const command commands[] = {
     {.line = "onnx-opt in.onnx -o out.onnx --passes=none", .outputs = {"out.onnx"}},
     {.line = "onnx-opt in.onnx -o out.onnx --profile=./ours.yaml", .outputs = {"out.onnx"}},
     {.line = "onnx-opt in.onnx -o out.onnx --passes=dce,cse --report=r.json -MD --verify=off", .outputs = {"~r.json", "out.onnx.d", "out.onnx"}},
+    {.line = "onnx-opt in.onnx -o out.onnx --passes=dce --report=r.html --verify=off", .outputs = {"~r.html", "out.onnx"}},
     {.line = "onnx-opt ext.onnx -o sub/out.onnx --profile=./outside.yaml --verify=off", .outputs = {"sub/out.onnx.data", "sub/out.onnx"}},
     {.line = "onnx-opt ext.onnx -o sub/out.onnx --passes=none", .outputs = {"sub/ext.data", "sub/out.onnx"}},
     {.line = "onnx-opt ext.onnx -o sub/out.onnx --passes=internal-data", .outputs = {"sub/out.onnx"}},

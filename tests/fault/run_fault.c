@@ -273,11 +273,16 @@ static const char *why(const char *format, ...) {
 
 static bool is_old(bytes b) { return with_older ? b.there && b.n == strlen(older_text) && !memcmp(b.p, older_text, b.n) : !b.there; }
 
-/* A report that holds times is new when it is a whole JSON object. */
+static bool spans(bytes b, const char *begin, const char *end) {
+    size_t n = strlen(begin), m = strlen(end);
+    return b.there && b.n >= n + m && !memcmp(b.p, begin, n) && !memcmp(b.p + b.n - m, end, m);
+}
+
+/* A report that holds times is new when it is a whole JSON object or a whole page. */
 static bool is_new(const command *c, int i) {
     bytes b = got.files[i];
     if (*c->outputs[i] != '~') return same(b, want.files[i]);
-    return b.there && b.n > 2 && b.p[0] == '{' && !strcmp(b.p + b.n - 2, "}\n");
+    return strstr(c->outputs[i], ".html") ? spans(b, "<!DOCTYPE html>\n", "</html>\n") : spans(b, "{", "}\n");
 }
 
 typedef struct { const command *c; bool debris; } looking;
