@@ -5,7 +5,8 @@
 
 Without models: chains of residual blocks of 1,000 to 80,000 nodes, made here as text; they show how the cost of a node grows with the
 model. Peers are those that the interpreter at hand can import (onnxoptimizer, onnxsim, onnxslim), with their defaults. Of several runs
-the least processor time and the greatest resident memory count. Run it on a machine that does nothing else, with OPENBLAS_CORETYPE unset.
+the least processor time and the greatest resident memory count; "-": failed, or over the limit. Run it
+on a machine that does nothing else.
 """
 import argparse
 import importlib.util
@@ -45,25 +46,27 @@ def chain(blocks):
 
 # A bare interpreter starts what is measured: the peak memory of a process is never less than that of the one it was forked from.
 LAUNCHER = """
-import os, sys
+import os, signal, sys
 pid = os.fork()
 if pid == 0:
     try:
         os.dup2(os.open(os.devnull, os.O_RDWR), 1)
         os.dup2(1, 2)
-        os.execv(sys.argv[1], sys.argv[1:])
+        os.execv(sys.argv[2], sys.argv[2:])
     finally:
         os._exit(127)
+signal.signal(signal.SIGALRM, lambda *_: os.kill(pid, signal.SIGKILL))
+signal.alarm(int(sys.argv[1]))
 _, status, use = os.wait4(pid, 0)
 print(status, use.ru_utime + use.ru_stime, use.ru_maxrss)
 """
 
 
-def measure(command, runs):
-    """Least CPU seconds and greatest resident KiB, or None when it fails."""
+def measure(command, runs, limit=600):
+    """Least CPU seconds and greatest resident KiB, or None when it fails or takes longer than the limit."""
     figures = []
     for _ in range(runs):
-        said = subprocess.run([sys.executable, "-I", "-S", "-c", LAUNCHER, *command], capture_output=True, text=True, check=True).stdout.split()
+        said = subprocess.run([sys.executable, "-I", "-S", "-c", LAUNCHER, str(limit), *command], capture_output=True, text=True, check=True).stdout.split()
         if said[0] != "0":
             return None
         figures.append((float(said[1]), int(said[2])))
@@ -75,6 +78,7 @@ def main():
     parser.add_argument("bin", type=Path)
     parser.add_argument("models", type=Path, nargs="*")
     parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--limit", type=int, default=60, help="seconds a peer may take (default 60)")
     args = parser.parse_intermixed_args()
     os.environ.pop("OPENBLAS_CORETYPE", None)
     os.environ.pop("OPENBLAS_L2_SIZE", None)
@@ -101,10 +105,10 @@ def main():
                 "verified": measure([opt, path, "-o", out], args.runs),
             }
             for p in peers:
-                figures[p] = measure([sys.executable, "-c", PEERS[p], path, out], args.runs)
+                figures[p] = measure([sys.executable, "-c", PEERS[p], path, out], args.runs, args.limit)
                 if figures[p] and figures["optimize"]:
                     ratios[p].append(figures[p][0] / max(figures["optimize"][0], 1e-4))
-            cells = [f"{f[0] * 1e3:.1f} ({f[1] / 1024:.0f})" if f else "failed" for f in (figures[c] for c in columns)]
+            cells = [f"{f[0] * 1e3:.1f} ({f[1] / 1024:.0f})" if f else "-" for f in (figures[c] for c in columns)]
             print(f"{m.name:32}" + "".join(f"{c:>19}" for c in cells), flush=True)
     for p in peers:
         if ratios[p]:
