@@ -3,6 +3,7 @@
  * unknown fields and whatever else no pass knows stay. What is new gets a new struct. A model nobody touched gives the
  * very tree it came from. */
 #include "onnx/export.h"
+#include "op/op.h"
 
 #include <string.h>
 
@@ -414,12 +415,21 @@ static list export_inputs(ox_export *x, const ox_graph *g) {
     return l;
 }
 
+/* Types behind an operator that nobody knows rest on declarations, which are no better than that of an output. */
+static int has_opaque(ox_graph *g, void *user) {
+    (void)user;
+    for (const ox_node *n = g->first; n; n = n->next)
+        if (!ox_node_inferable(n) && !ox_is(n, "Constant")) return 1;
+    return 0;
+}
+
 static list export_outputs(ox_export *x, const ox_graph *g) {
     list l = {.n = 0};
     for (uint32_t i = 0; i < g->ret->n_in; i++) {
         const ox_value *v = g->ret->in[i].v;
         const ox_type *type = g->out_types[i] ? g->out_types[i] : !g->out_origins[i] && v ? type_of(x, v) : NULL;
-        if (v && v->doubted && v->type && type) type = ox_type_settle(x->scratch, v->type, type, &x->given, NULL); /* it was declared wrongly */
+        if (v && v->doubted && v->type && type && !ox_each_graph(x->m, has_opaque, NULL)) /* it was declared wrongly */
+            type = ox_type_settle(x->scratch, v->type, type, &x->given, NULL);
         add(x, &l, export_info(x, g->out_origins[i], g->out_names[i] ? g->out_names[i] : value_name(v), type));
     }
     return l;
