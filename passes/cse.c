@@ -18,28 +18,9 @@ typedef struct { /* hash table of nodes seen so far; entries of a body are taken
     int changes;
 } table;
 
-static bool attr_value_equal(const ox_attr *a, const ox_attr *b) {
-    if (a->type != b->type || a->n != b->n || a->ref != b->ref) return false;
-    if (a->ref) return true;
-    switch (a->type) {
-    case OX_A_FLOAT: return !memcmp(&a->f, &b->f, sizeof a->f);
-    case OX_A_INT: return a->i == b->i;
-    case OX_A_STRING: return a->s.len == b->s.len && (!a->s.len || !memcmp(a->s.data, b->s.data, a->s.len));
-    case OX_A_TENSOR: return a->t == b->t || (a->t && b->t && ox_tensor_equal(a->t, b->t));
-    case OX_A_FLOATS: return !a->n || !memcmp(a->fs, b->fs, a->n * sizeof *a->fs);
-    case OX_A_INTS: return !a->n || !memcmp(a->is, b->is, a->n * sizeof *a->is);
-    case OX_A_STRINGS:
-        for (size_t i = 0; i < a->n; i++)
-            if (a->ss[i].len != b->ss[i].len || (a->ss[i].len && memcmp(a->ss[i].data, b->ss[i].data, a->ss[i].len))) return false;
-        return true;
-    case OX_A_TYPE: return ox_type_equal(a->tp, b->tp);
-    default: return false;
-    }
-}
-
 static bool attr_is_default(ox_ctx *ctx, const ox_node *n, const ox_attr *a) {
     const ox_formal_attr *f = ox_signature_attr(ox_op_signature(ctx, n->op), a->name);
-    return f && f->dflt && attr_value_equal(a, f->dflt);
+    return f && f->dflt && ox_attr_equal(a, f->dflt);
 }
 
 static const ox_attr *find_attr(const ox_node *n, ox_sym name) {
@@ -52,7 +33,7 @@ static const ox_attr *find_attr(const ox_node *n, ox_sym name) {
 static bool attrs_within(ox_ctx *ctx, const ox_node *a, const ox_node *b) {
     for (uint32_t i = 0; i < a->n_attrs; i++) {
         const ox_attr *x = a->attrs[i], *y = find_attr(b, x->name);
-        if (y ? !attr_value_equal(x, y) : !attr_is_default(ctx, a, x)) return false;
+        if (y ? !ox_attr_equal(x, y) : !attr_is_default(ctx, a, x)) return false;
     }
     return true;
 }
@@ -72,7 +53,7 @@ static bool same(ox_ctx *ctx, const ox_node *a, const ox_node *b) {
     return attrs_within(ctx, a, b) && attrs_within(ctx, b, a);
 }
 
-/* Of what attr_value_equal() compares, but of a tensor no more than its beginning. */
+/* Of what ox_attr_equal() compares, but of a tensor no more than its beginning. */
 static uint64_t hash_attr(const ox_attr *a) {
     uint64_t h = ox_hash_mix((uintptr_t)a->name, (uint64_t)a->type);
     if (a->ref) return ox_hash_mix(h, (uintptr_t)a->ref);

@@ -145,3 +145,23 @@ ox_attr *ox_attr_copy(ox_model *m, const ox_attr *a) {
     }
     return c;
 }
+
+bool ox_attr_equal(const ox_attr *a, const ox_attr *b) {
+    if (a == b) return true;
+    if (a->type != b->type || a->n != b->n || a->ref != b->ref) return false;
+    if (a->ref) return true;
+    switch (a->type) {
+    case OX_A_FLOAT: return !memcmp(&a->f, &b->f, sizeof a->f);
+    case OX_A_INT: return a->i == b->i;
+    case OX_A_STRING: return a->s.len == b->s.len && (!a->s.len || !memcmp(a->s.data, b->s.data, a->s.len));
+    case OX_A_TENSOR: return a->t == b->t || (a->t && b->t && ox_tensor_equal(a->t, b->t));
+    case OX_A_FLOATS: return !a->n || !memcmp(a->fs, b->fs, a->n * sizeof *a->fs);
+    case OX_A_INTS: return !a->n || !memcmp(a->is, b->is, a->n * sizeof *a->is);
+    case OX_A_STRINGS:
+        for (size_t i = 0; i < a->n; i++)
+            if (a->ss[i].len != b->ss[i].len || (a->ss[i].len && memcmp(a->ss[i].data, b->ss[i].data, a->ss[i].len))) return false;
+        return true;
+    case OX_A_TYPE: return ox_type_equal(a->tp, b->tp);
+    default: return false;
+    }
+}

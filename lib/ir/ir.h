@@ -380,6 +380,8 @@ void ox_attr_set_string(ox_node *n, const char *name, const char *text);
 void ox_attr_set_ints(ox_node *n, const char *name, size_t count, const int64_t *v);
 void ox_attr_set_tensor(ox_node *n, const char *name, ox_tensor *t); /* takes over the reference */
 ox_attr *ox_attr_copy(ox_model *m, const ox_attr *a);  /* bodies are not copied: see ox_graph_copy_into */
+/* The same type and value, or the same reference; whatever the names. Floats by their bits, tensors by content; bodies never. */
+bool ox_attr_equal(const ox_attr *a, const ox_attr *b);
 
 /* Every use of `from` becomes a use of `to` (graph outputs too: their names are the graph's out_names and do not move). What
  * is known of from's type is kept on `to` where it is stronger, unless `to` is an input or stands outside of the body that says so. */

@@ -302,27 +302,6 @@ typedef struct history {
     int n;
 } history;
 
-static bool same_attr(const ox_attr *a, const ox_attr *b) {
-    if (a == b) return true;
-    if (a->name != b->name || a->type != b->type || a->n != b->n) return false;
-    switch (a->type) {
-    case OX_A_FLOAT:
-        return !memcmp(&a->f, &b->f, sizeof a->f);
-    case OX_A_INT:
-        return a->i == b->i;
-    case OX_A_STRING:
-        return a->s.len == b->s.len && (!a->s.len || !memcmp(a->s.data, b->s.data, a->s.len));
-    case OX_A_FLOATS:
-        return !a->n || !memcmp(a->fs, b->fs, a->n * sizeof *a->fs);
-    case OX_A_INTS:
-        return !a->n || !memcmp(a->is, b->is, a->n * sizeof *a->is);
-    case OX_A_TENSOR:
-        return a->t == b->t;
-    default:
-        return false;
-    }
-}
-
 static bool same_variant(const variant *a, const variant *b) {
     if (a->n_in != b->n_in || a->n_out != b->n_out || a->n_attrs != b->n_attrs) return false;
     for (int i = 0; i < a->n_in; i++) {
@@ -332,7 +311,7 @@ static bool same_variant(const variant *a, const variant *b) {
             return false;
     }
     for (int i = 0; i < a->n_attrs; i++) {
-        if (!same_attr(a->attrs[i], b->attrs[i])) return false;
+        if (a->attrs[i]->name != b->attrs[i]->name || !ox_attr_equal(a->attrs[i], b->attrs[i])) return false;
     }
     return true;
 }
