@@ -38,6 +38,7 @@ typedef struct ox_inputs_options {
     size_t n_dims;
     bool only_missing;                 /* in[i] that are there already stay */
 } ox_inputs_options;
+enum { OX_INPUT_SIZES = 9 };          /* samples s and s + OX_INPUT_SIZES have the same sizes */
 /* Values for every input of the main graph that has no initializer (others stay NULL) : floats with negatives, integers that fit where
  * they index (limits are found by looking at what the input feeds), masks of ones; equal names of dims get equal sizes. in has n_inputs entries. */
 int ox_make_inputs(ox_model *m, const ox_inputs_options *o, ox_rt **in);

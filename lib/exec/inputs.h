@@ -4,9 +4,6 @@
 
 #include "exec/exec.h"
 
-/* Samples s and s + OX_INPUT_SIZES have the same sizes. */
-enum { OX_INPUT_SIZES = 9 };
-
 /* What the use of an integer input allows. */
 typedef struct ox_int_limit {
     int64_t low, high; /* low <= value < high */
