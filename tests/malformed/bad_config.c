@@ -568,7 +568,7 @@ static void rules_in_place(void) {
     forget();
 }
 
-void bad_pipelines_and_rules(void) {
+void group_config(void) {
     put("m.onnx", making_y(N("Relu", "x", "y", NONE)));
     everywhere();
     wrong_values();

@@ -274,7 +274,6 @@ static void text_faults(void) {
 }
 
 void group_text(void) {
-    bad_pipelines_and_rules();
     text_everywhere();
     text_faults();
 }

@@ -15,6 +15,7 @@ static const struct {
     {"external", group_external},
     {"work", group_work},
     {"text", group_text},
+    {"config", group_config},
     {"inputs", group_inputs},
 };
 

@@ -109,7 +109,6 @@ const char *one_line(const char *name);                                         
 bytes put_at(const char *template, bytes with);                                    /* WITH in the place of "@" */
 const char *with_words(const char *where, const char *words);                      /* both, for want.words */
 bytes nested_text(const char *before, const char *open, size_t n, const char *inside, const char *close, const char *after);
-void bad_pipelines_and_rules(void);                                                /* bad_config.c */
 
 /* ---- bad_inputs.c ---- */
 bytes npy(const char *descr, const char *shape, bytes data);                       /* an array as numpy writes it */
@@ -123,7 +122,7 @@ void group_operators(void);
 void group_external(void);
 void group_work(void);
 void group_text(void);
+void group_config(void);
 void group_inputs(void);
-void group_sweep(void);
 
 #endif
