@@ -1,7 +1,7 @@
 /* libox: open, look at, optimize, compare, run and save ONNX models. The stable interface; link with `pkg-config --libs ox`.
  *
- * One context per thread; contexts share nothing. A function that can fail returns -1 or NULL, and ox_error_text() says why in words a
- * person can act on, ox_error_code() with a number as in sysexits.h (65: the model is wrong, 66: no such file, 69: an operator cannot be
+ * One context per thread; contexts share nothing. A function that can fail returns -1 or NULL, and ox_last_error() says why in words a
+ * person can act on, and with a number as in sysexits.h (65: the model is wrong, 66: no such file, 69: an operator cannot be
  * run, 71: memory, 73: cannot create, 74: I/O, 77: a path leads out of the model's folder, 78: a pipeline or rule is wrong; 64: a wrong
  * argument). The library neither prints nor exits. Writers of passes and rules in C include ox_pass.h instead, which is not stable. */
 #ifndef OX_H
@@ -51,7 +51,7 @@ OX_API int ox_optimize(ox_model *m, const char *profile);
 /* Runs passes and rule sets by name: "cse,dce". The number of changes. */
 OX_API int ox_run_passes(ox_model *m, const char *names);
 /* Whether two models with the same inputs and outputs compute the same on `samples` generated inputs, within 1e-3 of each value and 1e-4 of
- * each output's magnitude: 1 yes, 0 no (the text says where), -1 when that cannot be said (an operator that cannot be run). */
+ * each output's magnitude (both 8e-3 for what went through float16, 6e-2 bfloat16): 1 yes, 0 no (the text says where), -1 when that cannot be said (an operator that cannot be run). */
 OX_API int ox_same(ox_model *want, ox_model *got, int samples, uint64_t seed);
 
 /* Number of nodes in all graphs but Constant. */

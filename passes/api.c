@@ -106,7 +106,7 @@ int ox_run_passes(ox_model *m, const char *names) {
 
 static int do_same(void *arg) {
     call *c = arg;
-    ox_verify_options o = {.samples = c->number, .seed = c->seed, .tol = {1e-3, 1e-4, true}};
+    ox_verify_options o = {.samples = c->number, .seed = c->seed, .tol = {1e-3, 1e-4, true}, .widen = true};
     ox_verify_result r;
     if (ox_verify_models(c->m, c->other, &o, &r) < 0) return -1;
     if (r.verdict == OX_V_SAME) return 1;

@@ -266,6 +266,7 @@ static int parse_verify(parser *ps, const ox_yaml *y) {
         else if (!strcmp(k, "seconds")) bad = ox_yaml_double(ps->ctx, ps->file, item, k, &v->seconds);
         else return unknown_key(ps, y, i, "verify", known, 5);
         if (bad < 0) return -1;
+        if (strstr(k, "tol")) v->widen = false; /* who says how exact means it */
         if (v->tol.rtol < 0 || v->tol.atol < 0 || v->seconds < 0) return ox_yaml_fail(ps->ctx, ps->file, item, "%s must not be negative", k);
     }
     return 0;
@@ -275,7 +276,7 @@ static ox_pipeline *pipeline_new(ox_ctx *ctx, const char *file) {
     ox_pipeline *p = OX_NEW(ctx->arena, ox_pipeline);
     p->ctx = ctx;
     p->file = ox_strdup(ctx->arena, file);
-    p->verify = (ox_verify_options){.samples = 3, .seed = 1, .tol = {1e-3, 1e-4, true}, .seconds = 20};
+    p->verify = (ox_verify_options){.samples = 3, .seed = 1, .tol = {1e-3, 1e-4, true}, .widen = true, .seconds = 20};
     return p;
 }
 

@@ -34,8 +34,8 @@ static const cli_option options[] = {
     {"--samples", "N", "inputs to compare on (default 3)", O_SAMPLES, true},
     {"--seed", "N", "seed of the inputs", O_SEED, true},
     {"--verify-seconds", "S", "time budget of the comparison (default 20)", O_SECONDS, true},
-    {"--rtol", "X", "relative tolerance (default 1e-3)", O_RTOL, true},
-    {"--atol", "X", "absolute tolerance as part of an output's magnitude (default 1e-4)", O_ATOL, true},
+    {"--rtol", "X", "relative tolerance (default 1e-3; float16 8e-3, bfloat16 6e-2)", O_RTOL, true},
+    {"--atol", "X", "absolute tolerance as part of an output's magnitude (default 1e-4; float16, bfloat16: as --rtol)", O_ATOL, true},
     {"--dim", "NAME=N", "size of a symbolic dimension in generated inputs", O_DIM, true},
     {"--report", "FILE.{html,json}", "what was done, as a page or as JSON", O_REPORT, false},
     {"-MD", NULL, "write a dependency file for make (OUT.d)", O_MD, false},
@@ -198,6 +198,7 @@ static ox_verify_options verify_options(const opt *o) {
     if (o->seconds >= 0) v.seconds = o->seconds;
     if (o->rtol >= 0) v.tol.rtol = o->rtol;
     if (o->atol >= 0) v.tol.atol = o->atol;
+    if (o->rtol >= 0 || o->atol >= 0) v.widen = false;
     v.dims = o->dims;
     v.n_dims = o->n_dims;
     return v;

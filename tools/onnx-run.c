@@ -14,8 +14,8 @@ static const cli_option options[] = {
     {"--dim", "NAME=N", "size of a symbolic dimension", R_DIM, false},
     {"--samples", "N", "compare: how many inputs (default 3)", R_SAMPLES, false},
     {"--seed", "N", "compare: seed of the inputs", R_SEED, false},
-    {"--rtol", "X", "compare: relative tolerance (default 1e-3)", R_RTOL, false},
-    {"--atol", "X", "compare: absolute tolerance as part of an output's magnitude (default 1e-4)", R_ATOL, false},
+    {"--rtol", "X", "compare: relative tolerance (default 1e-3; float16 8e-3, bfloat16 6e-2)", R_RTOL, false},
+    {"--atol", "X", "compare: absolute tolerance as part of an output's magnitude (default 1e-4; float16, bfloat16: as --rtol)", R_ATOL, false},
     {"--seconds", "S", "compare: time budget (default: none)", R_SECONDS, true},
     {"--full", NULL, "print: every byte, so that parse gives the same model back", R_FULL, false},
     {"--max-elements", "N", "print: tensors with more elements are elided (default 16)", R_MAX, true},
@@ -164,7 +164,8 @@ int run_compare(run_args *a) {
     if (run_operands(a, 2, false, "two models, A.onnx B.onnx") < 0) return -1;
     ox_model *want = open_possible(a, a->c.operands[1]);
     ox_model *got = want && cli_check_dims(&a->c, want, a->c.operands[1], a->dims, a->n_dims) == 0 ? open_possible(a, a->c.operands[2]) : NULL;
-    ox_verify_options o = {.samples = (int)a->samples, .seed = (uint64_t)a->seed, .tol = {a->rtol, a->atol, true}, .seconds = a->seconds, .dims = a->dims, .n_dims = a->n_dims};
+    ox_verify_options o = {.samples = (int)a->samples, .seed = (uint64_t)a->seed, .tol = {a->rtol < 0 ? 1e-3 : a->rtol, a->atol < 0 ? 1e-4 : a->atol, true},
+        .widen = a->rtol < 0 && a->atol < 0, .seconds = a->seconds, .dims = a->dims, .n_dims = a->n_dims};
     ox_verify_result r = {0};
     int result = got ? ox_verify_models(want, got, &o, &r) : -1;
     static const char *const verdicts[] = {"same", "different", "unknown"};
@@ -202,7 +203,7 @@ static int work(void *arg) {
 }
 
 int main(int argc, char **argv) {
-    run_args a = {.samples = 3, .seed = 1, .rtol = 1e-3, .atol = 1e-4, .max_elements = 16, .repeat = 20, .warmup = 2};
+    run_args a = {.samples = 3, .seed = 1, .rtol = -1, .atol = -1, .max_elements = 16, .repeat = 20, .warmup = 2};
     a.c = (cli){
         .program = "onnx-run",
         .usage = "COMMAND MODEL... [options]",

@@ -59,6 +59,7 @@ typedef struct ox_verify_options {
     int samples;
     uint64_t seed;
     ox_tolerance tol;
+    bool widen;               /* outputs that went through float16 or bfloat16 may be off by 8 steps of it (2^-10, 2^-7) */
     double seconds;           /* time budget, 0: none */
     double processor_seconds; /* of all threads together, 0: no limit */
     uint64_t memory;          /* bytes of payloads besides those alive, 0: limits.memory alone */

@@ -2,7 +2,11 @@
  *
  * The reference is run first. Where it fails (sizes that it does not take), the sample is replaced by another, a
  * bounded number of times. What the reference computes the other model must compute too; what neither can say is
- * UNKNOWN, never SAME. */
+ * UNKNOWN, never SAME.
+ *
+ * Tolerances fit what is computed in float. In float16 and bfloat16 a rewrite that is right in every way still moves a result by
+ * some steps of the type, also where a Cast makes float of it before it leaves: `widen` allows an output as many steps of the
+ * narrowest type on its way, and no other output any. */
 #include "exec/inputs.h"
 
 #include <math.h>
@@ -25,6 +29,7 @@ typedef struct job {
     ox_verify_result *r;
     size_t *input_of;  /* per input of got: the input of want; SIZE_MAX: none */
     size_t *output_of; /* per output of want: the output of got */
+    ox_map lost;       /* of values and bodies of want: bits of float's fraction that were lost on the way to it */
     double until, processor_until;
     int replaced;
     bool refused[OX_INPUT_SIZES]; /* sizes on which the reference did not run */
@@ -98,6 +103,79 @@ static int match_interfaces(job *j) {
     return 0;
 }
 
+/* ---- how exact the original is */
+
+static unsigned most(unsigned a, unsigned b) { return a > b ? a : b; }
+
+static unsigned lost_by(ox_dtype t) { return t == OX_BFLOAT16 ? 16 : t == OX_FLOAT16 ? 13 : 0; }
+
+/* Types may not be inferred here: what is declared, what a value holds, and what operators are told to make says enough. */
+static unsigned lost_by_type(const ox_type *t) {
+    while (t && t->elem) t = t->elem;
+    return t ? lost_by(t->dtype) : 0;
+}
+
+static unsigned lost_by_value(const job *j, const ox_value *v) {
+    unsigned own = most(lost_by_type(v->type), lost_by_type(v->declared));
+    return most(most(own, v->data ? lost_by(v->data->dtype) : 0), (unsigned)(uintptr_t)ox_map_get(&j->lost, v));
+}
+
+static unsigned lost_by_attr(const ox_attr *a) {
+    if (a->type == OX_A_TENSOR) return a->t ? lost_by(a->t->dtype) : 0;
+    return a->type == OX_A_INT && (!strcmp(a->name, "to") || !strcmp(a->name, "dtype")) ? lost_by((ox_dtype)a->i) : 0;
+}
+
+typedef struct lost_walk { job *j; unsigned lost; } lost_walk;
+
+static int walk_lost(ox_graph *g, void *user);
+
+/* Every output takes the worst of inputs, bodies and the node itself. */
+static unsigned lost_by_node(job *j, ox_node *n) {
+    lost_walk w = {j, 0};
+    for (uint32_t i = 0; i < n->n_in; i++)
+        if (n->in[i].v) w.lost = most(w.lost, lost_by_value(j, n->in[i].v));
+    for (uint32_t i = 0; i < n->n_out; i++)
+        if (n->out[i]) w.lost = most(w.lost, lost_by_value(j, n->out[i]));
+    for (uint32_t i = 0; i < n->n_attrs; i++) w.lost = most(w.lost, lost_by_attr(n->attrs[i]));
+    ox_each_body(n, walk_lost, &w);
+    if (n->callee) walk_lost(n->callee->body, &w);
+    for (uint32_t i = 0; i < n->n_out; i++)
+        if (n->out[i] && w.lost) ox_map_put(&j->lost, n->out[i], (void *)(uintptr_t)w.lost);
+    return w.lost;
+}
+
+/* A function's body is walked once, however often it is called. */
+static int walk_lost(ox_graph *g, void *user) {
+    lost_walk *w = user;
+    uintptr_t known = (uintptr_t)ox_map_get(&w->j->lost, g);
+    if (!known) {
+        unsigned lost = 0;
+        for (ox_node *n = g->first; n; n = n->next) lost = most(lost, lost_by_node(w->j, n));
+        for (uint32_t i = 0; i < g->ret->n_in; i++)
+            if (g->ret->in[i].v) lost = most(lost, lost_by_value(w->j, g->ret->in[i].v));
+        ox_map_put(&w->j->lost, g, (void *)(known = 1 + (uintptr_t)lost));
+    }
+    w->lost = most(w->lost, (unsigned)known - 1);
+    return 0;
+}
+
+static void find_lost(job *j) {
+    ox_map_init(&j->lost, j->arena);
+    if (j->o->widen) walk_lost(j->want.m->graph, &(lost_walk){j, 0});
+}
+
+enum { STEPS = 8 };
+
+static ox_tolerance tolerance_of(const job *j, size_t output) {
+    ox_tolerance tol = j->o->tol;
+    const ox_value *v = j->want.m->graph->ret->in[output].v;
+    unsigned lost = j->o->widen && v ? lost_by_value(j, v) : 0;
+    double allowed = lost ? ldexp(STEPS, (int)lost - 23) : 0;
+    if (tol.rtol < allowed) tol.rtol = allowed;
+    if (tol.atol_of_magnitude && tol.atol < allowed) tol.atol = allowed;
+    return tol;
+}
+
 /* ---- running */
 
 static int open_side(job *j, side *s) {
@@ -153,7 +231,8 @@ static void compare_sample(job *j) {
     const ox_graph *g = j->want.m->graph;
     for (size_t i = 0; i < j->want.n_out; i++) {
         ox_difference d;
-        ox_compare(j->want.out[i], j->got.out[j->output_of[i]], &j->o->tol, &d);
+        ox_tolerance tol = tolerance_of(j, i);
+        ox_compare(j->want.out[i], j->got.out[j->output_of[i]], &tol, &d);
         keep_worst(j, &d, g->out_names[i]);
     }
     j->r->samples_run++;
@@ -224,6 +303,7 @@ static void run_samples(job *j) {
 static int verify(void *arg) {
     job *j = arg;
     if (match_interfaces(j)) return 0;
+    find_lost(j);
     if (open_side(j, &j->want)) return decide(j, OX_V_UNKNOWN, "the original: %s", error_of(j, &j->want)), 0;
     if (open_side(j, &j->got)) return decide(j, OX_V_UNKNOWN, "the result: %s", error_of(j, &j->got)), 0;
     run_samples(j);

@@ -141,6 +141,42 @@ static void models_are_verified(void **state) {
     verify_case(c, 2, "z", OX_V_DIFFERENT, 0, "output 'y' is missing");
 }
 
+/* z = x * FACTOR; y = the same through TYPE, back in float. */
+static ox_model *through(ox_ctx *c, ox_dtype type, double factor, double plain) {
+    ox_model *m = new_model(c);
+    ox_graph *g = m->graph;
+    ox_value *x = input(g, "x", OX_FLOAT, DIMS(-1, 4));
+    ox_node *down = node(g, "Cast", 1, x, NULL, NULL);
+    ox_attr_set_int(down, "to", type);
+    ox_node *up = node(g, "Cast", 1, op2(g, "Mul", down->out[0], init(g, "k", ox_tensor_scalar_double(c, type, factor))), NULL, NULL);
+    ox_attr_set_int(up, "to", OX_FLOAT);
+    output(g, "y", up->out[0]);
+    output(g, "z", op2(g, "Mul", x, init(g, "p", ox_tensor_scalar_double(c, OX_FLOAT, plain))));
+    return m;
+}
+
+static void through_case(ox_ctx *c, ox_dtype type, double factor, double plain, bool widen, const char *why) {
+    ox_model *a = through(c, type, 1, 1), *b = through(c, type, factor, plain);
+    ox_verify_options o = {.samples = 3, .seed = 1, .tol = {1e-3, 1e-4, true}, .widen = widen};
+    ox_verify_result r;
+    assert_int_equal(ox_verify_models(a, b, &o, &r), 0);
+    if (r.verdict != (why[0] ? OX_V_DIFFERENT : OX_V_SAME) || strncmp(r.why, why, strlen(why))) fail_msg("%d %s", r.verdict, r.why);
+    ox_model_free(a);
+    ox_model_free(b);
+}
+
+/* Steps of a narrow type are no difference, unless somebody says how exact results must be; what never was narrow is judged as ever. */
+static void narrow_types_may_be_off_by_steps(void **state) {
+    ox_ctx *c = *state;
+    through_case(c, OX_FLOAT16, 1 + 3.0 / 1024, 1, true, "");
+    through_case(c, OX_FLOAT16, 1 + 3.0 / 1024, 1, false, "output 'y' differs");
+    through_case(c, OX_FLOAT16, 1 + 24.0 / 1024, 1, true, "output 'y' differs");
+    through_case(c, OX_FLOAT16, 1, 1.004, true, "output 'z' differs");
+    through_case(c, OX_BFLOAT16, 1 + 3.0 / 128, 1, true, "");
+    through_case(c, OX_BFLOAT16, 1 + 24.0 / 128, 1, true, "output 'y' differs");
+    through_case(c, OX_FLOAT, 1 + 3.0 / 1024, 1, true, "output 'y' differs");
+}
+
 /* y = x + [16 numbers]: only sizes of 16 run. */
 static void samples_that_do_not_run_are_replaced(void **state) {
     ox_ctx *c = *state;
@@ -172,7 +208,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         T(integers_fit_what_they_index),         T(names_say_what_values_are),
         T(values_compare_within_tolerance),      T(models_are_verified),
-        T(samples_that_do_not_run_are_replaced),
+        T(samples_that_do_not_run_are_replaced), T(narrow_types_may_be_off_by_steps),
     };
     return cmocka_run_group_tests_name("verify", tests, NULL, NULL);
 }
