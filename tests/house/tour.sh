@@ -12,9 +12,9 @@ grep -q '^```sh tour' "$root/README.md" || { echo 'README.md has no tour'; exit 
 mkdir "$work/tour"
 cp -r "$root/examples" "$work/tour/"
 
-# Numbers with a unit of time, what belongs to the machine, and which pass had how much to do are not compared.
+# Numbers with a unit of time and what belongs to the machine are not compared.
 stable() {
-    sed -E -e '/^ +[0-9]+ changes/d' -e 's/(greatest difference) .*/\1 #/' -e 's/[0-9]+\.[0-9]+( ms|,|;|$)/#\1/g' -e 's/ +#/ #/g' \
+    sed -E -e 's/(greatest difference) .*/\1 #/' -e 's/[0-9]+\.[0-9]+( ms|,|;|$)/#\1/g' -e 's/ +#/ #/g' \
         -e 's/^(products by|threads|compiler|libraries) .*/\1 #/'
 }
 
