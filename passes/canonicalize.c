@@ -8,16 +8,10 @@
  */
 #include "passes/pass.h"
 
-static bool in_function(const ox_graph *g) {
-    for (; g; g = g->outer)
-        if (g->function) return true;
-    return false;
-}
-
 bool ox_lift_constant(ox_node *n) {
     ox_value *v = ox_is(n, "Constant") ? ox_node_out(n, 0) : NULL;
     ox_tensor *t = v ? ox_constant(v) : NULL;
-    if (!t || n->n_attrs != 1 || n->attrs[0]->ref || in_function(n->graph)) return false;
+    if (!t || n->n_attrs != 1 || n->attrs[0]->ref || ox_function_of(n->graph)) return false;
     /* An output of the graph keeps its node: an initializer cannot be renamed to it without another node. */
     if (ox_is_graph_output(v)) return false;
     ox_value *init = ox_graph_add_init(n->graph, NULL, ox_tensor_ref(t));

@@ -88,14 +88,8 @@ static uint64_t hash_node(ox_ctx *ctx, const ox_node *n) {
 /* An Identity that makes an output is there for the output's name. */
 static bool carries_name(const ox_node *n) { return ox_is(n, "Identity") && n->n_out && n->out[0] && ox_is_graph_output(n->out[0]); }
 
-static bool in_function(const ox_graph *g) {
-    for (; g; g = g->outer)
-        if (g->function) return true;
-    return false;
-}
-
 static bool candidate(const ox_node *n) {
-    if (carries_name(n) || (ox_is(n, "Constant") && !in_function(n->graph))) return false;
+    if (carries_name(n) || (ox_is(n, "Constant") && !ox_function_of(n->graph))) return false;
     return n->op && !n->callee && n->n_out && !(n->op->flags & OX_CONTROL) && ox_node_pure(n);
 }
 

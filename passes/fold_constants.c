@@ -156,9 +156,7 @@ static bool tensors_only(const ox_node *n) {
 }
 
 static int fold_marked(state *s, ox_graph *g) {
-    bool functions_body = false;
-    for (ox_graph *o = g; o; o = o->outer) functions_body |= o->function != NULL;
-    if (functions_body) return 0; /* functions hold no initializers; they are inlined first where that is wanted */
+    if (ox_function_of(g)) return 0; /* functions hold no initializers; they are inlined first where that is wanted */
     int failed = 0;
     for (ox_node *n = g->first; n && !failed; n = n->next) {
         if (n->mark != FOLDABLE) continue;
@@ -203,8 +201,7 @@ static bool known_elements(const ox_value *v) {
 }
 
 static int fold_known(state *s, ox_graph *g) {
-    for (ox_graph *o = g; o; o = o->outer)
-        if (o->function) return 0;
+    if (ox_function_of(g)) return 0;
     for (ox_node *n = g->first; n; n = n->next) {
         if (!n->op || ox_is(n, "Constant") || ox_is(n, "Identity") || !ox_node_pure(n)) continue;
         for (uint32_t i = 0; i < n->n_out; i++) {

@@ -250,11 +250,6 @@ static bool place(builder *b) {
     return true;
 }
 
-static bool in_function(const ox_graph *g) {
-    while (g->outer) g = g->outer;
-    return g->function != NULL;
-}
-
 /* Bytes of constants that only the match uses: they go with it. */
 static uint64_t bytes_replaced(ox_rmatch *mt) {
     uint64_t sum = 0;
@@ -319,7 +314,7 @@ static bool rounded_value(ox_rmatch *mt, const ox_rv *v, ox_dtype to, ox_tensor 
 
 static ox_value *add_constant(builder *b, ox_tensor *t) {
     ox_graph *g = b->mt->g;
-    if (!in_function(g)) return ox_graph_add_init(g, NULL, t);
+    if (!ox_function_of(g)) return ox_graph_add_init(g, NULL, t);
     ox_node *n = ox_node_make(g, b->before, "Constant", 0, NULL, 1); /* functions have no initializers */
     if (!n) {
         ox_tensor_unref(t);
@@ -580,7 +575,7 @@ static bool make_planned(builder *b, pnode *p) {
             return false;
         }
     } else {
-        if (in_function(mt->g) && !ox_model_opset(mt->m, mt->g, p->x->domain)) return false; /* functions have imports of their own */
+        if (ox_function_of(mt->g) && !ox_model_opset(mt->m, mt->g, p->x->domain)) return false; /* functions have imports of their own */
         f.in = OX_NEW_N(mt->arena, ox_value *, p->n_in + 1);
         f.attrs = p->attrs;
         f.n_attrs = p->n_attrs;

@@ -20,13 +20,6 @@ static ox_value *shape_constant(ox_pass_run *r, ox_graph *g, int64_t n, const in
     return init;
 }
 
-/* The graph that may hold an initializer for a node: bodies of functions may not. */
-static bool can_hold_initializers(const ox_graph *g) {
-    for (; g; g = g->outer)
-        if (g->function) return false;
-    return true;
-}
-
 static bool plan_reshape(const ox_call *c, const ox_dim *elems, int64_t n, int64_t *target) {
     int rank = ox_in_rank(c, 0);
     const ox_dim *dims = ox_in_dims(c, 0);
@@ -61,7 +54,7 @@ static bool plan_reshape(const ox_call *c, const ox_dim *elems, int64_t n, int64
 
 static int simplify_reshape(ox_pass_run *r, ox_node *n) {
     ox_value *shape = ox_node_in(n, 1);
-    if (!shape || ox_constant(shape) || !can_hold_initializers(n->graph)) return 0;
+    if (!shape || ox_constant(shape) || ox_function_of(n->graph)) return 0;
     ox_call c;
     if (ox_call_init(&c, r->ctx, r->arena, n) < 0) return -1;
     int64_t count = 0, target[64];

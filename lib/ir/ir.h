@@ -123,6 +123,7 @@ struct ox_type {
 ox_type *ox_type_tensor(ox_arena *arena, ox_dtype dtype, int rank, const ox_dim *dims); /* dims copied; NULL dims: all unknown */
 const ox_type *ox_type_of_tensor(ox_arena *arena, const ox_tensor *t);
 ox_type *ox_type_of(ox_arena *arena, ox_kind kind, const ox_type *elem);                /* sequence, optional */
+const ox_type *ox_type_copy(ox_arena *arena, const ox_type *t); /* whole, for another arena; NULL for NULL */
 bool ox_type_equal(const ox_type *a, const ox_type *b);       /* an unknown dim equals an unknown dim here */
 /* The kind and element type alone; NULL for NULL. */
 const ox_type *ox_type_element(ox_arena *arena, const ox_type *t);
@@ -347,6 +348,8 @@ int64_t ox_model_opset(const ox_model *m, const ox_graph *g, ox_sym domain); /* 
 void ox_model_import(ox_model *m, ox_sym domain, int64_t version);           /* adds or raises */
 
 ox_graph *ox_graph_new(ox_model *m, ox_graph *outer, ox_node *owner);
+/* The function whose body g is or lies in; NULL in the main graph. Such graphs hold no initializers. */
+ox_function *ox_function_of(const ox_graph *g);
 ox_value *ox_graph_add_input(ox_graph *g, ox_sym name, const ox_type *type);
 void ox_graph_add_output(ox_graph *g, ox_value *v, ox_sym name); /* name NULL (bodies): the value's name when written */
 void ox_graph_remove_input(ox_graph *g, size_t i);  /* must have no use */

@@ -4,9 +4,6 @@
 
 #include "ir/ir.h"
 
-/* ---- type.c */
-const ox_type *ox_type_copy(ox_arena *arena, const ox_type *t);
-
 /* ---- graph.c */
 /* "" for NULL and "ai.onnx", else the domain. */
 ox_sym ox_domain(ox_ctx *ctx, ox_sym domain);
@@ -16,7 +13,6 @@ void ox_use_link(ox_use *u, ox_value *v);
 void ox_use_unlink(ox_use *u);
 ox_value *ox_value_new(ox_graph *g, ox_sym name);
 void ox_init_link(ox_value *v);    /* puts v in its graph's list of initializers */
-ox_function *ox_function_of(const ox_graph *g); /* the function whose body g is or lies in, NULL in the main graph */
 void ox_graph_release(ox_graph *body);          /* takes the operands from every node of a body that goes away */
 void ox_attr_released(ox_node *n, ox_attr *a);  /* before an attribute of n goes away or is replaced */
 

@@ -236,9 +236,7 @@ ox_attr *ox_import_attr(ox_import *im, const Onnx__AttributeProto *p, ox_graph *
     if (attr_type(im, p, &here, &a->type)) return NULL;
     if (p->ref_attr_name && p->ref_attr_name[0]) {
         a->ref = ox_intern(im->ctx, p->ref_attr_name);
-        const ox_graph *root = g;
-        while (root && root->outer) root = root->outer;
-        if (root && !root->function) {
+        if (g && !ox_function_of(g)) {
             ox_message_fail(im->msg, &here, OX_BAD_DATA,
                             "it refers to attribute '%.128s' of a function, but stands outside of one", a->ref);
             return NULL;

@@ -34,15 +34,10 @@ static int check_operands(const ox_node *n, const ox_signature *s) {
     return 0;
 }
 
-static bool in_function(const ox_graph *g) {
-    while (g->outer) g = g->outer;
-    return g->function != NULL;
-}
-
 static int check_attr(const ox_node *n, const ox_attr *a, const ox_signature *s) {
     ox_ctx *ctx = n->graph->model->ctx;
     if (!a->name || !*a->name) return ox_fail(ctx, OX_BAD_DATA, "an attribute has no name");
-    if (a->ref && !in_function(n->graph))
+    if (a->ref && !ox_function_of(n->graph))
         return ox_fail(ctx, OX_BAD_DATA, "attribute '%s' refers to '%s' of a function, but stands outside of one",
                        a->name, a->ref);
     if (!s || !strncmp(a->name, "__", 2)) return 0; /* names that begin so are private to whoever wrote them */
