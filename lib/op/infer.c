@@ -41,18 +41,15 @@ static int infer_one(driver *d, ox_node *n);
 
 /* ---- facts of values */
 
-static const ox_type *keep_type(ox_arena *arena, const ox_type *t) {
-    if (!t) return NULL;
-    ox_type *copy = ox_dup(arena, t, sizeof *copy);
-    if (t->rank > 0) copy->dims = ox_dup(arena, t->dims, (size_t)t->rank * sizeof *t->dims);
-    if (t->elem) copy->elem = keep_type(arena, t->elem);
-    return copy;
-}
-
-static void warn_conflict(driver *d, const ox_value *v, const ox_type *declared, const ox_type *inferred) {
-    if (d->warnings++ < MAX_WARNINGS)
-        ox_warn(d->ctx, "value '%s' is declared as %s, but is %s", v->name ? v->name : "",
-                ox_type_text(d->arena, declared), ox_type_text(d->arena, inferred));
+/* A contradiction is an error in strict mode (-1), else a warning, of which there are not many. */
+static int report_conflict(driver *d, const ox_value *v, const ox_type *declared, const ox_type *inferred) {
+    static const char format[] = "value '%s' is declared as %s, but is %s";
+    const char *name = v->name ? v->name : "";
+    if (!d->strict && d->warnings++ >= MAX_WARNINGS) return 0;
+    const char *said = ox_type_text(d->arena, declared), *is = ox_type_text(d->arena, inferred);
+    if (d->strict) return ox_fail(d->ctx, OX_BAD_DATA, format, name, said, is);
+    ox_warn(d->ctx, format, name, said, is);
+    return 0;
 }
 
 /* Both facts together; -1 in strict mode when they contradict. */
@@ -61,11 +58,7 @@ static int meet(driver *d, const ox_value *v, const ox_type *inferred, const ox_
     *out = inferred ? inferred : have;
     if (!inferred || !have) return 0;
     *out = ox_type_settle(d->arena, inferred, have, &d->open, &conflict);
-    if (conflict && d->strict)
-        return ox_fail(d->ctx, OX_BAD_DATA, "value '%s' is declared as %s, but is %s", v->name ? v->name : "",
-                       ox_type_text(d->arena, have), ox_type_text(d->arena, inferred));
-    if (conflict) warn_conflict(d, v, have, inferred);
-    return 0;
+    return conflict ? report_conflict(d, v, have, inferred) : 0;
 }
 
 static void set_elems(driver *d, ox_value *v, const ox_dim *elems, int64_t n) {
@@ -89,13 +82,9 @@ static int check_declared(driver *d, ox_value *v, const ox_type *declared, const
     bool conflict = false;
     if (!declared || !inferred || v->graph != d->m->graph) return 0;
     ox_type_meet(d->arena, inferred, declared, &conflict);
-    if (!conflict) return 0;
-    if (d->strict)
-        return ox_fail(d->ctx, OX_BAD_DATA, "value '%s' is declared as %s, but is %s", v->name ? v->name : "", ox_type_text(d->arena, declared),
-                       ox_type_text(d->arena, inferred));
-    if (!v->doubted) warn_conflict(d, v, declared, inferred);
+    if (!conflict || (v->doubted && !d->strict)) return 0;
     v->doubted = true;
-    return 0;
+    return report_conflict(d, v, declared, inferred);
 }
 
 /* A size that nothing is known of is one size all the same, in a graph that runs once: it gets a symbol of ours, which no file will see. */
@@ -103,7 +92,7 @@ static void name_sizes(driver *d, ox_value *v) {
     ox_type *named = NULL;
     for (int k = 0; ox_type_is_tensor(v->type) && k < v->type->rank; k++) {
         if (v->type->dims[k]) continue;
-        if (!named) v->type = named = (ox_type *)(uintptr_t)keep_type(d->m->arena, v->type);
+        if (!named) v->type = named = (ox_type *)(uintptr_t)ox_type_copy(d->m->arena, v->type);
         named->dims[k] = ox_dim_fresh(d->ctx);
     }
 }
@@ -112,7 +101,7 @@ static int set_value(driver *d, ox_value *v, const ox_type *t, const ox_dim *ele
     const ox_type *both;
     if (check_declared(d, v, v->declared, t) < 0) return -1;
     if (meet(d, v, t, v->type, &both) < 0) return -1;
-    if (both != v->type && !(v->type && ox_type_equal(both, v->type))) v->type = keep_type(d->m->arena, both);
+    if (both != v->type && !(v->type && ox_type_equal(both, v->type))) v->type = ox_type_copy(d->m->arena, both);
     if (v->graph == d->m->graph) name_sizes(d, v);
     set_elems(d, v, elems, n);
     return 0;
@@ -237,7 +226,7 @@ static int meet_declared_outputs(driver *d, ox_graph *g) {
         if (!v || !g->out_types[i] || v->graph != g || v->data || !v->def || ox_node_inferable(v->def)) continue;
         const ox_type *both;
         if (meet(d, v, v->type, g->out_types[i], &both) < 0) return -1;
-        if (both != v->type) v->type = keep_type(d->m->arena, both);
+        if (both != v->type) v->type = ox_type_copy(d->m->arena, both);
     }
     return 0;
 }
@@ -267,7 +256,7 @@ static int infer_body(ox_call *c, ox_graph *body) {
         ox_value *v = body->inputs[i];
         const ox_type *both;
         if (meet(d, v, v->type, ox_map_get(&d->declared, v), &both) < 0) return -1;
-        if (both != v->type) v->type = keep_type(d->m->arena, both);
+        if (both != v->type) v->type = ox_type_copy(d->m->arena, both);
     }
     int rc = infer_graph(d, body);
     if (rc < 0 && ox_error_code(d->ctx) == OX_BAD_DATA && ox_is(c->node, "If")) {
@@ -332,7 +321,7 @@ static variant *new_variant(driver *d, ox_call *c) {
     v->attrs = OX_NEW_N(arena, ox_attr *, c->n_attrs + 1);
     for (int i = 0; i < c->n_attrs; i++) v->attrs[i] = ox_dup(arena, c->attrs[i], sizeof(ox_attr));
     for (int i = 0; i < c->n_in; i++) {
-        v->in[i] = keep_type(arena, ox_in_type(c, i));
+        v->in[i] = ox_type_copy(arena, ox_in_type(c, i));
         int64_t n;
         const ox_dim *elems = ox_in_elems(c, i, &n);
         bool any = false;
@@ -363,7 +352,7 @@ static int run_variant(driver *d, ox_call *c, ox_function *f, variant *v) {
     for (uint32_t i = 0; i < g->ret->n_in && (int)i < v->n_out; i++) {
         const ox_value *out = g->ret->in[i].v;
         if (!out) continue;
-        v->out[i] = out->data ? keep_type(d->long_arena, out->type) : out->type;
+        v->out[i] = out->data ? ox_type_copy(d->long_arena, out->type) : out->type;
         v->out_elems[i] = out->elems;
         v->out_nelems[i] = out->nelems;
     }
