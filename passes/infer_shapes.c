@@ -5,15 +5,21 @@
  */
 #include "passes/pass.h"
 
+typedef struct lister {
+    ox_arena *scratch;
+    ox_map given; /* nameless sizes of the model's inputs */
+    int listed;
+} lister;
+
 /* Outputs have their types in their own list. */
 static int list_values(ox_graph *g, void *user) {
-    int *listed = user;
+    lister *l = user;
     for (ox_node *n = g->first; n; n = n->next)
         for (uint32_t i = 0; i < n->n_out; i++) {
             ox_value *v = n->out[i];
             if (v && v->type && !v->listed && !ox_is_graph_output(v)) {
                 v->listed = true;
-                ++*listed;
+                l->listed++;
             }
         }
     return 0;
@@ -21,17 +27,14 @@ static int list_values(ox_graph *g, void *user) {
 
 /* Outputs: what is declared of them, and what is known better. */
 static int list_outputs(ox_graph *g, void *user) {
-    int *listed = user;
-    ox_map given;
-    ox_map_init(&given, g->model->arena);
-    ox_model_given_sizes(g->model, &given);
+    lister *l = user;
     for (uint32_t i = 0; i < g->ret->n_in; i++) {
         const ox_value *v = g->ret->in[i].v;
         if (!v || !v->type) continue;
-        const ox_type *t = ox_type_plain(g->model->arena, ox_type_settle(g->model->arena, v->type, g->out_types[i], &given, NULL));
+        const ox_type *t = ox_type_plain(l->scratch, ox_type_settle(l->scratch, v->type, g->out_types[i], &l->given, NULL));
         if (ox_type_equal(t, g->out_types[i])) continue;
-        g->out_types[i] = t;
-        ++*listed;
+        g->out_types[i] = ox_type_copy(g->model->arena, t);
+        l->listed++;
     }
     return 0;
 }
@@ -39,13 +42,14 @@ static int list_outputs(ox_graph *g, void *user) {
 static int run(ox_pass_run *r) {
     ox_infer_options o = {.strict = ox_option_bool(r, "strict"), .run_constants = true};
     if (ox_infer_model(r->m, &o) < 0) return -1;
-    int listed = 0;
-    if (ox_option_bool(r, "write")) {
-        ox_each_graph(r->m, list_values, &listed);
-        ox_each_graph(r->m, list_outputs, &listed);
-    }
-    if (listed) r->m->changed = true;
-    return listed;
+    if (!ox_option_bool(r, "write")) return 0;
+    lister l = {.scratch = r->arena};
+    ox_map_init(&l.given, r->arena);
+    ox_model_given_sizes(r->m, &l.given);
+    ox_each_graph(r->m, list_values, &l);
+    ox_each_graph(r->m, list_outputs, &l);
+    if (l.listed) r->m->changed = true;
+    return l.listed;
 }
 
 static const ox_option options[] = {

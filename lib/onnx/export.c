@@ -428,7 +428,7 @@ static list export_outputs(ox_export *x, const ox_graph *g) {
     for (uint32_t i = 0; i < g->ret->n_in; i++) {
         const ox_value *v = g->ret->in[i].v;
         const ox_type *type = g->out_types[i] ? g->out_types[i] : !g->out_origins[i] && v ? type_of(x, v) : NULL;
-        if (v && v->doubted && v->type && type && !ox_each_graph(x->m, has_opaque, NULL)) /* it was declared wrongly */
+        if (v && v->doubted && v->type && type && x->inferred) /* it was declared wrongly */
             type = ox_type_settle(x->scratch, v->type, type, &x->given, NULL);
         add(x, &l, export_info(x, g->out_origins[i], g->out_names[i] ? g->out_names[i] : value_name(v), type));
     }
@@ -621,6 +621,7 @@ static int run_export(void *arg) {
     ox_settle_names(x->m);
     ox_map_init(&x->given, x->scratch);
     ox_model_given_sizes(x->m, &x->given);
+    x->inferred = !ox_each_graph(x->m, has_opaque, NULL);
     x->msg->model = export_model(x);
     return x->failed ? -1 : 0;
 }

@@ -10,8 +10,9 @@ typedef struct ox_export {
     ox_message *msg;    /* being made */
     ox_message *source; /* of the model; NULL when it was not read */
     ox_arena *scratch;
-    ox_map given; /* nameless sizes of inputs */
-    bool failed; /* an error was recorded */
+    ox_map given;  /* nameless sizes of inputs */
+    bool inferred; /* the types of outputs rest on rules of operators alone */
+    bool failed;   /* an error was recorded */
 } ox_export;
 
 Onnx__GraphProto *ox_export_graph(ox_export *x, const ox_graph *g);
