@@ -21,13 +21,7 @@ static const ox_dim *known_elems(ox_call *c, const ox_value *v, int64_t *n) {
     *n = v ? v->nelems : 0;
     if (!v || v->elems) return v ? v->elems : NULL;
     const ox_tensor *t = ox_constant(v);
-    if (!t || t->count > (c->elems_max ? c->elems_max : OX_ELEMS_MAX)) return NULL;
-    const int64_t *ints = ox_tensor_to_ints(c->arena, t);
-    if (!ints) return NULL;
-    ox_dim *e = OX_NEW_N(c->arena, ox_dim, t->count + 1);
-    for (int64_t k = 0; k < t->count; k++) e[k] = ox_dim_const(c->ctx, ints[k]);
-    *n = t->count;
-    return e;
+    return t ? ox_tensor_elems(c, t, n) : NULL;
 }
 
 /* What both branches say of an output; -1 after ox_fail when they cannot both be right. */

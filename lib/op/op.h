@@ -166,6 +166,8 @@ const ox_dim *ox_in_dims(const ox_call *c, int i);       /* NULL when rank unkno
 /* Elements of a small integer input as expressions; NULL when the count is unknown or above OX_ELEMS_MAX. Entries may be NULL. */
 enum { OX_ELEMS_MAX = 1024 };
 const ox_dim *ox_in_elems(const ox_call *c, int i, int64_t *n);
+/* The same of a constant; NULL when it holds no integers. */
+const ox_dim *ox_tensor_elems(const ox_call *c, const ox_tensor *t, int64_t *n);
 /* All elements as numbers; NULL when not all are known. */
 const int64_t *ox_in_ints(const ox_call *c, int i, int64_t *n);
 void ox_out_type(ox_call *c, int i, const ox_type *t);

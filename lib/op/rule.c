@@ -40,33 +40,32 @@ static int64_t elems_max(const ox_call *c) { return c->elems_max ? c->elems_max 
 
 static bool holds_shape_data(ox_dtype t) { return ox_dtype_is_int(t) || t == OX_BOOL; }
 
+const ox_dim *ox_tensor_elems(const ox_call *c, const ox_tensor *t, int64_t *n) {
+    *n = 0;
+    const int64_t *ints = t->count <= elems_max(c) ? ox_tensor_to_ints(c->arena, t) : NULL;
+    if (!ints) return NULL;
+    ox_dim *elems = OX_NEW_N(c->arena, ox_dim, t->count + 1);
+    for (int64_t k = 0; k < t->count; k++) elems[k] = ox_dim_const(c->ctx, ints[k]);
+    *n = t->count;
+    return elems;
+}
+
 const ox_dim *ox_in_elems(const ox_call *c, int i, int64_t *n) {
     *n = 0;
     if (!holds_shape_data(ox_in_dtype(c, i))) return NULL;
-    const ox_tensor *t = c->in[i].t;
-    if (!t && c->in[i].v->elems) {
+    if (c->in[i].t) return ox_tensor_elems(c, c->in[i].t, n);
+    if (c->in[i].v->elems) {
         if (c->in[i].v->nelems > elems_max(c)) return NULL;
         *n = c->in[i].v->nelems;
         return c->in[i].v->elems;
     }
-    int64_t count = 1;
-    if (t) {
-        count = t->count;
-    } else {
-        const ox_dim *dims = ox_in_dims(c, i);
-        int64_t d;
-        if (!dims) return NULL;
-        for (int k = 0; k < ox_in_rank(c, i); k++) {
-            if (!ox_dim_is_const(dims[k], &d) || d < 0 || !ox_mul_ok(count, d, &count)) return NULL;
-        }
-    }
-    if (count > elems_max(c)) return NULL;
-    ox_dim *elems = OX_NEW_N(c->arena, ox_dim, count + 1);
-    const int64_t *ints = t ? ox_tensor_to_ints(c->arena, t) : NULL;
-    if (t && !ints) return NULL;
-    for (int64_t k = 0; t && k < count; k++) elems[k] = ox_dim_const(c->ctx, ints[k]);
+    int64_t count = 1, d;
+    const ox_dim *dims = ox_in_dims(c, i);
+    for (int k = 0; k < ox_in_rank(c, i); k++)
+        if (!ox_dim_is_const(dims[k], &d) || d < 0 || !ox_mul_ok(count, d, &count)) return NULL;
+    if (!dims || count > elems_max(c)) return NULL;
     *n = count;
-    return elems;
+    return OX_NEW_N(c->arena, ox_dim, count + 1); /* so many, of which nothing is known */
 }
 
 const int64_t *ox_in_ints(const ox_call *c, int i, int64_t *n) {
