@@ -141,7 +141,10 @@ struct ox_ruleset {
 /* The set's name: its file's, without ".rules" when it ships with the library. */
 const char *ox_ruleset_name(ox_arena *arena, const ox_ruleset *set);
 
+/* Bounds of one rule: nesting and parameters, trees, names, operands of a chain of one commutative operator. */
 enum { OX_RULE_DEPTH = 64, OX_RULE_TREES = 4000, OX_RULE_NAMES = 256, OX_RULE_CHAIN = 6 };
+/* Uses of one value that are looked at. Values with more are never inside of a match, which holds all uses of inner values. */
+enum { OX_RULE_USES = 64 };
 
 /* Parses TEXT, which begins in line LINE of FILE, without looking at operators. NULL after ox_fail(). */
 ox_ruleset *ox_rules_read(ox_ctx *ctx, const char *text, size_t len, const char *file, int line);

@@ -52,12 +52,14 @@ static int larger_first(const void *a, const void *b) {
 static void index_rules(engine *e, const ox_ruleset *const *sets, size_t n_sets) {
     ranked *all = NULL;
     size_t n = 0, cap = 0;
-    for (size_t i = 0; i < n_sets; i++)
+    for (size_t i = 0; i < n_sets; i++) {
+        if (ox_listed(e->without, ox_ruleset_name(e->arena, sets[i]))) continue;
         for (size_t k = 0; k < sets[i]->n; k++)
-            if (wanted(e, sets[i]->rules[k]) && !ox_listed(e->without, ox_ruleset_name(e->arena, sets[i]))) {
+            if (wanted(e, sets[i]->rules[k])) {
                 ranked next = {sets[i]->rules[k], n};
                 OX_PUSH(e->arena, all, n, cap, next);
             }
+    }
     if (n) qsort(all, n, sizeof *all, larger_first);
     ox_map_init(&e->by_op, e->arena);
     for (size_t i = 0; i < n; i++) {
@@ -114,11 +116,11 @@ static void changed(void *user, ox_value *v, uint32_t n_uses) {
     uint32_t n = n_uses;
     for (const ox_use *u = v->uses; u && n; u = u->next, n--) {
         ox_rnode_forget(u->user);
-        if (n_uses > 64) enqueue(e, u->user);
+        if (n_uses > OX_RULE_USES) enqueue(e, u->user);
     }
     if (v->def && v->def->graph) enqueue(e, v->def);
     int left = 256;
-    if (n_uses <= 64) enqueue_below(e, v, n_uses, e->reach, &left);
+    if (n_uses <= OX_RULE_USES) enqueue_below(e, v, n_uses, e->reach, &left);
 }
 
 static int start_graph(ox_graph *g, void *user) {

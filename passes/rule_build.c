@@ -54,7 +54,7 @@ typedef struct builder {
     bool changed;
 } builder;
 
-enum { GROWTH = 4 << 20, MAX_INNER_USES = 64 }; /* what more nodes use is never inside of a match, which holds all uses of inner values */
+enum { GROWTH = 4 << 20 };
 
 static bool plan(builder *b, const ox_rx *x, int n_out, pval *out);
 
@@ -699,7 +699,7 @@ static void remove_matched(builder *b, ox_rchanged *changed, void *user) {
             for (uint32_t k = 0; k < n_in; k++) {
                 if (!leaves[k]) continue;
                 drop_leaf(leaves[k]);
-                if (leaves[k]->nuses && leaves[k]->nuses <= MAX_INNER_USES) changed(user, leaves[k], leaves[k]->nuses);
+                if (leaves[k]->nuses && leaves[k]->nuses <= OX_RULE_USES) changed(user, leaves[k], leaves[k]->nuses);
             }
         }
     }

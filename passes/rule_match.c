@@ -519,7 +519,7 @@ static bool solve_other_root(ox_rmatch *mt, const ox_rslot *s, int slot) {
         const ox_rx *a = p->args[i];
         if (a->kind != OX_RX_NAME || a->list || !mt->bind[a->slot].bound || !mt->bind[a->slot].value.v) continue;
         int tried = 0;
-        for (const ox_use *u = mt->bind[a->slot].value.v->uses; u && tried < 64; u = u->next, tried++) {
+        for (const ox_use *u = mt->bind[a->slot].value.v->uses; u && tried < OX_RULE_USES; u = u->next, tried++) {
             ox_node *n = u->user;
             if (n->graph != mt->g || n == mt->g->ret || !op_named(p, n) || in_match(mt, n) || !ox_node_out(n, (uint32_t)s->def_out)) continue;
             mark m = here(mt);

@@ -466,8 +466,9 @@ static void eval_list(ox_rmatch *mt, const ox_rx *x, ox_rv *out) {
             if (v[i].kind == OX_RV_ABSENT) out->kind = OX_RV_ABSENT;
             return;
         }
-        int64_t k = all_ints || v[i].kind == OX_RV_INTS ? v[i].n : v[i].t ? v[i].t->count : INT64_MAX / 2;
-        if ((a->kind != OX_RX_SPLICE && k != 1) || n + k > OX_ELEMS_MAX) {
+        bool whole = v[i].kind == OX_RV_INTS || v[i].t; /* not a tensor that is computed piece by piece, which is a large one */
+        int64_t k = v[i].kind == OX_RV_INTS ? v[i].n : whole ? v[i].t->count : 0;
+        if (!whole || (a->kind != OX_RX_SPLICE && k != 1) || n + k > OX_ELEMS_MAX) {
             unknown(out);
             return;
         }
