@@ -2,8 +2,6 @@
 #ifndef OX_JOBSERVER_H
 #define OX_JOBSERVER_H
 
-#include <stdbool.h>
-
 /* How many threads to use where there are so many processors: for ox_ctx.on_threads. Takes tokens. */
 int jobserver_threads(void *user, int processors);
 /* Gives the tokens back. May be called in a signal handler, and more than once. */

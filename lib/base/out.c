@@ -1,10 +1,10 @@
-/* Outputs that appear whole or not at all: a temporary beside the target, fsync, rename, fsync of the folder. Several appear together: all are
- * on the disk before the first takes its name, and when one cannot, those before give their names back.
+/* Outputs that appear whole or not at all: a temporary beside the target, fsync, rename, fsync of the folder. Several appear
+ * together: all are on the disk before the first takes its name, and when one cannot, those before give their names back.
  *
- * Temporaries have random names and are made with O_EXCL, so nothing is ever written through a link. Their names
- * stand in one table for the whole process, because a signal handler must find them without a context: the only
- * global that changes in the library, with the count of commits that the handler must not cut in two. A slot goes FREE -> TAKEN (atomic) -> LIVE and back; the handler looks at LIVE
- * ones only and calls unlinkat(). */
+ * Temporaries have random names and are made with O_EXCL, so nothing is ever written through a link. Their names stand in one
+ * table for the whole process, because a signal handler must find them without a context: the only global that changes in the
+ * library, with the count of commits that the handler must not cut in two. A slot goes FREE -> TAKEN (atomic) -> LIVE and
+ * back; the handler looks at LIVE ones only and calls unlinkat(). */
 #include "base/base_private.h"
 #include "base/file.h"
 
