@@ -12,15 +12,16 @@ allowed() {
     lib/base) echo 'base' ;;
     lib/yaml) echo 'base yaml' ;;
     lib/ir) echo 'base ir' ;;
-    lib/op) echo 'base ir op' ;;
+    lib/cpu) echo 'cpu' ;;
+    lib/op) echo 'base cpu ir op' ;;
     lib/onnx) echo 'base ir op onnx onnx.pb-c.h' ;;
-    lib/exec) echo 'base ir op exec' ;;
+    lib/exec) echo 'base cpu ir op exec' ;;
     passes) echo "base ir op onnx exec yaml passes ox.h" ;;
     quant) echo 'base ir op onnx exec yaml passes quant' ;;
     tools) echo 'base ir op onnx exec yaml passes quant tools ox.h' ;;
     esac
 }
-for dir in lib/base lib/yaml lib/ir lib/op lib/onnx lib/exec passes quant tools; do
+for dir in lib/base lib/cpu lib/yaml lib/ir lib/op lib/onnx lib/exec passes quant tools; do
     ok=" $(allowed "$dir") "
     for file in "$dir"/*.c "$dir"/*.h; do
         [ -f "$file" ] || continue

@@ -1,0 +1,31 @@
+/* Which instruction set serves. */
+#include "cpu/cpu.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const names[OX_ISA_COUNT] = {"plain", "avx2", "avx512"};
+
+static ox_isa of_processor(void) {
+#if defined(__x86_64__)
+    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
+        __builtin_cpu_supports("avx512vl"))
+        return OX_ISA_AVX512;
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return OX_ISA_AVX2;
+#endif
+    return OX_ISA_PLAIN;
+}
+
+ox_isa ox_cpu_isa(void) {
+    static int known; /* found once + 1: the processor and the environment do not change */
+    int isa = __atomic_load_n(&known, __ATOMIC_RELAXED);
+    if (isa) return (ox_isa)(isa - 1);
+    ox_isa best = of_processor();
+    const char *wish = getenv("OX_ISA");
+    for (int i = 0; wish && i < (int)best; i++)
+        if (!strcmp(wish, names[i])) best = (ox_isa)i;
+    __atomic_store_n(&known, (int)best + 1, __ATOMIC_RELAXED);
+    return best;
+}
+
+const char *ox_cpu_isa_name(void) { return names[ox_cpu_isa()]; }
