@@ -2,7 +2,8 @@
  *
  * Chunks come zeroed from the system. After a reset a kept chunk is dirty up to the old mark, and what is handed out
  * below the mark is zeroed then. Large pieces get chunks of their own behind the current one, so that its rest stays
- * in use. */
+ * in use. What needed several chunks before a reset finds one that holds it all afterwards, up to LARGEST_KEPT: the
+ * same work done again allocates nothing. */
 #include "base/base.h"
 #include "base/base_private.h"
 
@@ -10,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FIRST_CHUNK = 4096, LARGEST_CHUNK = 1 << 20, PIECE = 16 };
+enum { FIRST_CHUNK = 4096, LARGEST_CHUNK = 1 << 20, LARGEST_KEPT = 16 << 20, PIECE = 16 };
 
 typedef struct chunk {
     struct chunk *next;
@@ -53,8 +54,19 @@ static void free_chunks(chunk *c) {
 void ox_arena_reset(ox_arena *a) {
     chunk *keep = a->now;
     if (!keep) return;
-    free_chunks(keep->next);
-    keep->next = NULL;
+    if (keep->next) {
+        size_t all = 0;
+        for (const chunk *c = keep; c; c = c->next) all += c->used;
+        free_chunks(keep->next);
+        keep->next = NULL;
+        if (all > keep->size && all <= LARGEST_KEPT) {
+            free_chunks(keep);
+            a->now = NULL;
+            a->bytes = 0;
+            if (all > a->next_size) a->next_size = all;
+            return;
+        }
+    }
     if (keep->dirty < keep->used) keep->dirty = keep->used;
     keep->used = 0;
     a->bytes = sizeof *keep + keep->size;

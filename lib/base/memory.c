@@ -4,7 +4,10 @@
  * A payload has a header in front, in a list under a lock because parallel loops may allocate. The sum of the sizes
  * alive is held below limits.memory; without a limit, below what the machine or the control group has, because a
  * system that overcommits kills a process instead of refusing. OX_FAIL_ALLOC=n in the environment makes the n-th
- * allocation fail (tests). */
+ * allocation fail (tests).
+ *
+ * While somebody runs a model again and again (ox_recycle), freed payloads are kept by size classes and handed out
+ * again: fresh pages cost as much as filling them, and a second run need not ask the system for anything. */
 #include "base/base.h"
 #include "base/base_private.h"
 
@@ -18,6 +21,7 @@
 #include <unistd.h>
 
 enum { ALIGN = 64, LARGE = 16 << 20, CHUNK = 16 }; /* CHUNK: what malloc keeps beside each block */
+enum { STEPS = 8, SMALL = ALIGN * STEPS, CLASSES = STEPS * 60 }; /* classes: eight to an octave, by ALIGN up to SMALL */
 
 typedef struct header {
     struct header *prev, *next;
@@ -33,6 +37,9 @@ struct ox_memory {
     uint64_t alive;  /* bytes */
     uint64_t system; /* bytes that the machine has for us */
     uint64_t allocs, fail_at;
+    int recycling;                /* who asked for it and has not ended yet */
+    uint64_t kept;                /* bytes in the lists */
+    header *free_lists[CLASSES];  /* linked by next */
     ox_arena *arenas;
     int threads;
 };
@@ -65,6 +72,16 @@ int ox_memory_new(ox_ctx *ctx) {
     return 0;
 }
 
+static void free_kept(struct ox_memory *m) {
+    for (int i = 0; m->kept && i < CLASSES; i++)
+        while (m->free_lists[i]) {
+            header *h = m->free_lists[i];
+            m->free_lists[i] = h->next;
+            m->kept -= h->size;
+            free(h);
+        }
+}
+
 void ox_memory_free(ox_ctx *ctx) {
     struct ox_memory *m = ctx->memory;
     if (!m) return;
@@ -77,6 +94,7 @@ void ox_memory_free(ox_ctx *ctx) {
             ox_payload_free(data);
     }
     while (m->arenas) ox_arena_free(m->arenas);
+    free_kept(m);
     pthread_mutex_destroy(&m->lock);
     free(m);
     ctx->memory = NULL;
@@ -91,12 +109,35 @@ bool ox_may_alloc(ox_ctx *ctx) {
 ox_arena **ox_memory_arenas(ox_ctx *ctx) { return &ctx->memory->arenas; }
 int *ox_memory_threads(const ox_ctx *ctx) { return &ctx->memory->threads; }
 
+/* ---- recycling */
+
+/* The class of a size, which it is rounded up to; sizes beyond all classes have none (-1). */
+static int class_of(size_t *taken) {
+    size_t n = *taken;
+    if (n <= SMALL) return (int)(n / ALIGN) - 1;
+    if (n > SIZE_MAX / 4) return -1;
+    int octave = 63 - __builtin_clzll((unsigned long long)n), base = 63 - __builtin_clzll((unsigned long long)SMALL);
+    size_t step = (size_t)1 << octave >> 3, steps = (n + step - 1) / step; /* STEPS to 2 * STEPS */
+    *taken = steps * step;
+    int c = STEPS - 1 + (octave - base) * STEPS + (int)(steps - STEPS);
+    return c < CLASSES ? c : -1;
+}
+
+void ox_recycle(ox_ctx *ctx, int how) {
+    struct ox_memory *m = ctx->memory;
+    pthread_mutex_lock(&m->lock);
+    m->recycling += how;
+    if (how <= 0 && (how == 0 || m->recycling == 0)) free_kept(m);
+    pthread_mutex_unlock(&m->lock);
+}
+
 /* Adds to what is alive; false when that would pass the limit. */
 static bool reserve(ox_ctx *ctx, uint64_t size, uint64_t *limit) {
     struct ox_memory *m = ctx->memory;
     if (!ctx->limits.memory && !m->system && size > 1 << 20) m->system = system_memory();
     *limit = ctx->limits.memory ? ctx->limits.memory : m->system ? m->system : UINT64_MAX;
     if (size > *limit || m->alive > *limit - size) return false;
+    if (m->kept && size + m->kept > *limit - m->alive) free_kept(m);
     m->alive += size;
     return true;
 }
@@ -123,9 +164,18 @@ void *ox_payload_alloc(ox_ctx *ctx, size_t size) {
     /* What counts is what it takes, for millions of small ones are mostly headers. With malloc's part in it, blocks lie side by side. */
     size_t taken = (ALIGN + size + CHUNK + ALIGN - 1) / ALIGN * ALIGN;
     pthread_mutex_lock(&m->lock);
+    int class = m->recycling ? class_of(&taken) : -1;
     bool fits = reserve(ctx, taken, &limit);
     uint64_t alive = m->alive;
+    header *kept = fits && class >= 0 ? m->free_lists[class] : NULL;
+    if (kept) {
+        m->free_lists[class] = kept->next;
+        m->kept -= taken;
+        *kept = (header){.prev = m->payloads.prev, .next = &m->payloads, .ctx = ctx, .size = taken};
+        kept->prev->next = kept->next->prev = kept;
+    }
     pthread_mutex_unlock(&m->lock);
+    if (kept) return (char *)kept + ALIGN;
     if (!fits) {
         ox_fail(ctx, OX_NO_MEMORY, "memory limit: %zu bytes wanted, %" PRIu64 " in use, %s %" PRIu64, size, alive,
                 ctx->limits.memory ? "the limit is" : "the system has", limit);
@@ -162,6 +212,14 @@ void ox_payload_free(void *data) {
     h->prev->next = h->next;
     h->next->prev = h->prev;
     m->alive -= h->size;
+    size_t taken = h->size;
+    int class = m->recycling ? class_of(&taken) : -1;
+    if (class >= 0 && taken == h->size) { /* others were made before recycling began */
+        h->next = m->free_lists[class];
+        m->free_lists[class] = h;
+        m->kept += taken;
+        h = NULL;
+    }
     pthread_mutex_unlock(&m->lock);
     free(h);
 }

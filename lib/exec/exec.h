@@ -19,6 +19,17 @@ void ox_frame_free(ox_frame *f);
 int ox_frame_run(ox_frame *f, ox_rt *const *in, ox_rt **out);
 /* Whether V may be given as graph input i: type and fixed sizes. -1 after ox_fail() with the input's name and both. */
 int ox_check_input(ox_model *m, size_t i, const ox_rt *v);
+/* How memory of a graph is planned. Bytes. */
+typedef struct ox_place_stats {
+    uint64_t arena;   /* the arena: values that are computed, outputs included, and scratch memory */
+    uint64_t bound;   /* most bytes alive at any step in this order, with what shares memory: no arena can be smaller */
+    uint64_t naive;   /* every buffer for itself */
+    size_t buffers;
+    const char *order, *method; /* how the order of steps and the offsets were found */
+    bool proved;      /* no smaller arena exists for this order */
+} ox_place_stats;
+/* Of the main graph, for the inputs of the last run, which must have succeeded. -1 after ox_fail(). */
+int ox_frame_place(ox_frame *f, ox_place_stats *s);
 /* Called after each node of the main graph and bodies, for profiles and statistics: outputs in out[]. May be NULL. */
 typedef void (*ox_frame_hook)(void *user, const ox_node *n, ox_rt *const *in, ox_rt *const *out, double seconds);
 void ox_frame_set_hook(ox_frame *f, ox_frame_hook hook, void *user);

@@ -1,8 +1,8 @@
 /* The frame: makes a plan of a model, then runs it as often as wanted.
  *
- * A run fills cells and empties each after its last use, so that memory is given back as early as the order allows.
- * After a failure all cells are emptied; nothing of a run stays. Kernels' scratch memory comes from one arena per
- * nesting depth. */
+ * A run fills cells and empties each after its last use. The first run with new input shapes allocates and takes notes; from
+ * the second on values and scratch memory lie where place.c planned, and nothing is allocated (slots.c). After a
+ * failure all cells are emptied; nothing of a run stays. */
 #include "exec/plan.h"
 
 #include <string.h>
@@ -16,7 +16,7 @@ static double processor_time(void) {
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-static double now(void) {
+static double now_seconds(void) {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
@@ -29,10 +29,6 @@ static void empty(ox_cell *cell) {
 
 static void empty_plan(ox_plan *p) {
     for (size_t i = 0; i < p->n_cells; i++) empty(&p->cells[i]);
-}
-
-static void empty_list(ox_release *r) {
-    for (; r; r = r->next) empty(r->cell);
 }
 
 /* ---- running */
@@ -61,7 +57,7 @@ static int fetch_constants(ox_step *s, ox_rt *const *in) {
     return 0;
 }
 
-static int take_outputs(ox_frame *f, ox_plan *p, ox_step *s) {
+static int take_outputs(ox_frame *f, ox_plan *p, const ox_step *s) {
     int rc = 0;
     for (int i = 0; i < s->call.n_out; i++) {
         ox_rt *v = p->out_now[i];
@@ -77,9 +73,17 @@ static int take_outputs(ox_frame *f, ox_plan *p, ox_step *s) {
     return rc;
 }
 
-static int run_step(ox_frame *f, ox_plan *p, ox_step *s) {
+/* What is done with a step's outputs besides handing them on: nothing for steps that run once. */
+static int look_at_outputs(ox_running *now, ox_rt **in, ox_rt **out) {
+    if (!now) return 0;
+    if (now->place->placed) return ox_keep_apart(now, out);
+    ox_note_outputs(now, in, out);
+    return 0;
+}
+
+static int run_step(ox_frame *f, ox_plan *p, ox_step *s, ox_running *now) {
     ox_rt **in = p->in_now, **out = p->out_now;
-    double start = f->hook || f->until > 0 ? now() : 0;
+    double start = f->hook || f->until > 0 ? now_seconds() : 0;
     if (f->until > 0 && start > f->until)
         return ox_fail(f->ctx, OX_UNAVAILABLE, "the time budget of %g s is used up", f->seconds);
     if (f->processor_until > 0 && ++f->steps % LOOK_EVERY == 0 && processor_time() > f->processor_until)
@@ -93,23 +97,57 @@ static int run_step(ox_frame *f, ox_plan *p, ox_step *s) {
                 .out = out,
                 .arena = f->scratch[p->depth],
                 .run_body = run_body,
-                .frame = f};
+                .frame = f,
+                .memory = !now ? NULL : now->place->placed ? &ox_slot_memory : &ox_notes_memory,
+                .step = now};
     int rc = ox_run_kernel(&r);
-    if (!rc && f->hook) f->hook(f->user, s->node, in, out, now() - start);
+    if (!rc && f->hook) f->hook(f->user, s->node, in, out, now_seconds() - start);
+    if (!rc && look_at_outputs(now, in, out)) {
+        for (int i = 0; i < s->call.n_out; i++) empty(&out[i]);
+        rc = -1;
+    }
     if (!rc) rc = take_outputs(f, p, s);
     ox_arena_reset(f->scratch[p->depth]);
     return rc;
 }
 
-static int run_plan(ox_frame *f, ox_plan *p, ox_rt **out, size_t n_out) {
-    for (size_t k = 0; k < p->n_steps; k++) {
-        if (run_step(f, p, &p->steps[k])) {
-            ox_fail_in_node(f->ctx, p->steps[k].node);
-            empty_plan(p);
-            return -1;
-        }
-        empty_list(p->steps[k].release);
+static int run_once(ox_frame *f, ox_plan *p) {
+    for (size_t k = 0; k < p->n_once; k++)
+        if (run_step(f, p, &p->once[k], NULL)) return ox_fail_in_node(f->ctx, p->once[k].node);
+    p->once_done = true;
+    return 0;
+}
+
+static int run_steps(ox_frame *f, ox_plan *p, ox_placement *m) {
+    const uint32_t *from = m->placed ? m->release_from : p->release_from, *cells = m->placed ? m->release : p->release;
+    for (uint32_t k = 0; k < p->n_steps; k++) {
+        ox_running now = {.f = f, .plan = p, .place = m, .step = m->placed ? m->order[k] : k};
+        if (run_step(f, p, &p->steps[now.step], &now)) return ox_fail_in_node(f->ctx, p->steps[now.step].node);
+        for (uint32_t i = from[k]; i < from[k + 1]; i++) empty(&p->cells[cells[i]]);
     }
+    return 0;
+}
+
+/* Memory for a run with the inputs that lie in the cells; NULL after ox_fail. */
+static ox_placement *prepare_memory(ox_frame *f, ox_plan *p) {
+    size_t known = p->placements ? 1 : 0;
+    ox_placement *m = ox_placement_for(f, p);
+    bool noted = known && m->noted;
+    if (!noted) {
+        for (size_t k = 0; k < p->n_steps; k++) m->notes[k].n_scratch = 0; /* of a run that failed */
+        return m;
+    }
+    if ((!m->placed && ox_place(f, p, m)) || ox_placement_use(f, p, m)) return NULL;
+    return m;
+}
+
+static int run_plan(ox_frame *f, ox_plan *p, ox_rt **out, size_t n_out) {
+    ox_placement *m = !p->once_done && run_once(f, p) ? NULL : prepare_memory(f, p);
+    if (!m || run_steps(f, p, m)) {
+        empty_plan(p);
+        return -1;
+    }
+    m->noted = true;
     for (size_t i = 0; i < n_out; i++) {
         ox_rt *v = p->outputs[i] ? *p->outputs[i] : NULL;
         if (v) {
@@ -120,7 +158,16 @@ static int run_plan(ox_frame *f, ox_plan *p, ox_rt **out, size_t n_out) {
         empty_plan(p);
         return ox_fail(f->ctx, OX_BAD_DATA, "an output has no value");
     }
-    empty_list(p->release);
+    empty_plan(p);
+    return 0;
+}
+
+int ox_frame_place(ox_frame *f, ox_place_stats *s) {
+    ox_plan *p = f->main;
+    ox_placement *m = p->placements;
+    if (!m || !m->noted) return ox_fail(f->ctx, OX_BUG, "memory is planned from a run, and there was none");
+    if (!m->placed && ox_place(f, p, m)) return -1;
+    *s = m->stats;
     return 0;
 }
 
@@ -200,7 +247,7 @@ static int run_main(void *arg) {
 int ox_frame_run(ox_frame *f, ox_rt *const *in, ox_rt **out) {
     size_t n = f->main->graph->ret->n_in;
     for (size_t i = 0; i < n; i++) out[i] = NULL;
-    f->until = f->seconds > 0 ? now() + f->seconds : 0;
+    f->until = f->seconds > 0 ? now_seconds() + f->seconds : 0;
     job j = {f, in, out};
     if (!ox_protect(f->ctx, run_main, &j)) return 0;
     for (ox_plan *p = f->plans; p; p = p->next) empty_plan(p); /* memory may have run out anywhere */
@@ -298,6 +345,7 @@ ox_frame *ox_frame_new(ox_model *m) {
     f->ctx = m->ctx;
     f->arena = arena;
     f->model = m;
+    ox_recycle(m->ctx, 1);
     if (!ox_protect(m->ctx, make_frame, f)) return f;
     ox_frame_free(f);
     return NULL;
@@ -307,10 +355,14 @@ void ox_frame_free(ox_frame *f) {
     if (!f) return;
     for (ox_plan *p = f->plans; p; p = p->next) {
         empty_plan(p);
+        ox_placements_free(f, p);
+        for (size_t k = 0; k < p->n_made_once; k++) empty(&p->made_once[k]);
         for (size_t k = 0; k < p->n_steps; k++) ox_call_done(&p->steps[k].call);
+        for (size_t k = 0; k < p->n_once; k++) ox_call_done(&p->once[k].call);
     }
     for (ox_constant_cell *c = f->constants; c; c = c->next) ox_rt_unref(c->value);
     for (int i = 0; i < f->n_scratch; i++) ox_arena_free(f->scratch[i]);
     ox_model_free(f->copy);
+    ox_recycle(f->ctx, -1);
     ox_arena_free(f->arena);
 }

@@ -1,14 +1,13 @@
-/* Planning: which nodes run in which order, where their values live, and after which step a value is no longer
- * needed.
+/* From a model to steps: which nodes run, where their values live, after which step a value is no longer needed.
  *
  * Nodes stand in topological order already. What no output depends on is left out. Constants get cells that are
- * filled once. The last use of a value is looked up in its use list; a use in a body counts for the node of the
- * value's own graph that holds the body. The cost is linear in the model (times the nesting depth). */
+ * filled once, and so do nodes of constants alone, which run before the first run. A use in a body counts for the node
+ * of the value's own graph that holds the body. The cost is linear in the model (times the nesting depth). */
 #include "exec/plan.h"
 
 #include <string.h>
 
-static int plan_graph(ox_frame *f, const ox_graph *g, int depth);
+static int plan_graph(ox_frame *f, const ox_graph *g, ox_plan *outer);
 
 /* The node of graph g in which a use happens: the user itself or the holder of the body around it. */
 static const ox_node *user_in(const ox_graph *g, const ox_node *user) {
@@ -102,44 +101,55 @@ static void find_live(const ox_graph *g, ox_map *live) {
     }
 }
 
-/* Gives every value that appears at run time its cell. */
-static void make_cells(ox_frame *f, ox_plan *p, const ox_map *live) {
-    const ox_graph *g = p->graph;
-    size_t n = g->n_inputs;
-    for (const ox_node *k = g->first; k; k = k->next) n += k->n_out;
-    p->cells = OX_NEW_N(f->arena, ox_cell, n + 1);
-    p->inputs = OX_NEW_N(f->arena, ox_cell *, g->n_inputs + 1);
-    for (size_t i = 0; i < g->n_inputs; i++) {
-        if (ox_constant(g->inputs[i])) continue;
-        p->inputs[i] = &p->cells[p->n_cells++];
-        ox_map_put(&f->cell_of, g->inputs[i], p->inputs[i]);
-    }
-    for (const ox_node *k = g->first; k; k = k->next) {
-        if (!ox_map_has(live, k) || holds_constant(k)) continue;
-        for (uint32_t i = 0; i < k->n_out; i++)
-            if (k->out[i]) ox_map_put(&f->cell_of, k->out[i], &p->cells[p->n_cells++]);
-    }
-}
-
 typedef struct body_job {
     ox_frame *f;
-    int depth;
+    ox_plan *outer;
 } body_job;
 
 static int plan_body(ox_graph *g, void *user) {
     body_job *job = user;
-    return plan_graph(job->f, g, job->depth);
+    return plan_graph(job->f, g, job->outer);
 }
 
-static int plan_step(ox_frame *f, ox_plan *p, const ox_node *n) {
-    ox_step *s = &p->steps[p->n_steps];
-    s->node = n;
-    if (ox_call_init(&s->call, f->ctx, f->arena, n)) return ox_fail_in_node(f->ctx, n);
-    p->n_steps++;
-    s->call.arena = f->scratch[p->depth];
-    ox_map_put(&f->step_of, n, (void *)(uintptr_t)p->n_steps);
-    s->in = OX_NEW_N(f->arena, ox_cell *, s->call.n_in + 1);
-    s->out = OX_NEW_N(f->arena, ox_cell *, s->call.n_out + 1);
+/* The number of a cell in a plan; OX_NO_CELL: it is not one of those. */
+static uint32_t number_of(const ox_plan *p, const ox_cell *c) {
+    uintptr_t at = (uintptr_t)c, first = (uintptr_t)p->cells;
+    return c && at >= first && at < first + p->n_cells * sizeof *c ? (uint32_t)((at - first) / sizeof *c) : OX_NO_CELL;
+}
+
+/* The number of a cell that is read in p. One of a graph around is noted at the step there that holds the body. */
+static uint32_t note_use(ox_frame *f, ox_plan *p, const ox_cell *c) {
+    uint32_t k = number_of(p, c);
+    if (k != OX_NO_CELL) return k;
+    for (ox_plan *in = p, *q = p->outer; q; in = q, q = q->outer) {
+        if ((k = number_of(q, c)) == OX_NO_CELL) continue;
+        ox_step *s = &q->steps[in->holder];
+        OX_PUSH(f->arena, s->captured, s->n_captured, s->cap_captured, k);
+        break;
+    }
+    return OX_NO_CELL;
+}
+
+/* Whether a cell holds the same in every run. */
+static bool is_fixed(const ox_plan *p, const ox_cell *c) {
+    for (; c && p; p = p->outer)
+        if (number_of(p, c) != OX_NO_CELL) return false;
+    return true;
+}
+
+static int find_body(ox_graph *g, void *user) {
+    (void)g, (void)user;
+    return 1;
+}
+
+/* A step of constants alone need not run again. */
+static bool is_once(const ox_plan *p, const ox_step *s) {
+    for (int i = 0; i < s->call.n_in; i++)
+        if (!is_fixed(p, s->in[i])) return false;
+    return ox_node_pure(s->node) && !ox_each_body((ox_node *)(uintptr_t)s->node, find_body, NULL);
+}
+
+static int read_cells(ox_frame *f, ox_step *s) {
     for (int i = 0; i < s->call.n_in; i++) {
         const ox_arg *a = &s->call.in[i];
         if (!a->v && a->t) { /* made by a lift, and the call's own */
@@ -149,44 +159,75 @@ static int plan_step(ox_frame *f, ox_plan *p, const ox_node *n) {
             f->constants = c;
             s->in[i] = &c->value;
         } else if (cell_of(f, a->v, &s->in[i])) {
-            return ox_fail_in_node(f->ctx, n);
+            return -1;
         }
     }
-    for (int i = 0; i < s->call.n_out; i++)
-        if ((uint32_t)i < n->n_out && n->out[i]) s->out[i] = ox_map_get(&f->cell_of, n->out[i]);
-    body_job job = {f, p->depth + 1};
-    return ox_each_body((ox_node *)(uintptr_t)n, plan_body, &job);
+    return 0;
+}
+
+static void make_cells(ox_frame *f, ox_plan *p, ox_step *s, bool once) {
+    const ox_node *n = s->node;
+    for (uint32_t i = 0; i < n->n_out && i < (uint32_t)s->call.n_out; i++) {
+        if (!n->out[i]) continue;
+        s->out[i] = once ? &p->made_once[p->n_made_once++] : &p->cells[p->n_cells++];
+        ox_map_put(&f->cell_of, n->out[i], s->out[i]);
+    }
+}
+
+static int plan_step(ox_frame *f, ox_plan *p, const ox_node *n) {
+    ox_step s = {.node = n};
+    if (ox_call_init(&s.call, f->ctx, f->arena, n)) return ox_fail_in_node(f->ctx, n);
+    s.call.arena = f->scratch[p->depth];
+    s.in = OX_NEW_N(f->arena, ox_cell *, s.call.n_in + 1);
+    s.out = OX_NEW_N(f->arena, ox_cell *, s.call.n_out + 1);
+    s.in_cell = OX_NEW_N(f->arena, uint32_t, s.call.n_in + 1);
+    s.out_cell = OX_NEW_N(f->arena, uint32_t, s.call.n_out + 1);
+    if (read_cells(f, &s)) {
+        ox_call_done(&s.call);
+        return ox_fail_in_node(f->ctx, n);
+    }
+    bool once = is_once(p, &s);
+    make_cells(f, p, &s, once);
+    for (int i = 0; i < s.call.n_in; i++) s.in_cell[i] = note_use(f, p, s.in[i]);
+    for (int i = 0; i < s.call.n_out; i++) s.out_cell[i] = number_of(p, s.out[i]);
+    if (once) {
+        p->once[p->n_once++] = s;
+        return 0;
+    }
+    p->steps[p->n_steps++] = s;
+    return ox_each_body((ox_node *)(uintptr_t)n, plan_body, &(body_job){f, p});
 }
 
 /* ---- lifetimes */
 
-static void release_after(ox_frame *f, ox_plan *p, size_t step, ox_cell *cell) {
-    ox_release *r = OX_NEW(f->arena, ox_release), **list = step < p->n_steps ? &p->steps[step].release : &p->release;
-    r->cell = cell;
-    r->next = *list;
-    *list = r;
-}
-
-/* The step after which a value is not read any more; `made` when it is never read. */
-static size_t last_use(const ox_frame *f, const ox_plan *p, const ox_value *v, size_t made) {
-    size_t last = made;
-    for (const ox_use *u = v->uses; u; u = u->next) {
-        const ox_node *user = user_in(p->graph, u->user);
-        if (!user) continue;
-        if (user == p->graph->ret) return p->n_steps;
-        size_t step = (size_t)(uintptr_t)ox_map_get(&f->step_of, user); /* 0: a dead node */
-        if (step && step - 1 > last) last = step - 1;
+void ox_plan_releases(const ox_plan *p, const uint32_t *order, uint32_t *last, uint32_t *from, uint32_t *cells) {
+    memset(last, 0, p->n_cells * sizeof *last);
+    memset(from, 0, (p->n_steps + 1) * sizeof *from);
+    for (uint32_t k = 0; k < p->n_steps; k++) {
+        const ox_step *s = &p->steps[order ? order[k] : k];
+        for (int i = 0; i < s->call.n_in; i++)
+            if (s->in_cell[i] != OX_NO_CELL) last[s->in_cell[i]] = k;
+        for (int i = 0; i < s->call.n_out; i++)
+            if (s->out_cell[i] != OX_NO_CELL) last[s->out_cell[i]] = k;
+        for (size_t i = 0; i < s->n_captured; i++) last[s->captured[i]] = k;
     }
-    return last;
+    if (!p->n_steps) return;
+    for (size_t c = 0; c < p->n_cells; c++)
+        if (!p->returned[c]) from[last[c] + 1]++;
+    for (size_t k = 0; k < p->n_steps; k++) from[k + 1] += from[k];
+    for (size_t c = p->n_cells; c-- > 0;) /* from[k + 1] counts down to where k's begin ... */
+        if (!p->returned[c]) cells[--from[last[c] + 1]] = (uint32_t)c;
+    uint32_t all = 0;
+    for (size_t c = 0; c < p->n_cells; c++) all += !p->returned[c];
+    memmove(from, from + 1, p->n_steps * sizeof *from); /* ... so that the places move down by one */
+    from[p->n_steps] = all;
 }
 
 static void plan_lifetimes(ox_frame *f, ox_plan *p) {
-    for (size_t i = 0; i < p->graph->n_inputs; i++)
-        if (p->inputs[i]) release_after(f, p, last_use(f, p, p->graph->inputs[i], 0), p->inputs[i]);
-    for (size_t k = 0; k < p->n_steps; k++)
-        for (int i = 0; i < p->steps[k].call.n_out; i++)
-            if (p->steps[k].out[i])
-                release_after(f, p, last_use(f, p, p->steps[k].node->out[i], k), p->steps[k].out[i]);
+    p->last = OX_NEW_N(f->arena, uint32_t, p->n_cells + 1);
+    p->release_from = OX_NEW_N(f->arena, uint32_t, p->n_steps + 1);
+    p->release = OX_NEW_N(f->arena, uint32_t, p->n_cells + 1);
+    ox_plan_releases(p, NULL, p->last, p->release_from, p->release);
 }
 
 /* ---- graphs */
@@ -194,18 +235,36 @@ static void plan_lifetimes(ox_frame *f, ox_plan *p) {
 static int plan_outputs(ox_frame *f, ox_plan *p) {
     const ox_node *ret = p->graph->ret;
     p->outputs = OX_NEW_N(f->arena, ox_cell *, ret->n_in + 1);
-    for (uint32_t i = 0; i < ret->n_in; i++)
+    p->returned = OX_NEW_N(f->arena, bool, p->n_cells + 1);
+    for (uint32_t i = 0; i < ret->n_in; i++) {
         if (cell_of(f, ret->in[i].v, &p->outputs[i])) return -1;
+        uint32_t k = note_use(f, p, p->outputs[i]);
+        if (k != OX_NO_CELL) p->returned[k] = true;
+    }
     return 0;
 }
 
-static int plan_steps(ox_frame *f, ox_plan *p, const ox_map *live) {
+static void plan_inputs(ox_frame *f, ox_plan *p) {
+    const ox_graph *g = p->graph;
+    p->inputs = OX_NEW_N(f->arena, ox_cell *, g->n_inputs + 1);
+    for (size_t i = 0; i < g->n_inputs; i++) {
+        if (ox_constant(g->inputs[i])) continue;
+        p->inputs[i] = &p->cells[p->n_cells++];
+        ox_map_put(&f->cell_of, g->inputs[i], p->inputs[i]);
+    }
+}
+
+static int plan_steps(ox_frame *f, ox_plan *p) {
+    const ox_graph *g = p->graph;
     int most_in = 1, most_out = 1;
-    p->steps = OX_NEW_N(f->arena, ox_step, p->graph->n_nodes + 1);
-    for (const ox_node *n = p->graph->first; n; n = n->next) {
-        if (!ox_map_has(live, n) || holds_constant(n)) continue;
+    ox_map live;
+    ox_map_init(&live, f->arena);
+    find_live(g, &live);
+    for (const ox_node *n = g->first; n; n = n->next) {
+        if (!ox_map_has(&live, n) || holds_constant(n)) continue;
+        size_t before = p->n_steps;
         if (plan_step(f, p, n)) return -1;
-        const ox_call *c = &p->steps[p->n_steps - 1].call;
+        const ox_call *c = before < p->n_steps ? &p->steps[before].call : &p->once[p->n_once - 1].call;
         if (c->n_in > most_in) most_in = c->n_in;
         if (c->n_out > most_out) most_out = c->n_out;
     }
@@ -214,22 +273,28 @@ static int plan_steps(ox_frame *f, ox_plan *p, const ox_map *live) {
     return 0;
 }
 
-static int plan_graph(ox_frame *f, const ox_graph *g, int depth) {
+static int plan_graph(ox_frame *f, const ox_graph *g, ox_plan *outer) {
+    int depth = outer ? outer->depth + 1 : 0;
     if ((uint32_t)depth > f->ctx->limits.graph_depth)
         return ox_fail(f->ctx, OX_BAD_DATA, "bodies are nested deeper than %u, the limit", f->ctx->limits.graph_depth);
     if (depth == f->n_scratch) f->scratch[f->n_scratch++] = ox_arena_new(f->ctx);
     ox_plan *p = OX_NEW(f->arena, ox_plan);
     p->graph = g;
+    p->outer = outer;
+    p->holder = outer ? (uint32_t)outer->n_steps - 1 : 0;
     p->depth = depth;
     p->next = f->plans;
     f->plans = p;
     if (!depth) f->main = p;
     ox_map_put(&f->plan_of, g, p);
-    ox_map live;
-    ox_map_init(&live, f->arena);
-    find_live(g, &live);
-    make_cells(f, p, &live);
-    if (plan_steps(f, p, &live) || plan_outputs(f, p)) return -1;
+    size_t values = 0;
+    for (const ox_node *n = g->first; n; n = n->next) values += n->n_out;
+    p->cells = OX_NEW_N(f->arena, ox_cell, g->n_inputs + values + 1);
+    p->made_once = OX_NEW_N(f->arena, ox_cell, values + 1);
+    p->steps = OX_NEW_N(f->arena, ox_step, g->n_nodes + 1);
+    p->once = OX_NEW_N(f->arena, ox_step, g->n_nodes + 1);
+    plan_inputs(f, p);
+    if (plan_steps(f, p) || plan_outputs(f, p)) return -1;
     plan_lifetimes(f, p);
     return 0;
 }
@@ -237,7 +302,6 @@ static int plan_graph(ox_frame *f, const ox_graph *g, int depth) {
 int ox_plan_model(ox_frame *f) {
     ox_map_init(&f->plan_of, f->arena);
     ox_map_init(&f->cell_of, f->arena);
-    ox_map_init(&f->step_of, f->arena);
     f->scratch = OX_NEW_N(f->arena, ox_arena *, f->ctx->limits.graph_depth + 2);
-    return plan_graph(f, f->model->graph, 0);
+    return plan_graph(f, f->model->graph, NULL);
 }

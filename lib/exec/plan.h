@@ -1,4 +1,9 @@
-/* Plans of graphs: what frame.c runs. Private to lib/exec. */
+/* Plans of graphs: what frame.c runs. Private to lib/exec.
+ *
+ * plan.c    model -> steps and cells, once per frame
+ * slots.c   where outputs and scratch come from: a first run with new shapes takes notes, later ones find memory at hand
+ * place.c   notes -> order of the steps, which outputs share memory, one arena
+ * frame.c   runs */
 #ifndef OX_EXEC_PLAN_H
 #define OX_EXEC_PLAN_H
 
@@ -9,31 +14,85 @@
  * graphs around. */
 typedef ox_rt *ox_cell;
 
-typedef struct ox_release {
-    ox_cell *cell;
-    struct ox_release *next;
-} ox_release;
+enum { OX_NO_CELL = UINT32_MAX };
 
 typedef struct ox_step {
     const ox_node *node;
     ox_call call;
-    ox_cell **in;        /* call.n_in entries; NULL: absent */
-    ox_cell **out;       /* call.n_out entries; NULL: nobody reads it */
-    ox_release *release; /* cells whose last use is this step */
-    bool ready;          /* the payloads of its constants are in memory */
+    ox_cell **in;         /* call.n_in entries; NULL: absent */
+    ox_cell **out;        /* call.n_out entries; NULL: nobody reads it */
+    uint32_t *in_cell;    /* the same as numbers of the plan's cells; OX_NO_CELL: constant, of a graph around, absent */
+    uint32_t *out_cell;
+    uint32_t *captured;   /* cells of this graph that bodies of the node read, and bodies in them */
+    size_t n_captured, cap_captured;
+    bool ready;           /* the payloads of its constants are in memory */
 } ox_step;
+
+/* What a kernel asked for, in the run that took notes. */
+typedef enum ox_made { OX_MADE_ELSEWHERE, OX_MADE_NEW, OX_MADE_SHARED, OX_MADE_PASSED } ox_made;
+typedef struct ox_made_output {
+    ox_made how;
+    ox_dtype dtype;
+    int rank;
+    int64_t *dims;
+    uint64_t bytes;
+    uint32_t over;        /* inputs that it may be written over, bit by bit */
+    int source;           /* SHARED, PASSED: the input whose memory it is */
+} ox_made_output;
+typedef struct ox_notes {
+    ox_made_output *out;
+    uint64_t *scratch;    /* bytes, in the order asked for */
+    size_t n_scratch, cap_scratch;
+    bool pins;            /* what it reads may be kept beyond the step: bodies, sequences */
+} ox_notes;
+
+/* Where an output lies in later runs. */
+typedef struct ox_slot {
+    ox_rt *rt;            /* with its tensor; the plan has one reference to each. NULL: from the allocator */
+    uint64_t offset;
+    int source;           /* the input whose memory it is; -1: nobody else's */
+} ox_slot;
+
+/* Everything a run needs to know about memory, for one tuple of input shapes. */
+typedef struct ox_placement {
+    struct ox_placement *next; /* most recently used first */
+    ox_arena *arena;
+    int64_t *key;              /* the inputs' kinds, types, shapes */
+    size_t n_key;
+    ox_notes *notes;           /* per step */
+    bool noted;                /* the notes are of a run that succeeded */
+    bool placed;               /* the rest is there */
+    uint32_t *order;           /* of the steps */
+    uint32_t *release_from, *release; /* cells to be emptied after position k: release[release_from[k]] up to k + 1 */
+    ox_slot **slots;           /* per step and output */
+    uint64_t **scratch;        /* per step: offsets */
+    ox_place_stats stats;
+    char *base;                /* the memory that the slots point into now */
+} ox_placement;
 
 typedef struct ox_plan {
     const ox_graph *graph;
-    int depth; /* 0: main graph */
-    ox_step *steps;
+    struct ox_plan *outer;
+    uint32_t holder;           /* the step of `outer` that holds this body */
+    int depth;                 /* 0: main graph */
+    ox_step *steps;            /* those that depend on inputs, in the file's order */
     size_t n_steps;
-    ox_cell *cells; /* inputs, then outputs of nodes that are run */
+    ox_step *once;             /* those of constants alone: run before the first run */
+    size_t n_once;
+    bool once_done;
+    ox_cell *cells;            /* inputs, then outputs of steps */
     size_t n_cells;
-    ox_cell **inputs; /* per graph input: its cell, or NULL for a constant */
+    ox_cell *made_once;        /* outputs of the steps in `once`; kept between runs */
+    size_t n_made_once;
+    ox_cell **inputs;          /* per graph input: its cell, or NULL for a constant */
     ox_cell **outputs;
-    ox_release *release;       /* after the outputs were taken */
+    bool *returned;            /* per cell: an output of the graph */
+    uint32_t *last;            /* per cell: the last step in the file's order that reads it, or that makes it */
+    uint32_t *release_from, *release; /* of the file's order, as in a placement */
     ox_rt **in_now, **out_now; /* of the step that runs */
+    ox_placement *placements, *last_run;
+    char *memory;              /* the arena of this graph, large enough for the placements that were run */
+    uint64_t memory_bytes;
     struct ox_plan *next;      /* all plans of the frame */
 } ox_plan;
 
@@ -50,7 +109,6 @@ struct ox_frame {
     ox_plan *main, *plans;
     ox_map plan_of; /* graph -> plan */
     ox_map cell_of; /* value -> cell */
-    ox_map step_of; /* node -> index of its step + 1 */
     ox_constant_cell *constants;
     ox_arena **scratch; /* by depth */
     int n_scratch;
@@ -63,7 +121,34 @@ struct ox_frame {
 
 /* Fills f->main from f->model. */
 int ox_plan_model(ox_frame *f);
-/* Dense form of a sparse tensor; NULL after ox_fail. */
-ox_tensor *ox_sparse_dense(ox_ctx *ctx, const ox_sparse *s);
+/* Fills from[n_order + 1] and cells[plan->n_cells] so that cells[from[k]] up to from[k + 1] are those whose last reader, or maker, stands at
+ * position k of the order. What the graph returns is not among them. */
+void ox_plan_releases(const ox_plan *p, const uint32_t *order, uint32_t *last, uint32_t *from, uint32_t *cells);
+
+/* ---- slots.c ---- */
+/* One step of a run: what run->step points to. */
+typedef struct ox_running {
+    ox_frame *f;
+    ox_plan *plan;
+    ox_placement *place;
+    uint32_t step;
+    size_t n_scratch; /* asked for so far */
+} ox_running;
+extern const ox_run_memory ox_notes_memory, ox_slot_memory;
+/* The placement for the inputs that lie in the plan's cells; a new one without notes when they were not seen before. */
+ox_placement *ox_placement_for(ox_frame *f, ox_plan *p);
+/* After a step that took notes: what its outputs are that did not come from the hooks. */
+void ox_note_outputs(ox_running *now, ox_rt *const *in, ox_rt *const *out);
+/* Outputs that lie in planned memory although the plan does not know it get memory of their own. */
+int ox_keep_apart(ox_running *now, ox_rt **out);
+/* Before planned memory is used again: values of the last run that somebody still holds get memory of their own. */
+int ox_let_go(ox_frame *f, ox_plan *p);
+/* Sets the slots' memory; the arena grows when it must. */
+int ox_placement_use(ox_frame *f, ox_plan *p, ox_placement *m);
+void ox_placements_free(ox_frame *f, ox_plan *p);
+
+/* ---- place.c ---- */
+/* From notes to slots. */
+int ox_place(ox_frame *f, ox_plan *p, ox_placement *m);
 
 #endif

@@ -157,7 +157,9 @@ struct ox_tensor {
     uint64_t bytes;      /* size of the payload in memory */
     /* private: use ox_tensor_data() */
     const void *view;    /* in place in a file, maybe unaligned; NULL when in own memory or typed fields */
-    void *own;           /* memory of its own */
+    void *own;           /* memory of its own, or lent */
+    bool lent;           /* whoever made this tensor owns that memory */
+    uint32_t mark;       /* of a run that plans memory: which of its buffers `own` is, from 1 on; 0: none */
     const ox_file *file; /* where the view lies */
     struct ox_tensor *base; /* whose memory this shares (a reshaped view) */
     ox_arena *strings;   /* text of string elements made by us */
@@ -171,6 +173,10 @@ struct ox_tensor {
 ox_tensor *ox_tensor_new(ox_ctx *ctx, ox_dtype dtype, int rank, const int64_t *dims);
 /* A tensor whose payload is looked up later: view and decode are set by the caller. */
 ox_tensor *ox_tensor_new_view(ox_ctx *ctx, ox_dtype dtype, int rank, const int64_t *dims, const void *view, const ox_file *file);
+/* A tensor in memory that somebody else owns, longer than the tensor lives. memory NULL: nowhere yet. */
+ox_tensor *ox_tensor_lent(ox_ctx *ctx, ox_dtype dtype, int rank, const int64_t *dims, void *memory);
+/* Another tensor that writes over all of T's payload: whoever reads T afterwards reads the new elements. */
+ox_tensor *ox_tensor_over(ox_ctx *ctx, ox_tensor *t, ox_dtype dtype, int rank, const int64_t *dims);
 /* The same payload under other dims (same count) and, with the same bits per element, another dtype. */
 ox_tensor *ox_tensor_reshaped(ox_ctx *ctx, ox_tensor *t, ox_dtype dtype, int rank, const int64_t *dims);
 ox_tensor *ox_tensor_ref(ox_tensor *t);

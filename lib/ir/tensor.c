@@ -48,6 +48,11 @@ static ox_tensor *new_header(ox_ctx *ctx, ox_dtype dtype, int rank, const int64_
     return t;
 }
 
+/* Bits behind the last element are zero. */
+static void clear_last(ox_tensor *t) {
+    if (t->own && t->bytes && ox_dtype_packed(t->dtype)) ((uint8_t *)t->own)[t->bytes - 1] = 0;
+}
+
 ox_tensor *ox_tensor_new(ox_ctx *ctx, ox_dtype dtype, int rank, const int64_t *dims) {
     ox_tensor *t = new_header(ctx, dtype, rank, dims);
     if (!t || !t->bytes) return t;
@@ -58,8 +63,7 @@ ox_tensor *ox_tensor_new(ox_ctx *ctx, ox_dtype dtype, int rank, const int64_t *d
     }
     if (dtype == OX_STRING)
         for (int64_t i = 0; i < t->count; i++) ((ox_str *)t->own)[i] = (ox_str){"", 0};
-    else if (ox_dtype_packed(dtype))
-        ((uint8_t *)t->own)[t->bytes - 1] = 0; /* bits behind the last element are zero */
+    clear_last(t);
     return t;
 }
 
@@ -70,6 +74,27 @@ ox_tensor *ox_tensor_new_view(ox_ctx *ctx, ox_dtype dtype, int rank, const int64
     t->view = view;
     t->file = file;
     return t;
+}
+
+ox_tensor *ox_tensor_lent(ox_ctx *ctx, ox_dtype dtype, int rank, const int64_t *dims, void *memory) {
+    ox_tensor *t = new_header(ctx, dtype, rank, dims);
+    if (!t) return NULL;
+    t->own = memory;
+    t->lent = true;
+    clear_last(t);
+    return t;
+}
+
+ox_tensor *ox_tensor_over(ox_ctx *ctx, ox_tensor *t, ox_dtype dtype, int rank, const int64_t *dims) {
+    ox_tensor *r = new_header(ctx, dtype, rank, dims), *root = t->base ? t->base : t;
+    if (!r) return NULL;
+    if (r->bytes != root->bytes || !root->own) {
+        ox_fail(ctx, OX_BUG, "a payload of %llu bytes written over one of %llu", (unsigned long long)r->bytes, (unsigned long long)root->bytes);
+        ox_tensor_unref(r);
+        return NULL;
+    }
+    r->base = ox_tensor_ref(root);
+    return r;
 }
 
 ox_tensor *ox_tensor_reshaped(ox_ctx *ctx, ox_tensor *t, ox_dtype dtype, int rank, const int64_t *dims) {
@@ -95,7 +120,7 @@ ox_tensor *ox_tensor_ref(ox_tensor *t) {
 void ox_tensor_unref(ox_tensor *t) {
     if (!t || --t->refs) return;
     ox_tensor *base = t->base;
-    ox_payload_free(t->own);
+    if (!t->lent) ox_payload_free(t->own);
     ox_arena_free(t->strings);
     ox_payload_free(t);
     ox_tensor_unref(base); /* has no base itself: this goes one level deep */
@@ -132,7 +157,10 @@ void ox_tensor_forget(const ox_tensor *t) {
     if (view && holder->file) ox_file_forget(holder->file, view, view + holder->bytes);
 }
 
-void *ox_tensor_mut(ox_tensor *t) { return t->own ? t->own : (void *)no_elements; }
+void *ox_tensor_mut(ox_tensor *t) {
+    if (!t->bytes) return (void *)(uintptr_t)no_elements;
+    return t->own || !t->base ? t->own : t->base->own;
+}
 
 int ox_tensor_set_str(ox_tensor *t, int64_t i, const char *text, size_t len) {
     if (t->dtype != OX_STRING || !t->own || i < 0 || i >= t->count)

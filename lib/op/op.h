@@ -199,6 +199,16 @@ ox_rt *ox_rt_none(ox_ctx *ctx);
 ox_rt *ox_rt_ref(ox_rt *v);
 void ox_rt_unref(ox_rt *v);
 
+/* Where outputs and scratch memory of a kernel come from, when not from the allocator: the frame's plan. */
+typedef struct ox_run_memory {
+    /* Each: false: not planned, allocate. True: *v has the value for output i, NULL after ox_fail().
+     * over: bit k: input k may be written over while it is read, element by element. */
+    bool (*output)(ox_run *r, int i, ox_dtype dtype, int rank, const int64_t *dims, uint32_t over, ox_rt **v);
+    /* The payload of tensor IN under other dims. */
+    bool (*share)(ox_run *r, int i, const ox_tensor *in, ox_dtype dtype, int rank, const int64_t *dims, ox_rt **v);
+    void *(*scratch)(ox_run *r, uint64_t bytes); /* NULL: allocate */
+} ox_run_memory;
+
 struct ox_run {
     ox_ctx *ctx;
     ox_call *call;       /* attributes, node; its in[] tell constants only */
@@ -208,6 +218,8 @@ struct ox_run {
     /* runs a body of the node: captures are bound by the frame */
     int (*run_body)(ox_run *r, ox_graph *body, ox_rt **in, int n_in, ox_rt **out, int n_out);
     void *frame;
+    const ox_run_memory *memory; /* NULL: the allocator */
+    void *step;          /* private to the frame */
     void *scratch;       /* private to run.c: NULL at the start */
 };
 /* Calls the kernel of r->call->op. In any case scratch is released; after a failure no output is left and -1 is returned. Kernels
@@ -218,6 +230,9 @@ const ox_rt *ox_input_rt(const ox_run *r, int i);
 static inline bool ox_want(const ox_run *r, int i) { return i < r->call->n_out; } /* output asked for (a position within n_out) */
 /* A tensor for output i (uninitialized payload, strings empty); NULL after ox_fail. */
 ox_tensor *ox_output(ox_run *r, int i, ox_dtype dtype, int rank, const int64_t *dims);
+/* The same, for a kernel that reads element k of the inputs in OVER (bit i: input i) before it writes element k of the output: the output may
+ * be the memory of one of them whose last use this is. Their shapes and element sizes need not be looked at before. */
+ox_tensor *ox_output_over(ox_run *r, int i, uint32_t over, ox_dtype dtype, int rank, const int64_t *dims);
 int ox_output_share(ox_run *r, int i, const ox_tensor *in, int rank, const int64_t *dims); /* output = the input's payload under dims */
 int ox_output_rt(ox_run *r, int i, ox_rt *v);                /* takes the reference; NULL: -1 */
 void *ox_scratch(ox_run *r, uint64_t bytes);              /* until the kernel returns; 64-aligned; NULL after ox_fail */

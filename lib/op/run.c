@@ -51,22 +51,32 @@ int ox_output_rt(ox_run *r, int i, ox_rt *v) {
     return 0;
 }
 
-ox_tensor *ox_output(ox_run *r, int i, ox_dtype dtype, int rank, const int64_t *dims) {
+ox_tensor *ox_output_over(ox_run *r, int i, uint32_t over, ox_dtype dtype, int rank, const int64_t *dims) {
     if (!ox_want(r, i)) {
         ox_fail(r->ctx, OX_BUG, "%s: output %d was not asked for", r->call->op->name, i);
         return NULL;
     }
-    ox_tensor *t = ox_tensor_new(r->ctx, dtype, rank, dims);
-    return t && ox_output_rt(r, i, ox_rt_tensor(r->ctx, t)) == 0 ? t : NULL;
+    ox_rt *v;
+    if (!r->memory || !r->memory->output(r, i, dtype, rank, dims, over, &v))
+        v = ox_rt_tensor(r->ctx, ox_tensor_new(r->ctx, dtype, rank, dims));
+    return v && ox_output_rt(r, i, v) == 0 ? v->t : NULL;
+}
+
+ox_tensor *ox_output(ox_run *r, int i, ox_dtype dtype, int rank, const int64_t *dims) {
+    return ox_output_over(r, i, 0, dtype, rank, dims);
 }
 
 int ox_output_share(ox_run *r, int i, const ox_tensor *in, int rank, const int64_t *dims) {
     if (!ox_want(r, i)) return 0;
-    ox_tensor *t = ox_tensor_reshaped(r->ctx, (ox_tensor *)(uintptr_t)in, in->dtype, rank, dims);
-    return t ? ox_output_rt(r, i, ox_rt_tensor(r->ctx, t)) : -1;
+    ox_rt *v;
+    if (!r->memory || !r->memory->share(r, i, in, in->dtype, rank, dims, &v))
+        v = ox_rt_tensor(r->ctx, ox_tensor_reshaped(r->ctx, (ox_tensor *)(uintptr_t)in, in->dtype, rank, dims));
+    return ox_output_rt(r, i, v);
 }
 
 void *ox_scratch(ox_run *r, uint64_t bytes) {
+    void *planned = r->memory ? r->memory->scratch(r, bytes) : NULL;
+    if (planned) return planned;
     if (bytes > SIZE_MAX - BLOCK_HEAD) {
         ox_fail(r->ctx, OX_NO_MEMORY, "%s needs %" PRIu64 " bytes of scratch memory", r->call->op->name, bytes);
         return NULL;

@@ -1,0 +1,396 @@
+/* From what a run noted to where everything lies in the next: the order of the steps, which outputs are written over
+ * an input that dies, offsets in one arena.
+ *
+ * For a given order the buffers follow: a new output is a buffer, one that shares or is written over an input joins
+ * the input's; scratch memory is a buffer of one step. A buffer lives from its first maker to the last reader of all values in it; what the
+ * graph returns lives to the end, and so does what a step may keep (bodies, sequences). Several orders are tried and the
+ * one with the least bytes alive at any step is taken, the file's own when it is no worse. */
+#include "exec/plan.h"
+
+#include <string.h>
+
+enum { NONE = UINT32_MAX, ALIGNMENT = 64, SEARCH_STEPS = 20000, GREEDY_STEPS = 4000 };
+
+typedef struct buffer {
+    uint64_t bytes;
+    uint32_t first, last; /* positions in the order */
+    uint32_t uses;        /* reads that are still to come */
+    bool lasts;           /* to the end */
+    uint64_t offset;
+} buffer;
+
+typedef struct trial {
+    uint32_t *order;
+    buffer *buffers;
+    size_t n;
+    uint32_t *of_cell;   /* buffer of a cell, NONE */
+    uint32_t **of_output; /* per step and output: buffer of its slot, NONE: no slot */
+    int **source;        /* per step and output: the input that it is written over or shares, -1 */
+    uint32_t **of_scratch;
+    uint64_t bound;
+} trial;
+
+typedef struct job {
+    ox_frame *f;
+    ox_plan *p;
+    ox_placement *m;
+    ox_arena *arena;
+    uint32_t *readers; /* per cell */
+    uint32_t *maker;   /* per cell: step, NONE for inputs */
+    size_t most;       /* buffers */
+} job;
+
+/* ---- buffers of an order */
+
+static uint64_t aligned(uint64_t bytes) { return (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT; }
+
+static uint32_t new_buffer(trial *t, uint64_t bytes, uint32_t at) {
+    t->buffers[t->n] = (buffer){.bytes = aligned(bytes), .first = at, .last = at};
+    return (uint32_t)t->n++;
+}
+
+static uint32_t buffer_in(const trial *t, const ox_step *s, int input) {
+    uint32_t cell = input >= 0 && input < s->call.n_in ? s->in_cell[input] : NONE;
+    return cell == NONE ? NONE : t->of_cell[cell];
+}
+
+/* How often a step reads a buffer. */
+static uint32_t reads_of(const trial *t, const ox_step *s, uint32_t b) {
+    uint32_t n = 0;
+    for (int i = 0; i < s->call.n_in; i++) n += buffer_in(t, s, i) == b;
+    for (size_t i = 0; i < s->n_captured; i++) n += t->of_cell[s->captured[i]] == b;
+    return n;
+}
+
+/* The input over which a new output can be written; -1. */
+static int find_over(const job *j, const trial *t, const ox_step *s, const ox_made_output *m) {
+    (void)j;
+    for (int i = 0; m->over >> i; i++) {
+        if (!(m->over >> i & 1)) continue;
+        uint32_t b = buffer_in(t, s, i);
+        if (b == NONE) continue;
+        const buffer *x = &t->buffers[b];
+        if (x->bytes == aligned(m->bytes) && !x->lasts && x->uses == 1 && reads_of(t, s, b) == 1) return i;
+    }
+    return -1;
+}
+
+static void place_output(const job *j, trial *t, uint32_t step, int i, uint32_t at) {
+    const ox_step *s = &j->p->steps[step];
+    const ox_made_output *m = &j->m->notes[step].out[i];
+    uint32_t cell = s->out_cell[i], b = NONE;
+    int source = -1;
+    bool returned = cell != NONE && j->p->returned[cell];
+    if (m->how == OX_MADE_SHARED || m->how == OX_MADE_PASSED) {
+        source = m->source;
+        b = buffer_in(t, s, source);
+    } else if (m->how == OX_MADE_NEW && m->bytes && !(returned && j->p->outer)) { /* a body's results leave it */
+        source = find_over(j, t, s, m);
+        b = source >= 0 ? buffer_in(t, s, source) : new_buffer(t, m->bytes, at);
+    }
+    if (b != NONE) {
+        buffer *x = &t->buffers[b];
+        x->last = at;
+        x->uses += 1 + (cell == NONE ? 0 : j->readers[cell]); /* one until the step is over, lest two outputs lie in one input */
+        x->lasts |= returned;
+    }
+    if (cell != NONE) t->of_cell[cell] = b;
+    t->of_output[step][i] = m->how == OX_MADE_PASSED ? NONE : b;
+    t->source[step][i] = source;
+}
+
+static void read_buffer(trial *t, uint32_t cell, uint32_t at, bool pins) {
+    uint32_t b = cell == NONE ? NONE : t->of_cell[cell];
+    if (b == NONE) return;
+    t->buffers[b].last = at;
+    t->buffers[b].uses--;
+    t->buffers[b].lasts |= pins;
+}
+
+static void place_step(const job *j, trial *t, uint32_t step, uint32_t at) {
+    const ox_step *s = &j->p->steps[step];
+    const ox_notes *n = &j->m->notes[step];
+    for (int i = 0; i < s->call.n_out; i++) place_output(j, t, step, i, at);
+    for (size_t i = 0; i < n->n_scratch; i++) t->of_scratch[step][i] = new_buffer(t, n->scratch[i], at);
+    for (int i = 0; i < s->call.n_in; i++) read_buffer(t, s->in_cell[i], at, n->pins);
+    for (size_t i = 0; i < s->n_captured; i++) read_buffer(t, s->captured[i], at, true);
+    for (int i = 0; i < s->call.n_out; i++) {
+        const ox_made_output *m = &n->out[i];
+        uint32_t cell = s->out_cell[i];
+        uint32_t b = cell != NONE ? t->of_cell[cell] : m->how == OX_MADE_PASSED ? buffer_in(t, s, m->source) : t->of_output[step][i];
+        if (b != NONE) t->buffers[b].uses--;
+    }
+}
+
+/* Most bytes alive at once. */
+static uint64_t bound_of(const job *j, const trial *t) {
+    size_t n = j->p->n_steps;
+    int64_t *change = OX_NEW_N(j->arena, int64_t, n + 1), alive = 0, most = 0;
+    for (size_t i = 0; i < t->n; i++) {
+        change[t->buffers[i].first] += (int64_t)t->buffers[i].bytes;
+        if (!t->buffers[i].lasts) change[t->buffers[i].last + 1] -= (int64_t)t->buffers[i].bytes;
+    }
+    for (size_t k = 0; k < n; k++) {
+        alive += change[k];
+        if (alive > most) most = alive;
+    }
+    return (uint64_t)most;
+}
+
+static trial *try_order(job *j, uint32_t *order) {
+    size_t n = j->p->n_steps;
+    trial *t = OX_NEW(j->arena, trial);
+    t->order = order;
+    t->buffers = OX_NEW_N(j->arena, buffer, j->most + 1);
+    t->of_cell = OX_NEW_N(j->arena, uint32_t, j->p->n_cells + 1);
+    t->of_output = OX_NEW_N(j->arena, uint32_t *, n + 1);
+    t->source = OX_NEW_N(j->arena, int *, n + 1);
+    t->of_scratch = OX_NEW_N(j->arena, uint32_t *, n + 1);
+    memset(t->of_cell, 0xff, (j->p->n_cells + 1) * sizeof *t->of_cell);
+    for (size_t k = 0; k < n; k++) {
+        t->of_output[k] = OX_NEW_N(j->arena, uint32_t, j->p->steps[k].call.n_out + 1);
+        t->source[k] = OX_NEW_N(j->arena, int, j->p->steps[k].call.n_out + 1);
+        t->of_scratch[k] = OX_NEW_N(j->arena, uint32_t, j->m->notes[k].n_scratch + 1);
+    }
+    for (uint32_t at = 0; at < n; at++) place_step(j, t, order[at], at);
+    t->bound = bound_of(j, t);
+    return t;
+}
+
+/* ---- orders */
+
+static uint32_t *file_order(job *j) {
+    uint32_t *order = OX_NEW_N(j->arena, uint32_t, j->p->n_steps + 1);
+    for (uint32_t k = 0; k < j->p->n_steps; k++) order[k] = k;
+    return order;
+}
+
+typedef struct visit { uint32_t step, next; } visit;
+
+static uint32_t input_cell(const ox_step *s, uint32_t k) {
+    uint32_t n = (uint32_t)s->call.n_in;
+    return k < n ? s->in_cell[k] : s->captured[k - n];
+}
+
+/* Depth first from the last steps: what a step needs comes right before it. */
+static uint32_t *depth_first(job *j) {
+    const ox_plan *p = j->p;
+    uint32_t *order = OX_NEW_N(j->arena, uint32_t, p->n_steps + 1), n = 0;
+    bool *met = OX_NEW_N(j->arena, bool, p->n_steps + 1);
+    visit *stack = OX_NEW_N(j->arena, visit, p->n_steps + 1);
+    for (uint32_t root = 0; root < p->n_steps; root++) {
+        bool ends = false;
+        for (int i = 0; i < p->steps[root].call.n_out; i++) {
+            uint32_t cell = p->steps[root].out_cell[i];
+            ends |= cell != NONE && p->returned[cell];
+        }
+        ends |= root + 1 == p->n_steps;
+        if (!ends || met[root]) continue;
+        size_t depth = 0;
+        stack[depth++] = (visit){root, 0};
+        met[root] = true;
+        while (depth) {
+            visit *v = &stack[depth - 1];
+            const ox_step *s = &p->steps[v->step];
+            if (v->next == (uint32_t)s->call.n_in + s->n_captured) {
+                order[n++] = v->step;
+                depth--;
+                continue;
+            }
+            uint32_t cell = input_cell(s, v->next++), maker = cell == NONE ? NONE : j->maker[cell];
+            if (maker == NONE || met[maker]) continue;
+            met[maker] = true;
+            stack[depth++] = (visit){maker, 0};
+        }
+    }
+    for (uint32_t k = 0; k < p->n_steps; k++) /* steps with effects only */
+        if (!met[k]) order[n++] = k;
+    return order;
+}
+
+/* What running a step now would add to the bytes alive. */
+static int64_t growth(const job *j, uint32_t step, const uint32_t *left) {
+    const ox_step *s = &j->p->steps[step];
+    const ox_notes *n = &j->m->notes[step];
+    int64_t bytes = 0;
+    for (int i = 0; i < s->call.n_out; i++)
+        if (n->out[i].how == OX_MADE_NEW) bytes += (int64_t)n->out[i].bytes;
+    for (int i = 0; i < s->call.n_in; i++) {
+        uint32_t c = s->in_cell[i], maker = c == NONE ? NONE : j->maker[c];
+        if (maker == NONE || left[c] != 1 || j->p->returned[c]) continue;
+        const ox_step *by = &j->p->steps[maker];
+        for (int k = 0; k < by->call.n_out; k++)
+            if (by->out_cell[k] == c && j->m->notes[maker].out[k].how == OX_MADE_NEW) bytes -= (int64_t)j->m->notes[maker].out[k].bytes;
+    }
+    return bytes;
+}
+
+/* Of the steps that could run, always the one that leaves the least alive. */
+static uint32_t *least_growth(job *j) {
+    const ox_plan *p = j->p;
+    size_t n = p->n_steps, n_ready = 0, done = 0;
+    uint32_t *order = OX_NEW_N(j->arena, uint32_t, n + 1), *waits = OX_NEW_N(j->arena, uint32_t, n + 1),
+             *ready = OX_NEW_N(j->arena, uint32_t, n + 1), *left = OX_NEW_N(j->arena, uint32_t, p->n_cells + 1),
+             *from = OX_NEW_N(j->arena, uint32_t, p->n_cells + 2), *users;
+    size_t uses = 0;
+    for (size_t c = 0; c < p->n_cells; c++) {
+        left[c] = j->readers[c];
+        from[c] = (uint32_t)uses;
+        uses += j->readers[c];
+    }
+    from[p->n_cells] = (uint32_t)uses;
+    users = OX_NEW_N(j->arena, uint32_t, uses + 1);
+    uint32_t *fill = ox_dup(j->arena, from, (p->n_cells + 1) * sizeof *from);
+    for (uint32_t k = 0; k < n; k++) {
+        const ox_step *s = &p->steps[k];
+        for (uint32_t i = 0; i < (uint32_t)s->call.n_in + s->n_captured; i++) {
+            uint32_t c = input_cell(s, i);
+            if (c == NONE) continue;
+            users[fill[c]++] = k;
+            waits[k] += j->maker[c] != NONE;
+        }
+        if (!waits[k]) ready[n_ready++] = k;
+    }
+    while (n_ready) {
+        size_t best = 0;
+        int64_t least = INT64_MAX;
+        for (size_t i = 0; i < n_ready; i++) {
+            int64_t g = growth(j, ready[i], left);
+            if (g < least || (g == least && ready[i] < ready[best])) {
+                least = g;
+                best = i;
+            }
+        }
+        uint32_t k = ready[best];
+        ready[best] = ready[--n_ready];
+        order[done++] = k;
+        const ox_step *s = &p->steps[k];
+        for (uint32_t i = 0; i < (uint32_t)s->call.n_in + s->n_captured; i++) {
+            uint32_t c = input_cell(s, i);
+            if (c != NONE) left[c]--;
+        }
+        for (int i = 0; i < s->call.n_out; i++) {
+            uint32_t c = s->out_cell[i];
+            for (uint32_t u = c == NONE ? 0 : from[c]; c != NONE && u < from[c + 1]; u++)
+                if (!--waits[users[u]]) ready[n_ready++] = users[u];
+        }
+    }
+    return done == n ? order : NULL;
+}
+
+/* Whether the steps may change places: effects and random numbers come in the file's order. */
+static bool may_reorder(const ox_plan *p) {
+    for (size_t k = 0; k < p->n_steps; k++)
+        if (p->steps[k].call.op->flags & (OX_RANDOM | OX_STATEFUL | OX_TRAINS | OX_CONTROL)) return false;
+    return p->n_steps > 2 && p->n_steps <= SEARCH_STEPS;
+}
+
+static trial *best_order(job *j) {
+    trial *best = try_order(j, file_order(j));
+    j->m->stats.order = "file";
+    if (!may_reorder(j->p)) return best;
+    trial *t = try_order(j, depth_first(j));
+    if (t->bound < best->bound) {
+        best = t;
+        j->m->stats.order = "depth first";
+    }
+    uint32_t *order = j->p->n_steps <= GREEDY_STEPS ? least_growth(j) : NULL;
+    t = order ? try_order(j, order) : NULL;
+    if (t && t->bound < best->bound) {
+        best = t;
+        j->m->stats.order = "least growth";
+    }
+    return best;
+}
+
+/* ---- packing and slots */
+
+static int pack(job *j, trial *t) {
+    ox_place_stats *s = &j->m->stats;
+    s->bound = t->bound;
+    s->buffers = t->n;
+    for (size_t a = 0; a < t->n; a++) s->naive += t->buffers[a].bytes;
+    /* by size */
+    uint32_t *by = OX_NEW_N(j->arena, uint32_t, t->n + 1);
+    for (uint32_t a = 0; a < t->n; a++) {
+        uint32_t k = a;
+        while (k && t->buffers[by[k - 1]].bytes < t->buffers[a].bytes) by[k] = by[k - 1], k--;
+        by[k] = a;
+    }
+    uint64_t end = 0;
+    for (size_t a = 0; a < t->n; a++) {
+        buffer *x = &t->buffers[by[a]];
+        uint32_t xl = x->lasts ? UINT32_MAX : x->last;
+        bool moved = true;
+        x->offset = 0;
+        while (moved) {
+            moved = false;
+            for (size_t b = 0; b < a; b++) {
+                const buffer *y = &t->buffers[by[b]];
+                uint32_t yl = y->lasts ? UINT32_MAX : y->last;
+                if (y->first <= xl && x->first <= yl && y->offset < x->offset + x->bytes && x->offset < y->offset + y->bytes) {
+                    x->offset = y->offset + y->bytes;
+                    moved = true;
+                }
+            }
+        }
+        if (x->offset + x->bytes > end) end = x->offset + x->bytes;
+    }
+    s->arena = end;
+    s->method = "size";
+    s->proved = end == s->bound;
+    return 0;
+}
+
+static void make_slots(job *j, const trial *t) {
+    const ox_plan *p = j->p;
+    ox_placement *m = j->m;
+    m->order = ox_dup(m->arena, t->order, (p->n_steps + 1) * sizeof *t->order);
+    m->slots = OX_NEW_N(m->arena, ox_slot *, p->n_steps + 1);
+    m->scratch = OX_NEW_N(m->arena, uint64_t *, p->n_steps + 1);
+    for (size_t k = 0; k < p->n_steps; k++) {
+        const ox_notes *n = &m->notes[k];
+        int outs = p->steps[k].call.n_out;
+        m->slots[k] = OX_NEW_N(m->arena, ox_slot, outs + 1);
+        m->scratch[k] = OX_NEW_N(m->arena, uint64_t, n->n_scratch + 1);
+        for (int i = 0; i < outs; i++) {
+            uint32_t b = t->of_output[k][i];
+            m->slots[k][i] = (ox_slot){.offset = b == NONE ? UINT64_MAX : t->buffers[b].offset, .source = t->source[k][i]};
+        }
+        for (size_t i = 0; i < n->n_scratch; i++) m->scratch[k][i] = t->buffers[t->of_scratch[k][i]].offset;
+    }
+    uint32_t *last = OX_NEW_N(j->arena, uint32_t, p->n_cells + 1);
+    m->release_from = OX_NEW_N(m->arena, uint32_t, p->n_steps + 1);
+    m->release = OX_NEW_N(m->arena, uint32_t, p->n_cells + 1);
+    ox_plan_releases(p, m->order, last, m->release_from, m->release);
+}
+
+static void look_around(job *j) {
+    const ox_plan *p = j->p;
+    j->readers = OX_NEW_N(j->arena, uint32_t, p->n_cells + 1);
+    j->maker = OX_NEW_N(j->arena, uint32_t, p->n_cells + 1);
+    memset(j->maker, 0xff, (p->n_cells + 1) * sizeof *j->maker);
+    for (uint32_t k = 0; k < p->n_steps; k++) {
+        const ox_step *s = &p->steps[k];
+        for (uint32_t i = 0; i < (uint32_t)s->call.n_in + s->n_captured; i++) {
+            uint32_t c = input_cell(s, i);
+            if (c != NONE) j->readers[c]++;
+        }
+        for (int i = 0; i < s->call.n_out; i++)
+            if (s->out_cell[i] != NONE) j->maker[s->out_cell[i]] = k;
+        j->most += (size_t)s->call.n_out + j->m->notes[k].n_scratch;
+    }
+}
+
+int ox_place(ox_frame *f, ox_plan *p, ox_placement *m) {
+    job j = {.f = f, .p = p, .m = m, .arena = ox_arena_new(f->ctx)};
+    look_around(&j);
+    trial *t = best_order(&j);
+    int rc = pack(&j, t);
+    if (!rc) {
+        make_slots(&j, t);
+        m->placed = true;
+    }
+    ox_arena_free(j.arena);
+    return rc;
+}
