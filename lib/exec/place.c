@@ -5,11 +5,12 @@
  * the input's; scratch memory is a buffer of one step. A buffer lives from its first maker to the last reader of all values in it; what the
  * graph returns lives to the end, and so does what a step may keep (bodies, sequences). Several orders are tried and the
  * one with the least bytes alive at any step is taken, the file's own when it is no worse. */
+#include "exec/pack.h"
 #include "exec/plan.h"
 
 #include <string.h>
 
-enum { NONE = UINT32_MAX, ALIGNMENT = 64, SEARCH_STEPS = 20000, GREEDY_STEPS = 4000 };
+enum { NONE = UINT32_MAX, ALIGNMENT = 64, SEARCH_STEPS = 20000, GREEDY_STEPS = 4000, CHECKED = 20000 };
 
 typedef struct buffer {
     uint64_t bytes;
@@ -307,38 +308,25 @@ static trial *best_order(job *j) {
 
 static int pack(job *j, trial *t) {
     ox_place_stats *s = &j->m->stats;
-    s->bound = t->bound;
+    ox_ctx *ctx = j->f->ctx;
+    ox_buffer_span *spans = OX_NEW_N(j->arena, ox_buffer_span, t->n + 1);
+    for (size_t i = 0; i < t->n; i++) {
+        const buffer *x = &t->buffers[i];
+        int64_t upper = x->lasts ? (int64_t)j->p->n_steps : (int64_t)x->last + 1;
+        spans[i] = (ox_buffer_span){.lower = x->first, .upper = upper, .size = x->bytes, .align = ALIGNMENT};
+        s->naive += x->bytes;
+    }
+    ox_pack_result r;
+    if (ox_pack(ctx, j->arena, spans, t->n, &(ox_pack_options){.nodes = OX_PACK_NODES_PLAN}, &r)) return -1;
+#ifndef NDEBUG
+    if (t->n <= CHECKED && ox_pack_check(ctx, j->arena, spans, t->n, r.bytes)) return -1;
+#endif
+    for (size_t i = 0; i < t->n; i++) t->buffers[i].offset = spans[i].offset;
+    s->arena = r.bytes;
+    s->bound = r.bound;
     s->buffers = t->n;
-    for (size_t a = 0; a < t->n; a++) s->naive += t->buffers[a].bytes;
-    /* by size */
-    uint32_t *by = OX_NEW_N(j->arena, uint32_t, t->n + 1);
-    for (uint32_t a = 0; a < t->n; a++) {
-        uint32_t k = a;
-        while (k && t->buffers[by[k - 1]].bytes < t->buffers[a].bytes) by[k] = by[k - 1], k--;
-        by[k] = a;
-    }
-    uint64_t end = 0;
-    for (size_t a = 0; a < t->n; a++) {
-        buffer *x = &t->buffers[by[a]];
-        uint32_t xl = x->lasts ? UINT32_MAX : x->last;
-        bool moved = true;
-        x->offset = 0;
-        while (moved) {
-            moved = false;
-            for (size_t b = 0; b < a; b++) {
-                const buffer *y = &t->buffers[by[b]];
-                uint32_t yl = y->lasts ? UINT32_MAX : y->last;
-                if (y->first <= xl && x->first <= yl && y->offset < x->offset + x->bytes && x->offset < y->offset + y->bytes) {
-                    x->offset = y->offset + y->bytes;
-                    moved = true;
-                }
-            }
-        }
-        if (x->offset + x->bytes > end) end = x->offset + x->bytes;
-    }
-    s->arena = end;
-    s->method = "size";
-    s->proved = end == s->bound;
+    s->method = r.method;
+    s->proved = r.proved;
     return 0;
 }
 
