@@ -136,7 +136,7 @@ static void search_parts(ox_arena *arena, ox_pack_part *parts, size_t n, uint64_
     r->nodes = nodes - (left > 0 ? left : 0);
 }
 
-int ox_pack(ox_ctx *ctx, ox_arena *arena, ox_buffer_span *spans, size_t n, const ox_pack_options *options, ox_pack_result *r) {
+int ox_pack_spans(ox_ctx *ctx, ox_arena *arena, ox_buffer_span *spans, size_t n, const ox_pack_options *options, ox_pack_result *r) {
     ox_pack_options o = options ? *options : (ox_pack_options){0};
     ox_pack_part *parts;
     size_t n_parts;

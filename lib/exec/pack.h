@@ -36,7 +36,7 @@ typedef struct ox_pack_result {
 
 /* Sets the offsets; OPTIONS may be NULL, ARENA holds what is needed meanwhile. -1 after ox_fail(): a buffer is not as said above, or more
  * than 2^62 bytes are needed. */
-int ox_pack(ox_ctx *ctx, ox_arena *arena, ox_buffer_span *spans, size_t n, const ox_pack_options *options, ox_pack_result *r);
+int ox_pack_spans(ox_ctx *ctx, ox_arena *arena, ox_buffer_span *spans, size_t n, const ox_pack_options *options, ox_pack_result *r);
 /* Whether the offsets are right: aligned, inside of BYTES, and no two buffers that are live at one step share bytes. -1 after
  * ox_fail(OX_BUG) naming the buffers by their indices. Takes n log n + pairs that are both live. */
 int ox_pack_check(ox_ctx *ctx, ox_arena *arena, const ox_buffer_span *spans, size_t n, uint64_t bytes);
