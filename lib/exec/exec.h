@@ -30,8 +30,32 @@ typedef struct ox_place_stats {
 } ox_place_stats;
 /* Of the main graph, for the inputs of the last run, which must have succeeded. -1 after ox_fail(). */
 int ox_frame_place(ox_frame *f, ox_place_stats *s);
-/* Called after each node of the main graph and bodies, for profiles and statistics: outputs in out[]. May be NULL. */
-typedef void (*ox_frame_hook)(void *user, const ox_node *n, ox_rt *const *in, ox_rt *const *out, double seconds);
+/* One buffer of the plan: a value, with all that lie in the same memory after it, or scratch memory of a node. */
+typedef struct ox_place_buffer {
+    const ox_node *node;  /* that makes it */
+    const char *name;     /* of the first value; "" for scratch memory */
+    int64_t first, last;  /* positions in the order of execution */
+    uint64_t offset, bytes;
+    bool scratch, returned; /* returned: an output of the graph, alive to the end */
+} ox_place_buffer;
+/* The buffers of the same plan, in the order in which they begin, into arena. */
+int ox_frame_buffers(ox_frame *f, ox_arena *arena, ox_place_buffer **list, size_t *n);
+/* The nodes in the order of execution. */
+int ox_frame_order(ox_frame *f, ox_arena *arena, const ox_node ***list, size_t *n);
+
+/* What ran. */
+typedef struct ox_step_info {
+    const ox_node *node;
+    const ox_node *const *with; /* nodes that were computed along with it */
+    size_t n_with;
+    const char *algorithm;      /* how, when there is a choice; NULL */
+    double start, seconds;      /* by the monotonic clock */
+    uint64_t scratch;           /* bytes asked for */
+    uint64_t arena_offset;      /* of output 0; UINT64_MAX: not in the arena */
+    int depth;                  /* 0: main graph */
+} ox_step_info;
+/* Called after each step of the main graph and bodies, for profiles and statistics: the values read and made. May be NULL. */
+typedef void (*ox_frame_hook)(void *user, const ox_step_info *info, ox_rt *const *in, int n_in, ox_rt *const *out, int n_out);
 void ox_frame_set_hook(ox_frame *f, ox_frame_hook hook, void *user);
 /* A run that takes longer than this many seconds ends with OX_UNAVAILABLE ("time budget"); 0: no limit. */
 void ox_frame_set_deadline(ox_frame *f, double seconds);

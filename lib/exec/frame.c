@@ -81,6 +81,14 @@ static int look_at_outputs(ox_running *now, ox_rt **in, ox_rt **out) {
     return 0;
 }
 
+static void tell(ox_frame *f, const ox_plan *p, const ox_step *s, const ox_running *now, double start) {
+    ox_step_info info = {.node = s->node, .start = start, .seconds = now_seconds() - start, .arena_offset = UINT64_MAX, .depth = p->depth};
+    const ox_placement *m = now ? now->place : NULL;
+    for (size_t i = 0; m && i < m->notes[now->step].n_scratch; i++) info.scratch += m->notes[now->step].scratch[i];
+    if (m && m->placed && s->call.n_out) info.arena_offset = m->slots[now->step][0].offset;
+    f->hook(f->user, &info, p->in_now, s->call.n_in, p->out_now, s->call.n_out);
+}
+
 static int run_step(ox_frame *f, ox_plan *p, ox_step *s, ox_running *now) {
     ox_rt **in = p->in_now, **out = p->out_now;
     double start = f->hook || f->until > 0 ? now_seconds() : 0;
@@ -101,7 +109,7 @@ static int run_step(ox_frame *f, ox_plan *p, ox_step *s, ox_running *now) {
                 .memory = !now ? NULL : now->place->placed ? &ox_slot_memory : &ox_notes_memory,
                 .step = now};
     int rc = ox_run_kernel(&r);
-    if (!rc && f->hook) f->hook(f->user, s->node, in, out, now_seconds() - start);
+    if (!rc && f->hook) tell(f, p, s, now, start);
     if (!rc && look_at_outputs(now, in, out)) {
         for (int i = 0; i < s->call.n_out; i++) empty(&out[i]);
         rc = -1;
@@ -162,12 +170,34 @@ static int run_plan(ox_frame *f, ox_plan *p, ox_rt **out, size_t n_out) {
     return 0;
 }
 
+/* The plan for the inputs of the last run. NULL after ox_fail(). */
+static const ox_placement *planned(ox_frame *f) {
+    ox_placement *m = f->main->placements;
+    if (m && m->noted && (m->placed || !ox_place(f, f->main, m))) return m;
+    if (!m || !m->noted) ox_fail(f->ctx, OX_BUG, "memory is planned from a run, and there was none");
+    return NULL;
+}
+
 int ox_frame_place(ox_frame *f, ox_place_stats *s) {
-    ox_plan *p = f->main;
-    ox_placement *m = p->placements;
-    if (!m || !m->noted) return ox_fail(f->ctx, OX_BUG, "memory is planned from a run, and there was none");
-    if (!m->placed && ox_place(f, p, m)) return -1;
-    *s = m->stats;
+    const ox_placement *m = planned(f);
+    if (m) *s = m->stats;
+    return m ? 0 : -1;
+}
+
+int ox_frame_buffers(ox_frame *f, ox_arena *arena, ox_place_buffer **list, size_t *n) {
+    const ox_placement *m = planned(f);
+    if (!m) return -1;
+    *list = ox_dup(arena, m->buffers, (m->stats.buffers + 1) * sizeof *m->buffers);
+    *n = m->stats.buffers;
+    return 0;
+}
+
+int ox_frame_order(ox_frame *f, ox_arena *arena, const ox_node ***list, size_t *n) {
+    const ox_placement *m = planned(f);
+    if (!m) return -1;
+    *n = f->main->n_steps;
+    *list = OX_NEW_N(arena, const ox_node *, *n + 1);
+    for (size_t k = 0; k < *n; k++) (*list)[k] = f->main->steps[m->order[k]].node;
     return 0;
 }
 

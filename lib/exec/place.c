@@ -17,6 +17,8 @@ typedef struct buffer {
     uint32_t first, last; /* positions in the order */
     uint32_t uses;        /* reads that are still to come */
     bool lasts;           /* to the end */
+    uint32_t step;        /* that makes it */
+    int output;           /* of that step; -1: scratch memory */
     uint64_t offset;
 } buffer;
 
@@ -45,8 +47,8 @@ typedef struct job {
 
 static uint64_t aligned(uint64_t bytes) { return (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT; }
 
-static uint32_t new_buffer(trial *t, uint64_t bytes, uint32_t at) {
-    t->buffers[t->n] = (buffer){.bytes = aligned(bytes), .first = at, .last = at};
+static uint32_t new_buffer(trial *t, uint64_t bytes, uint32_t at, uint32_t step, int output) {
+    t->buffers[t->n] = (buffer){.bytes = aligned(bytes), .first = at, .last = at, .step = step, .output = output};
     return (uint32_t)t->n++;
 }
 
@@ -87,7 +89,7 @@ static void place_output(const job *j, trial *t, uint32_t step, int i, uint32_t 
         b = buffer_in(t, s, source);
     } else if (m->how == OX_MADE_NEW && m->bytes && !(returned && j->p->outer)) { /* a body's results leave it */
         source = find_over(j, t, s, m);
-        b = source >= 0 ? buffer_in(t, s, source) : new_buffer(t, m->bytes, at);
+        b = source >= 0 ? buffer_in(t, s, source) : new_buffer(t, m->bytes, at, step, i);
     }
     if (b != NONE) {
         buffer *x = &t->buffers[b];
@@ -112,7 +114,7 @@ static void place_step(const job *j, trial *t, uint32_t step, uint32_t at) {
     const ox_step *s = &j->p->steps[step];
     const ox_notes *n = &j->m->notes[step];
     for (int i = 0; i < s->call.n_out; i++) place_output(j, t, step, i, at);
-    for (size_t i = 0; i < n->n_scratch; i++) t->of_scratch[step][i] = new_buffer(t, n->scratch[i], at);
+    for (size_t i = 0; i < n->n_scratch; i++) t->of_scratch[step][i] = new_buffer(t, n->scratch[i], at, step, -1);
     for (int i = 0; i < s->call.n_in; i++) read_buffer(t, s->in_cell[i], at, n->pins);
     for (size_t i = 0; i < s->n_captured; i++) read_buffer(t, s->captured[i], at, true);
     for (int i = 0; i < s->call.n_out; i++) {
@@ -306,6 +308,17 @@ static trial *best_order(job *j) {
 
 /* ---- packing and slots */
 
+static void list_buffers(job *j, const trial *t) {
+    ox_place_buffer *list = j->m->buffers = OX_NEW_N(j->m->arena, ox_place_buffer, t->n + 1);
+    for (size_t i = 0; i < t->n; i++) {
+        const buffer *x = &t->buffers[i];
+        const ox_node *n = j->p->steps[x->step].node;
+        const ox_value *v = x->output >= 0 && (uint32_t)x->output < n->n_out ? n->out[x->output] : NULL;
+        int64_t end = (int64_t)j->p->n_steps - 1;
+        list[i] = (ox_place_buffer){n, v && v->name ? v->name : "", x->first, x->lasts ? end : x->last, x->offset, x->bytes, x->output < 0, x->lasts};
+    }
+}
+
 static int pack(job *j, trial *t) {
     ox_place_stats *s = &j->m->stats;
     ox_ctx *ctx = j->f->ctx;
@@ -322,6 +335,7 @@ static int pack(job *j, trial *t) {
     if (t->n <= CHECKED && ox_pack_check(ctx, j->arena, spans, t->n, r.bytes)) return -1;
 #endif
     for (size_t i = 0; i < t->n; i++) t->buffers[i].offset = spans[i].offset;
+    list_buffers(j, t);
     s->arena = r.bytes;
     s->bound = r.bound;
     s->buffers = t->n;

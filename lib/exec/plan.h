@@ -67,6 +67,7 @@ typedef struct ox_placement {
     ox_slot **slots;           /* per step and output */
     uint64_t **scratch;        /* per step: offsets */
     ox_place_stats stats;
+    ox_place_buffer *buffers;  /* stats.buffers of them */
     char *base;                /* the memory that the slots point into now */
 } ox_placement;
 

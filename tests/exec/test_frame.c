@@ -38,10 +38,10 @@ static void graphs_run_again_and_again(void **state) {
     assert_int_equal(ox_payload_bytes(c), 0);
 }
 
-static void count_nodes(void *user, const ox_node *n, ox_rt *const *in, ox_rt *const *out, double seconds) {
+static void count_nodes(void *user, const ox_step_info *info, ox_rt *const *in, int n_in, ox_rt *const *out, int n_out) {
     (void)in;
-    assert_true(seconds >= 0 && out[0]);
-    strcat(user, n->op_type);
+    assert_true(info->seconds >= 0 && n_in > 0 && n_out == 1 && out[0]);
+    strcat(user, info->node->op_type);
 }
 
 static void the_hook_sees_live_nodes(void **state) {
