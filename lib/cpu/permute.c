@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-enum { MAX_AXES = 64, TILE = 64, JOB_BYTES = 1 << 15 };
+enum { MAX_AXES = 64, JOB_BYTES = 1 << 15, TILE_BYTES = 1 << 14 };
 
 typedef struct permute {
     int rank;                                  /* axes of more than one element, in the order of the output */
@@ -112,21 +112,36 @@ static void move_last(permute *p, int axis) {
     p->to[p->rank - 1] = t;
 }
 
-static int64_t tiles(int64_t n) { return (n + TILE - 1) / TILE; }
+/* A tile: runs of 256 bytes of the input, as many as fill TILE_BYTES or less. */
+static int64_t tile_rows(const permute *p) { return 256 / p->bytes; }
+static int64_t tile_cols(const permute *p) { return p->bytes <= 4 ? 64 : 256 / p->bytes; }
+static int64_t tiles(int64_t n, int64_t size) { return (n + size - 1) / size; }
 
-/* Planes first to end: each the last two axes, columns (near in the output) and rows (near in the input), in tiles; FIRST and END count
- * tiles. */
+/* When runs of the input are a large power of two apart they share few places of the cache, and would be fetched again and again: these
+ * are brought together first. */
+static void transpose_tile(const ox_vec *v, const permute *p, int64_t rows, int64_t cols, char *to, int64_t ds, const char *from, int64_t ss) {
+    _Alignas(64) char near[TILE_BYTES];
+    int bytes = (int)p->bytes;
+    if (ss * bytes % 1024 || cols < 16) {
+        v->transpose(bytes, rows, cols, to, ds, from, ss);
+        return;
+    }
+    int64_t step = tile_rows(p);
+    for (int64_t c = 0; c < cols; c++) memcpy(near + c * step * bytes, from + c * ss * bytes, (size_t)(rows * bytes));
+    v->transpose(bytes, rows, cols, to, ds, near, step);
+}
+
+/* Planes: the last two axes, columns (near in the output) and rows (near in the input), in tiles; FIRST and END count tiles. */
 static void transpose_tiles(const permute *p, int64_t first, int64_t end) {
     const ox_vec *v = ox_vec_table();
     int c = p->rank - 2, r = p->rank - 1;
-    int64_t across = tiles(p->dims[c]), per = across * tiles(p->dims[r]);
+    int64_t high = tile_rows(p), wide = tile_cols(p), across = tiles(p->dims[c], wide), per = across * tiles(p->dims[r], high);
     walk w;
     walk_start(&w, p, c, first / per);
     for (int64_t in_plane = first % per; first < end; first++) {
-        int64_t row = in_plane / across * TILE, col = in_plane % across * TILE, rows = p->dims[r] - row, cols = p->dims[c] - col;
-        v->transpose((int)p->bytes, rows < TILE ? rows : TILE, cols < TILE ? cols : TILE,
-                     p->out + (w.to + row * p->to[r] + col) * p->bytes, p->to[r],
-                     p->in + (w.from + row + col * p->from[c]) * p->bytes, p->from[c]);
+        int64_t row = in_plane / across * high, col = in_plane % across * wide, rows = p->dims[r] - row, cols = p->dims[c] - col;
+        transpose_tile(v, p, rows < high ? rows : high, cols < wide ? cols : wide, p->out + (w.to + row * p->to[r] + col) * p->bytes,
+                       p->to[r], p->in + (w.from + row + col * p->from[c]) * p->bytes, p->from[c]);
         if (++in_plane < per) continue;
         in_plane = 0;
         walk_step(&w, p);
@@ -169,6 +184,7 @@ void ox_permute(int threads, int bytes, int rank, const int64_t *in_dims, const 
     }
     move_last(&p, near);
     int c = p.rank - 2, r = p.rank - 1;
-    int64_t rows = p.dims[r] < TILE ? p.dims[r] : TILE, cols = p.dims[c] < TILE ? p.dims[c] : TILE;
-    in_jobs(threads, &p, count(&p, c) * tiles(p.dims[r]) * tiles(p.dims[c]), rows * cols * p.bytes, transpose_tiles);
+    int64_t high = tile_rows(&p), wide = tile_cols(&p), rows = p.dims[r] < high ? p.dims[r] : high,
+            cols = p.dims[c] < wide ? p.dims[c] : wide;
+    in_jobs(threads, &p, count(&p, c) * tiles(p.dims[r], high) * tiles(p.dims[c], wide), rows * cols * p.bytes, transpose_tiles);
 }

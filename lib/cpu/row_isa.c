@@ -216,8 +216,8 @@ void OX_ISA(ox_vec_log_softmax)(float *y, const float *x, int64_t n) {
     if (i < n) v_store_n(y + i, v_load_n(x + i, n - i) - m - l, n - i);
 }
 
-/* A band of columns as wide as eight vectors: the state of each stays in the cache. Sums carry what their roundings lost. */
-enum { BAND = 8 };
+/* A band of columns whose state stays in the cache. Sums carry what their roundings lost. */
+enum { BAND = 512 / OX_VLEN };
 
 OX_IN void softmax_band(float *y, const float *x, int64_t rows, int64_t stride, int64_t n, bool logarithm) {
     vf max[BAND], sum[BAND], lost[BAND];

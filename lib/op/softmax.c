@@ -139,7 +139,7 @@ APPLY(double)
 /* Softmax in float: along rows, or down bands of columns. */
 static int softmax_vectors(ox_run *r, const rows *v, bool logarithm, const float *x, float *y) {
     const ox_vec *t = ox_vec_table();
-    enum { WIDE = 128 };
+    enum { WIDE = 512 };
     int64_t bands = (v->inner + WIDE - 1) / WIDE, plane = v->n * v->inner;
     int threads = ox_threads_for(r->ctx, v->outer * plane * 4);
     if (v->inner == 1) {
