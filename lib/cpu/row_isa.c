@@ -101,53 +101,55 @@ OX_IN vd vd_load(const double *p) {
     return v;
 }
 
-OX_IN void vd_add_floats(double *acc, vf v) {
-    vd lo, hi;
-    vd_from_floats(v, &lo, &hi);
-    lo += vd_load(acc);
-    hi += vd_load(acc + OX_VLEN_D);
-    memcpy(acc, &lo, sizeof lo);
-    memcpy(acc + OX_VLEN_D, &hi, sizeof hi);
-}
+OX_IN void vd_store(double *p, vd v) { memcpy(p, &v, sizeof v); }
 
-/* Eight rows meet in float before they go to the doubles. */
-#define ADD_COLUMNS(name, ...)                                                                                         \
+OX_IN vd add_double(vd a, vd b) { return a + b; }
+OX_IN vd max_double(vd a, vd b) { return vd_select((vl)(b > a) | (vl)(b != b), b, a); }
+OX_IN vd min_double(vd a, vd b) { return vd_select((vl)(b < a) | (vl)(b != b), b, a); }
+OX_IN vf add_float(vf a, vf b) { return a + b; }
+OX_IN vf max_float(vf a, vf b) { return v_select(v_nan(a), a, v_max(a, b)); } /* NaN on either side stays */
+OX_IN vf min_float(vf a, vf b) { return v_select(v_nan(a), a, v_min(a, b)); }
+
+/* Eight rows meet in float before they go to the doubles. EXPR of x is what is folded. */
+#define COLUMNS(name, KIND, ...)                                                                                       \
     OX_IN vf name##_of(vf x) { return __VA_ARGS__; }                                                                   \
-    OX_IN vf name##_8(const float *x, int64_t s) {                                                                     \
-        return ((name##_of(vf_load(x)) + name##_of(vf_load(x + s))) +                                                  \
-                (name##_of(vf_load(x + 2 * s)) + name##_of(vf_load(x + 3 * s)))) +                                     \
-               ((name##_of(vf_load(x + 4 * s)) + name##_of(vf_load(x + 5 * s))) +                                      \
-                (name##_of(vf_load(x + 6 * s)) + name##_of(vf_load(x + 7 * s))));                                      \
+    OX_IN vf name##_2(const float *x, int64_t s) {                                                                     \
+        return KIND##_float(name##_of(vf_load(x)), name##_of(vf_load(x + s)));                                         \
+    }                                                                                                                  \
+    OX_IN vf name##_4(const float *x, int64_t s) { return KIND##_float(name##_2(x, s), name##_2(x + 2 * s, s)); }      \
+    OX_IN void name##_take(double *acc, vf v) {                                                                        \
+        vd lo, hi;                                                                                                     \
+        vd_from_floats(v, &lo, &hi);                                                                                   \
+        vd_store(acc, KIND##_double(vd_load(acc), lo));                                                                \
+        vd_store(acc + OX_VLEN_D, KIND##_double(vd_load(acc + OX_VLEN_D), hi));                                        \
     }                                                                                                                  \
     static void name(double *acc, const float *x, int64_t rows, int64_t s, int64_t n) {                                \
         int64_t whole = n / OX_VLEN * OX_VLEN, i = 0;                                                                  \
         for (; i + 8 <= rows; i += 8) {                                                                                \
-            for (int64_t j = 0; j < whole; j += OX_VLEN) vd_add_floats(acc + j, name##_8(x + i * s + j, s));           \
+            const float *at = x + i * s;                                                                               \
+            for (int64_t j = 0; j < whole; j += OX_VLEN)                                                               \
+                name##_take(acc + j, KIND##_float(name##_4(at + j, s), name##_4(at + j + 4 * s, s)));                  \
         }                                                                                                              \
         for (; i < rows; i++) {                                                                                        \
-            for (int64_t j = 0; j < whole; j += OX_VLEN) vd_add_floats(acc + j, name##_of(vf_load(x + i * s + j)));    \
+            for (int64_t j = 0; j < whole; j += OX_VLEN) name##_take(acc + j, name##_of(vf_load(x + i * s + j)));      \
         }                                                                                                              \
         if (whole == n) return;                                                                                        \
         double tail[OX_VLEN] = {0};                                                                                    \
-        for (i = 0; i < rows; i++) vd_add_floats(tail, name##_of(v_load_n(x + i * s + whole, n - whole)));             \
-        for (int64_t j = whole; j < n; j++) acc[j] += tail[j - whole];                                                 \
+        memcpy(tail, acc + whole, (size_t)(n - whole) * sizeof *tail);                                                 \
+        for (i = 0; i < rows; i++) name##_take(tail, name##_of(v_load_n(x + i * s + whole, n - whole)));               \
+        memcpy(acc + whole, tail, (size_t)(n - whole) * sizeof *tail);                                                 \
     }
-ADD_COLUMNS(add_columns, x)
-ADD_COLUMNS(add_square_columns, x * x)
-ADD_COLUMNS(add_absolute_columns, v_abs(x))
+COLUMNS(add_columns, add, x)
+COLUMNS(add_square_columns, add, x * x)
+COLUMNS(add_absolute_columns, add, v_abs(x))
+COLUMNS(max_columns, max, x)
+COLUMNS(min_columns, min, x)
 
-#define FOLD_COLUMNS(name, ...)                                                                                        \
-    static void name(double *acc, const float *x, int64_t rows, int64_t stride, int64_t n) {                           \
-        for (int64_t i = 0; i < rows; i++, x += stride) {                                                              \
-            for (int64_t j = 0; j < n; j++) {                                                                          \
-                double a = acc[j], b = (double)x[j];                                                                   \
-                acc[j] = __VA_ARGS__;                                                                                  \
-            }                                                                                                          \
-        }                                                                                                              \
+static void multiply_columns(double *acc, const float *x, int64_t rows, int64_t stride, int64_t n) {
+    for (int64_t i = 0; i < rows; i++, x += stride) {
+        for (int64_t j = 0; j < n; j++) acc[j] *= (double)x[j];
     }
-FOLD_COLUMNS(max_columns, b > a || b != b ? b : a)
-FOLD_COLUMNS(min_columns, b < a || b != b ? b : a)
-FOLD_COLUMNS(multiply_columns, a * b)
+}
 
 void OX_ISA(ox_vec_fold_columns)(ox_fold op, double *acc, const float *x, int64_t rows, int64_t stride, int64_t n) {
     switch (op) {

@@ -154,6 +154,11 @@ OX_IN vd vd_pow(vd x, vd y) {
 }
 
 OX_IN vf v_pow(vf x, vf y) {
+#if !defined(__AVX2__)
+    vf one_by_one = x; /* without vectors of 64-bit shifts the library is faster */
+    for (int i = 0; i < OX_VLEN; i++) one_by_one[i] = powf(x[i], y[i]);
+    return one_by_one;
+#else
     vd xl, xh, yl, yh;
     vf one = vf_set(1), a = v_abs(x), inf = vf_set(INFINITY);
     vd_from_floats(a, &xl, &xh);
@@ -167,6 +172,7 @@ OX_IN vf v_pow(vf x, vf y) {
     p = v_select(vm_and(v_negative(x), odd), v_neg(p), p);
     p = v_select(vm_or(v_nan(x), v_nan(y)), x + y, p);
     return v_select(vm_or(v_eq(y, vf_set(0)), v_eq(x, one)), one, p);
+#endif
 }
 
 /* x = n pi / 2 + r; right for |x| up to 2^28, since the first part of pi / 2 has 24 zeros at its end. */
