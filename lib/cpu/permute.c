@@ -160,7 +160,11 @@ static void in_jobs(int threads, const permute *p, int64_t total, int64_t step, 
 }
 
 void ox_permute(int threads, int bytes, int rank, const int64_t *in_dims, const int64_t *perm, const void *in, void *out) {
-    permute p = {.bytes = bytes, .in = in, .out = out};
+    permute p; /* its arrays are filled as far as there are axes */
+    p.rank = 0;
+    p.bytes = bytes;
+    p.in = in;
+    p.out = out;
     for (int i = 0; i < rank; i++) {
         if (!in_dims[i]) return;
     }

@@ -49,15 +49,20 @@ FN(gelu, 0, 0.5f * x * (1.0f + v_erf(x * 0x1.6a09e6p-1f)))
 FN(gelu_tanh, 0, x * v_sigmoid(x * (0x1.988454p+0f + 0x1.2444f2p-4f * (x * x)))) /* (1 + tanh u) / 2 is the sigmoid of 2u */
 FN(thresholded_relu, 1, v_select(vm_or(v_lt(a, x), v_nan(x)), x, ZERO))
 
-/* Beyond what can be reduced here the library's function does it, element by element. */
+/* Beyond what can be reduced here the library's function does it, for these elements only. */
 #define TRIG(name, quarter, exact)                                                                                     \
-    static void name##_part(float *y, const float *x, int64_t n) {                                                     \
-        vf v = v_load_any(x, n), limit = vf_set(V_TRIG_LIMIT);                                                         \
-        if (vm_any(vm_not(v_le(v_abs(v), limit)))) {                                                                   \
-            for (int64_t i = 0; i < n && i < OX_VLEN; i++) y[i] = exact(x[i]);                                         \
-        } else {                                                                                                       \
-            v_store_any(y, v_sin_quarter(v, quarter), n);                                                              \
-        }                                                                                                              \
+    static void name##_far(float *y, vf x, vf near, int64_t n) {                                                       \
+        float from[OX_VLEN], to[OX_VLEN];                                                                              \
+        vf_store(from, x);                                                                                             \
+        vf_store(to, near);                                                                                            \
+        for (int64_t i = 0; i < n && i < OX_VLEN; i++) y[i] = fabsf(from[i]) <= V_TRIG_LIMIT ? to[i] : exact(from[i]); \
+    }                                                                                                                  \
+    OX_IN void name##_part(float *y, const float *x, int64_t n) {                                                      \
+        vf v = v_load_any(x, n), near = v_sin_quarter(v, quarter);                                                     \
+        if (vm_any(vm_not(v_le(v_abs(v), vf_set(V_TRIG_LIMIT)))))                                                      \
+            name##_far(y, v, near, n);                                                                                 \
+        else                                                                                                           \
+            v_store_any(y, near, n);                                                                                   \
     }                                                                                                                  \
     static void name(float *y, const float *x, int64_t n, const float *p) {                                            \
         (void)p;                                                                                                       \

@@ -307,8 +307,7 @@ int ox_elementwise(ox_run *r, ox_tensor *out, ox_dtype out_as, int n_in, const o
     for (int i = 0; i < n_in; i++) p.in[i].source = source_of(&p, &p.in[i]);
     int64_t blocks = (p.count + BLOCK - 1) / BLOCK;
     int threads = ox_threads_for(r->ctx, p.count);
-#pragma omp parallel for num_threads(threads) schedule(static)
-    for (int64_t k = 0; k < blocks; k++) run_block(&p, k * BLOCK);
+    OX_EACH(threads, k, blocks, { run_block(&p, k * BLOCK); });
     return 0;
 }
 

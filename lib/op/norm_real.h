@@ -12,15 +12,15 @@ static void R(write_blocks)(const REAL *x, REAL *y, int64_t blocks, int64_t span
 /* ROWS groups of `blocks` channels with SPAN elements each. */
 static void R(groups)(ox_ctx *ctx, const group_norm *v, const REAL *x, const REAL *scale, const REAL *bias, REAL *y) {
     int64_t n = v->blocks * v->span;
-#pragma omp parallel for num_threads(ox_threads_for(ctx, v->rows * n)) schedule(static)
-    for (int64_t i = 0; i < v->rows; i++) {
+    int threads = ox_threads_for(ctx, v->rows * n);
+    OX_EACH(threads, i, v->rows, {
         double mean, variance;
         int64_t group = i % v->groups, first = v->per_group ? group : group * v->blocks;
         R(moments)(x + i * n, n, &mean, &variance);
         R(write_blocks)
         (x + i * n, y + i * n, v->blocks, v->span, mean, 1 / sqrt(variance + v->epsilon), scale + first, bias + first,
          v->per_group ? 0 : 1);
-    }
+    });
 }
 
 static int R(run_groups)(ox_run *r, const group_norm *v, ox_tensor *y) {
@@ -37,13 +37,13 @@ static int R(run_layer)(ox_run *r, const layer_norm *v, ox_tensor *y) {
                *bias = v->bias ? R(spread)(r, v, v->bias) : NULL;
     REAL *to = R(out)(r, y);
     if (!x || !scale || !to || (v->bias && !bias)) return -1;
-#pragma omp parallel for num_threads(ox_threads_for(r->ctx, v->rows * v->n)) schedule(static)
-    for (int64_t i = 0; i < v->rows; i++) {
+    int threads = ox_threads_for(r->ctx, v->rows * v->n);
+    OX_EACH(threads, i, v->rows, {
         double stats[2];
         R(row)(v, x + i * v->n, to + i * v->n, scale, bias, stats);
         if (v->mean) ox_store_double(v->mean->dtype, ox_tensor_mut(v->mean), i, stats[0]);
         if (v->inverse) ox_store_double(v->inverse->dtype, ox_tensor_mut(v->inverse), i, stats[1]);
-    }
+    });
     R(done)(r, y, to);
     return 0;
 }
@@ -60,14 +60,13 @@ static int R(run_batch)(ox_run *r, const batch_norm *v, const double *mean, cons
     }
     int threads = ox_threads_for(r->ctx, y->count);
     int64_t rows = v->span == 1 ? v->batch : v->batch * v->channels, n = v->span == 1 ? v->channels : v->span;
-#pragma omp parallel for num_threads(threads) schedule(static)
-    for (int64_t i = 0; i < rows; i++) {
+    OX_EACH(threads, i, rows, {
         int64_t c = i % v->channels;
         if (v->span == 1)
             R(center_scale_each)(to + i * n, x + i * n, n, m, a, b);
         else
             R(center_scale)(to + i * n, x + i * n, n, m[c], a[c], b[c]);
-    }
+    });
     R(done)(r, y, to);
     return 0;
 }

@@ -296,8 +296,7 @@ static bool reduce_rows(ox_ctx *ctx, const plan *p, reduction op, const float *x
     double (*fold)(ox_fold, const float *, int64_t) = ox_vec_table()->fold;
     ox_fold how = fold_of(op);
     int threads = ox_threads_for(ctx, p->outputs * p->elements);
-#pragma omp parallel for num_threads(threads) schedule(static)
-    for (int64_t i = 0; i < p->outputs; i++) y[i] = (float)finish(op, fold(how, x + i * p->row, p->row), 0, p->elements);
+    OX_EACH(threads, i, p->outputs, { y[i] = (float)finish(op, fold(how, x + i * p->row, p->row), 0, p->elements); });
     return true;
 }
 
@@ -348,19 +347,21 @@ int ox_run_reduce(ox_run *r) {
 typedef struct search { bool max, last; int64_t n, inner; } search;
 
 /* NaN counts as the most extreme element, the first or last of them. */
-#define FIND(NAME, T)                                                                                        \
-    static void NAME(ox_ctx *ctx, const search *s, const T *x, int64_t outer, int64_t *y) {                  \
-        _Pragma("omp parallel for num_threads(ox_threads_for(ctx, outer * s->n * s->inner)) schedule(static)") \
-        for (int64_t i = 0; i < outer * s->inner; i++) {                                                     \
-            const T *from = x + i / s->inner * s->n * s->inner + i % s->inner;                               \
-            int64_t best = 0;                                                                                \
-            for (int64_t k = 1; k < s->n; k++) {                                                             \
-                T v = from[k * s->inner], b = from[best * s->inner];                                         \
-                bool better = b != b ? v != v && s->last : v != v || (s->max ? v > b : v < b) || (s->last && v == b); \
-                best = better ? k : best;                                                                    \
-            }                                                                                                \
-            y[i] = best;                                                                                     \
-        }                                                                                                    \
+#define FIND(NAME, T)                                                                                                  \
+    static int64_t NAME##_at(const search *s, const T *from) {                                                         \
+        int64_t best = 0;                                                                                              \
+        for (int64_t k = 1; k < s->n; k++) {                                                                           \
+            T v = from[k * s->inner], b = from[best * s->inner];                                                       \
+            bool better =                                                                                              \
+                b != b ? v != v && s->last : v != v || (s->max ? v > b : v < b) || (s->last && v == b);                \
+            best = better ? k : best;                                                                                  \
+        }                                                                                                              \
+        return best;                                                                                                   \
+    }                                                                                                                  \
+    static void NAME(ox_ctx *ctx, const search *s, const T *x, int64_t outer, int64_t *y) {                            \
+        int threads = ox_threads_for(ctx, outer * s->n * s->inner);                                                    \
+        OX_EACH(threads, i, outer * s->inner,                                                                          \
+                { y[i] = NAME##_at(s, x + i / s->inner * s->n * s->inner + i % s->inner); });                          \
     }
 FIND(find_float, float)
 FIND(find_double, double)

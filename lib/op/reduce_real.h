@@ -16,23 +16,25 @@ static void R(fold_all)(const plan *p, reduction op, const REAL *x, int64_t lane
     for (int64_t i = 0; i < p->steps; i += rows, tick(&o)) R(fold_lanes)(op, acc, base, x + o.offset, rows, stride, lanes);
 }
 
+/* n neighbouring outputs. */
+static void R(reduce_part)(const plan *p, reduction op, const REAL *from, int64_t n, REAL *y) {
+    double acc[BLOCK], base[BLOCK];
+    if (op == RED_LOG_SUM_EXP) {
+        R(fold_all)(p, RED_MAX, from, n, base, NULL);
+        for (int64_t j = 0; j < n; j++) base[j] = isinf(base[j]) ? 0 : base[j];
+    }
+    R(fold_all)(p, op, from, n, acc, base);
+    for (int64_t j = 0; j < n; j++) y[j] = (REAL)finish(op, acc[j], base[j], p->elements);
+}
+
 static void R(reduce)(ox_ctx *ctx, const plan *p, reduction op, const REAL *x, REAL *y) {
     int64_t lanes = p->row ? 1 : p->lanes, blocks = (lanes + BLOCK - 1) / BLOCK,
             groups = p->outputs / (lanes ? lanes : 1);
-    const int threads = ox_threads_for(ctx, p->outputs * p->elements);
-#pragma omp parallel for num_threads(threads) schedule(static)
-    for (int64_t job = 0; job < groups * blocks; job++) {
-        double acc[BLOCK], base[BLOCK];
+    int threads = ox_threads_for(ctx, p->outputs * p->elements);
+    OX_EACH(threads, job, groups * blocks, {
         odometer o;
-        int64_t first = job % blocks * BLOCK, n = lanes - first < BLOCK ? lanes - first : BLOCK;
+        int64_t first = job % blocks * BLOCK;
         wind(&o, p->n_kept, p->kept_size, p->kept_stride, job / blocks);
-        const REAL *from = x + o.offset + first;
-        if (op == RED_LOG_SUM_EXP) {
-            R(fold_all)(p, RED_MAX, from, n, base, NULL);
-            for (int64_t j = 0; j < n; j++) base[j] = isinf(base[j]) ? 0 : base[j];
-        }
-        R(fold_all)(p, op, from, n, acc, base);
-        for (int64_t j = 0; j < n; j++)
-            y[job / blocks * lanes + first + j] = (REAL)finish(op, acc[j], base[j], p->elements);
-    }
+        R(reduce_part)(p, op, x + o.offset + first, lanes - first < BLOCK ? lanes - first : BLOCK, y + job / blocks * lanes + first);
+    });
 }

@@ -109,8 +109,7 @@ enum { BAND = 16 };
         int64_t bands = (v->inner + BAND - 1) / BAND, jobs = v->outer * bands;                               \
         int threads = ox_threads_for(r->ctx, v->outer * v->n * v->inner * 4);                                \
         if (v->inner == 1) {                                                                                 \
-            _Pragma("omp parallel for num_threads(threads) schedule(static)") for (int64_t i = 0; i < v->outer; i++) \
-                fn(x + i * v->n, y + i * v->n, v->n);                                                        \
+            OX_EACH(threads, i, v->outer, { fn(x + i * v->n, y + i * v->n, v->n); });                        \
             return 0;                                                                                        \
         }                                                                                                    \
         T *all = ox_scratch(r, (uint64_t)v->n * 2 * BAND * sizeof(T) * (uint64_t)threads);                   \
@@ -144,15 +143,13 @@ static int softmax_vectors(ox_run *r, const rows *v, bool logarithm, const float
     int threads = ox_threads_for(r->ctx, v->outer * plane * 4);
     if (v->inner == 1) {
         void (*fn)(float *, const float *, int64_t) = logarithm ? t->log_softmax : t->softmax;
-#pragma omp parallel for num_threads(threads) schedule(static)
-        for (int64_t i = 0; i < v->outer; i++) fn(y + i * v->n, x + i * v->n, v->n);
+        OX_EACH(threads, i, v->outer, { fn(y + i * v->n, x + i * v->n, v->n); });
         return 0;
     }
-#pragma omp parallel for num_threads(threads) schedule(static)
-    for (int64_t job = 0; job < v->outer * bands; job++) {
-        int64_t first = job % bands * WIDE, at = job / bands * plane + first;
-        t->softmax_columns(y + at, x + at, v->n, v->inner, v->inner - first < WIDE ? v->inner - first : WIDE, logarithm);
-    }
+    OX_EACH(threads, job, v->outer * bands, {
+        int64_t first = job % bands * WIDE, at = job / bands * plane + first, wide = v->inner - first < WIDE ? v->inner - first : WIDE;
+        t->softmax_columns(y + at, x + at, v->n, v->inner, wide, logarithm);
+    });
     return 0;
 }
 

@@ -184,7 +184,7 @@ static void every_length(void **state) {
     (void)state;
     float x[71], whole[71], y[72];
     uint32_t seed = 1;
-    for (int i = 0; i < 71; i++) x[i] = noise(&seed);
+    for (int i = 0; i < 71; i++) x[i] = noise(&seed) * (i % 13 == 7 ? 1e9f : 1);
     for (int isa = 0; isa < OX_ISA_COUNT; isa++) {
         const ox_vec *v = ox_vec_table_of((ox_isa)isa);
         for (int fn = 0; v && fn < OX_FN_COUNT; fn++) {
