@@ -1,5 +1,6 @@
 /* com.microsoft: float operators that optimizers put in the place of several. Arithmetic is in float (double for
  * double), rounded once per output. Rows are in microsoft.c. */
+#include "cpu/vec.h"
 #include "op/blas.h"
 #include "op/microsoft.h"
 
@@ -21,22 +22,16 @@ static inline double gelu_double(const gelu *g, double v) {
     }
 }
 
-static inline float gelu_float(const gelu *g, float v) {
-    switch (g->kind) {
-    case 'e': return 0.5f * v * (1 + erff(v * 0.70710678f));
-    case 't': return 0.5f * v * (1 + tanhf(0.79788456f * (v + 0.044715f * v * v * v)));
-    default: return v / (1 + expf(-(float)g->alpha * v));
-    }
-}
-
 static void gelu_chunk(void *out, const void *const *in, int64_t n, const void *user) {
     const gelu *g = user;
     if (g->wide) {
         const double *x = in[0], *b = g->bias ? in[1] : NULL;
         for (int64_t i = 0; i < n; i++) ((double *)out)[i] = gelu_double(g, b ? x[i] + b[i] : x[i]);
     } else {
-        const float *x = in[0], *b = g->bias ? in[1] : NULL;
-        for (int64_t i = 0; i < n; i++) ((float *)out)[i] = gelu_float(g, b ? x[i] + b[i] : x[i]);
+        const ox_vec *v = ox_vec_table();
+        float alpha = (float)g->alpha;
+        if (g->bias) v->fn2[OX_FN2_ADD][OX_VV](out, in[0], in[1], n);
+        v->fn[g->kind == 'e' ? OX_FN_GELU : g->kind == 't' ? OX_FN_GELU_TANH : OX_FN_SWISH](out, g->bias ? out : in[0], n, &alpha);
     }
 }
 
