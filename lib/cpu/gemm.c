@@ -7,8 +7,8 @@
 
 
 enum {
-    PARALLEL_FROM = 1 << 19, /* multiplications from which on other threads are worth starting */
-    TILE_WORK = 1 << 19,     /* of a tile at least, where there is so much */
+    PARALLEL_FROM = 3 << 16, /* multiplications from which on other threads are worth starting */
+    TILE_WORK = 1 << 18,     /* of a tile at least, where there is so much */
     TILES = 24,              /* enough for threads to share evenly */
     DOTS_ROWS = 8            /* rows up to which a transposed B is read in place */
 };
@@ -34,27 +34,33 @@ typedef struct grid {
 
 static double work_of(double m, double n, double k) { return m * n * (k + 8); }
 
-/* Of one product that is to have about WANTED tiles. Few rows: only columns are cut. */
+static void shape(grid *g, const ox_gemm_job *job, int64_t unit, int64_t rows, int64_t cols) {
+    g->down = pieces(job->m, rows);
+    g->rows = pieces(job->m, g->down);
+    g->cols = pieces(pieces(job->n, pieces(job->n, cols)), unit) * unit;
+    g->across = pieces(job->n, g->cols);
+}
+
+/* Of one product that is to have about WANTED tiles. Where B is packed tile by tile rows are cut last, where it is not they are cut first;
+ * few rows are not cut at all. */
 static grid cut(const ox_gemm_set *set, const ox_gemm_job *job, double wanted) {
-    const int64_t n = job->n, m = job->m, unit = m <= 4 ? 4 * set->nr : set->nr;
-    const int64_t lowest = job->packed ? 3 * set->mr : 8 * set->mr, narrowest = m <= 2 * set->mr ? unit : 256;
-    grid g = {least(m, OX_GEMM_ROWS), least(n, m <= 2 * set->mr ? n : job->packed ? 1024 : 512), 1, 1};
-    g.down = pieces(m, g.rows);
-    g.across = pieces(n, g.cols);
-    while ((double)(g.down * g.across) < wanted && (g.rows > lowest || g.cols > narrowest)) {
-        if (g.rows > lowest && (job->packed || g.cols <= narrowest))
-            g.rows = most(pieces(g.rows, 2), lowest);
-        else if (g.cols > narrowest)
-            g.cols = most(pieces(g.cols, 2), narrowest);
-        else
-            break;
-        g.cols = pieces(g.cols, unit) * unit;
-        g.down = pieces(m, g.rows);
-        g.across = pieces(n, g.cols);
+    const int64_t m = job->m, mr = set->mr, nr = set->nr;
+    const bool few = m <= 2 * mr, in_place = job->packed || (!job->trans_b && m <= OX_GEMM_PACK_B);
+    const int64_t unit = m <= 4 ? 4 * nr : nr, narrow = most(unit, 8 * nr), narrowest = most(unit, few ? nr : 2 * nr);
+    int64_t rows = least(m, OX_GEMM_ROWS), cols = least(job->n, few ? job->n : job->packed ? 1024 : 512);
+    const struct { bool of_rows; int64_t least; } steps[] = {
+        {in_place, in_place ? 3 * mr : narrow}, {!in_place, in_place ? narrow : 8 * mr},
+        {false, narrowest}, {true, in_place ? mr : 3 * mr},
+    };
+    grid g;
+    shape(&g, job, unit, rows, cols);
+    for (int s = few ? 2 : 0; s < (few ? 3 : 4); s++) {
+        int64_t *size = steps[s].of_rows ? &rows : &cols;
+        while ((double)(g.down * g.across) < wanted && *size > steps[s].least) {
+            *size = most(pieces(*size, 2), steps[s].least);
+            shape(&g, job, unit, rows, cols);
+        }
     }
-    g.rows = pieces(m, g.down);
-    g.cols = pieces(pieces(n, g.across), unit) * unit;
-    g.across = pieces(n, g.cols);
     return g;
 }
 
@@ -79,7 +85,7 @@ static void run(int threads, const ox_gemm_job *job, const ox_gemm_many *many) {
     const ox_gemm_set *set = set_of_processor();
     const double work = work_of((double)job->m, (double)job->n, (double)job->k), all = work * (double)many->count;
     const bool dots = !job->packed && job->trans_b && !job->trans_a && job->m <= DOTS_ROWS;
-    double wanted = all / TILE_WORK;
+    double wanted = all < PARALLEL_FROM ? 1 : all > 2.0 * TILE_WORK ? all / TILE_WORK : 2;
     wanted = (wanted > TILES ? TILES : wanted) / (double)many->count;
     const grid g = cut(set, job, wanted);
     const int64_t each = g.down * g.across, tiles = each * many->count;
@@ -88,6 +94,13 @@ static void run(int threads, const ox_gemm_job *job, const ox_gemm_many *many) {
         return;
     }
     if (all < PARALLEL_FROM) threads = 1;
+    if (threads <= 1) {
+        for (int64_t t = 0; t < tiles; t++) {
+            const ox_gemm_job it = product_at(job, many, t / each);
+            one(set, &it, &g, dots, t % each);
+        }
+        return;
+    }
 #pragma omp parallel for num_threads(threads) schedule(dynamic)
     for (int64_t t = 0; t < tiles; t++) {
         const ox_gemm_job it = product_at(job, many, t / each);
@@ -97,32 +110,39 @@ static void run(int threads, const ox_gemm_job *job, const ox_gemm_many *many) {
 
 static const ox_gemm_many single = {.count = 1};
 
+/* Both operands are data: a matrix times a vector that lies without gaps is the vector times the matrix, which knows few rows. */
+static void run_data(int threads, const ox_gemm_job *job, const ox_gemm_many *many) {
+    const bool turns = job->n == 1 && job->m > 1 && job->ldc == 1 && (job->trans_b || job->ldb == 1) && !job->bias && !(job->tail && job->tail->rest);
+    if (!turns) {
+        run(threads, job, many);
+        return;
+    }
+    ox_gemm_job turned = *job;
+    turned.m = 1;
+    turned.n = job->m;
+    turned.a = job->b;
+    turned.lda = job->k;
+    turned.trans_a = false;
+    turned.b = job->a;
+    turned.ldb = job->lda;
+    turned.trans_b = !job->trans_a;
+    turned.ldc = job->m;
+    const ox_gemm_many all = {many->count, many->b_step, many->a_step, many->c_step, many->b_at, many->a_at};
+    run(threads, &turned, &all);
+}
+
 void ox_gemm(int threads, bool trans_a, bool trans_b, int64_t m, int64_t n, int64_t k, float alpha, const float *a, int64_t lda, const float *b,
              int64_t ldb, bool accumulate, const float *bias, const ox_tail *tail, float *c, int64_t ldc) {
     const ox_gemm_job job = {.m = m, .n = n, .k = k, .a = a, .b = b, .lda = lda, .ldb = ldb, .ldc = ldc, .trans_a = trans_a, .trans_b = trans_b,
                              .accumulate = accumulate, .alpha = alpha, .bias = bias, .tail = tail, .c = c};
-    if (n == 1 && m > 1 && ldc == 1 && !bias && !(tail && tail->rest) && (trans_b || ldb == 1)) { /* a matrix times a vector: the same turned around */
-        ox_gemm_job turned = job;
-        turned.m = 1;
-        turned.n = m;
-        turned.a = b;
-        turned.lda = k;
-        turned.trans_a = false;
-        turned.b = a;
-        turned.ldb = lda;
-        turned.trans_b = !trans_a;
-        turned.ldc = m;
-        run(threads, &turned, &single);
-        return;
-    }
-    run(threads, &job, &single);
+    run_data(threads, &job, &single);
 }
 
 void ox_gemm_batch(int threads, const ox_gemm_many *many, bool trans_a, bool trans_b, int64_t m, int64_t n, int64_t k, float alpha, const float *a,
                    int64_t lda, const float *b, int64_t ldb, const float *bias, const ox_tail *tail, float *c, int64_t ldc) {
     const ox_gemm_job job = {.m = m, .n = n, .k = k, .a = a, .b = b, .lda = lda, .ldb = ldb, .ldc = ldc, .trans_a = trans_a, .trans_b = trans_b,
                              .alpha = alpha, .bias = bias, .tail = tail, .c = c};
-    run(threads, &job, many);
+    run_data(threads, &job, many);
 }
 
 void ox_gemm_packed(int threads, bool trans_a, int64_t m, int64_t n, int64_t k, float alpha, const float *a, int64_t lda, const float *packed,

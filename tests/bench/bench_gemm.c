@@ -15,7 +15,7 @@ typedef void sgemm_fn(int order, int ta, int tb, int m, int n, int k, float alph
 static sgemm_fn *library;
 
 static const char *const usual[] = {"1x64x128", "8x128x128", "b12:64x64x64", "b12:64x64x64t", "49x96x384", "49x384x96", "196x768x768", "196x3072x768", "196x768x3072", "1x4096x4096",
-                                    "1x4096x4096t", "4x4096x1024", "1x1000x2048", "1x1000x2048t", "8x1000x2048t", "4000x1x1000", "16x16x16", "33x65x100", "100x10x50", "128x128x128", "512x512x512",
+                                    "1x4096x4096t", "4x4096x1024", "1x1000x2048", "1x1000x2048t", "8x1000x2048", "8x1000x2048t", "4000x1x1000", "16x16x16", "33x65x100", "100x10x50", "128x128x128", "512x512x512",
                                     "1024x1024x1024", "1024x1024x1024t", "3072x3072x3072"};
 
 static clockid_t watch = CLOCK_PROCESS_CPUTIME_ID; /* with one thread: what others take from the processor does not count */
