@@ -1,4 +1,4 @@
-/* Between conv.c, depthwise.c, pool.c and the files compiled per instruction set: what a kernel is given, and the table of kernels of a set. */
+/* Between conv_blocks.c, depthwise.c, pool_blocks.c and the files compiled per instruction set: what a kernel is given, and the table of kernels of a set. */
 #ifndef OX_CONV_TILE_H
 #define OX_CONV_TILE_H
 
