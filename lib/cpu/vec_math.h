@@ -13,7 +13,7 @@ OX_IN vf v_scale_exp(vf p, vf n, vi k) {
 #else
     vi half = k >> 1;
     (void)n;
-    return p * (vf)((half + 127) << 23) * (vf)((k - half + 127) << 23);
+    return p * (vf)((vu)(half + 127) << 23) * (vf)((vu)(k - half + 127) << 23);
 #endif
 }
 
@@ -21,7 +21,7 @@ OX_IN vf v_scale_exp(vf p, vf n, vi k) {
 OX_IN vf v_reduce_exp(vf x, vf *n, vi *k) {
     vf t = x * 0x1.715476p+0f + 12582912.0f; /* the addition rounds to a whole number in the low bits */
     *n = t - 12582912.0f;
-    *k = (vi)t - 0x4b400000;
+    *k = (vi)((vu)t - 0x4b400000u);
     return x - *n * 0.693359375f + *n * 2.12194440e-4f; /* the first product is exact */
 }
 
@@ -44,14 +44,14 @@ OX_IN vf v_expm1_within(vf x) {
     q = q * r + 0x1.5554b0p-5f;
     q = q * r + 0x1.555554p-3f;
     q = q * r + 0.5f;
-    vf s = (vf)((k + 127) << 23);
+    vf s = (vf)(((vu)k + 127u) << 23);
     return (q * (r * r) + r) * s + (s - 1.0f);
 }
 
 /* x = 2^k (1 + f), f from sqrt(1/2) - 1 to sqrt(2) - 1; subnormal numbers are raised first. */
 OX_IN vf v_log(vf x) {
     vm tiny = v_lt(x, vf_set(0x1p-126f));
-    vi bits = (vi)v_select(tiny, x * 0x1p23f, x) - 0x3f3504f3;
+    vi bits = (vi)((vu)v_select(tiny, x * 0x1p23f, x) - 0x3f3504f3u);
     vf f = (vf)((bits & 0x7fffff) + 0x3f3504f3) - 1.0f;
     vf k = __builtin_convertvector(bits >> 23, vf) - v_select(tiny, vf_set(23), vf_set(0));
     vf q = -0x1.38c1a8p-4f * f + 0x1.056498p-3f;
@@ -127,9 +127,9 @@ OX_IN vf v_mish(vf x) {
 
 /* 2^(y log2(x)) for x >= 0. */
 OX_IN vd vd_pow(vd x, vd y) {
-    const int64_t root = 0x3fe6a09e667f3bcd; /* of 1/2 */
-    vl bits = (vl)x + (((int64_t)1023 << 52) - root);
-    vul up = (vul)bits >> 52 | 0x4330000000000000u; /* 2^52 and the exponent, as bits of a double */
+    const uint64_t root = 0x3fe6a09e667f3bcd; /* of 1/2 */
+    vul bits = (vul)x + (((uint64_t)1023 << 52) - root);
+    vul up = bits >> 52 | 0x4330000000000000u; /* 2^52 and the exponent, as bits of a double */
     vd k = (vd)up - (0x1p52 + 1023), m = (vd)((bits & 0xfffffffffffff) + root);
     vd s = (m - 1) / (m + 1), z = s * s;
     vd p = 0x1.21b8d232c61e9p-2 * z + 0x1.4794d023dfeecp-2;
@@ -150,7 +150,7 @@ OX_IN vd vd_pow(vd x, vd y) {
     q = q * r + 0x1.ebfbdff8ee376p-3;
     q = q * r + 0x1.62e42fef89c79p-1;
     q = q * r + 1.0;
-    return q * (vd)(((vl)magic << 52) + ((int64_t)1023 << 52)); /* the low bits of magic are the whole part */
+    return q * (vd)(((vul)magic << 52) + ((uint64_t)1023 << 52)); /* the low bits of magic are the whole part */
 }
 
 OX_IN vf v_pow(vf x, vf y) {
