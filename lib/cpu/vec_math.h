@@ -93,25 +93,17 @@ OX_IN vf v_sigmoid(vf x) {
     return v_select(v_negative(x), e, vf_set(1)) / (1.0f + e);
 }
 
-/* Near 0 x + x q(x^2), farther out 1 - exp(-g(|x|)). */
+/* 1 - e^-g with g = -ln(erfc(|x|)), which is |x| times a polynomial; at 4 that is 1. */
 OX_IN vf v_erf(vf x) {
-    vf a = v_abs(x), z = x * x, t = v_min(vf_set(4), a);
-    vf q = 0x1.559b2cp-14f * z - 0x1.a80c40p-11f;
-    q = q * z + 0x1.54885ap-8f;
-    q = q * z - 0x1.b80806p-6f;
-    q = q * z + 0x1.ce2dbcp-4f;
-    q = q * z - 0x1.812742p-2f;
-    q = q * z + 0.12837917f;
-    vf g = -0x1.40e986p-20f * t + 0x1.418ba4p-15f;
-    g = g * t - 0x1.1af2c6p-11f;
-    g = g * t + 0x1.28a85ep-8f;
-    g = g * t - 0x1.a77dc2p-6f;
-    g = g * t + 0x1.bf507ap-4f;
-    g = g * t + 0x1.43e7f4p-1f;
-    g = g * t + 0x1.213c28p+0f;
-    g = g * t - 0x1.e57e5ep-13f;
-    vf far = v_or(v_abs(1.0f - v_exp(v_neg(g))), v_sign_bit(x));
-    return v_select(v_lt(a, vf_set(0.94f)), x * q + x, far);
+    vf a = v_min(vf_set(4), v_abs(x)), h = -0x1.369176p-17f * a + 0x1.ed663ep-14f;
+    h = h * a - 0x1.4bc712p-11f;
+    h = h * a + 0x1.b4fd90p-10f;
+    h = h * a - 0x1.504870p-13f;
+    h = h * a - 0x1.39cde2p-6f;
+    h = h * a + 0x1.a4fa60p-4f;
+    h = h * a + 0x1.45f2fap-1f;
+    h = (h * a - 0x1.f7ac920000000p-25f) + 0x1.20dd76p+0f; /* 2 / sqrt(pi) in two parts */
+    return v_or(v_abs(v_expm1_within(v_neg(h * a))), v_sign_bit(x));
 }
 
 /* max(x, 0) + ln(1 + e^-|x|) */

@@ -63,7 +63,7 @@ static const rule rules[] = {
     {"Cos", OX_FN_COS, cos, 1.6, 0, 0},
     {"Tanh", OX_FN_TANH, tanh, 2.5, 0, 0},
     {"Sigmoid", OX_FN_SIGMOID, d_sigmoid, 2.2, 0, 0},
-    {"Erf", OX_FN_ERF, erf, 1.3, 0, 0},
+    {"Erf", OX_FN_ERF, erf, 2.5, 0, 0},
     {"Relu", OX_FN_RELU, d_relu, 0, 0, 0},
     {"Clip", OX_FN_CLIP, d_clip, 0, 0, 0},
     {"LeakyRelu", OX_FN_LEAKY_RELU, d_leaky, 0.51, 0, 0},
