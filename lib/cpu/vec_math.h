@@ -13,7 +13,7 @@ OX_IN vf v_scale_exp(vf p, vf n, vi k) {
 #else
     vi half = k >> 1;
     (void)n;
-    return p * (vf)((half + 127) << 23) * (vf)((k - half + 127) << 23);
+    return p * (vf)((vu)(half + 127) << 23) * (vf)((vu)(k - half + 127) << 23);
 #endif
 }
 
@@ -21,7 +21,7 @@ OX_IN vf v_scale_exp(vf p, vf n, vi k) {
 OX_IN vf v_reduce_exp(vf x, vf *n, vi *k) {
     vf t = x * 0x1.715476p+0f + 12582912.0f; /* the addition rounds to a whole number in the low bits */
     *n = t - 12582912.0f;
-    *k = (vi)t - 0x4b400000;
+    *k = (vi)((vu)t - 0x4b400000u);
     return x - *n * 0.693359375f + *n * 2.12194440e-4f; /* the first product is exact */
 }
 
@@ -44,14 +44,14 @@ OX_IN vf v_expm1_within(vf x) {
     q = q * r + 0x1.5554b0p-5f;
     q = q * r + 0x1.555554p-3f;
     q = q * r + 0.5f;
-    vf s = (vf)((k + 127) << 23);
+    vf s = (vf)(((vu)k + 127u) << 23);
     return (q * (r * r) + r) * s + (s - 1.0f);
 }
 
 /* x = 2^k (1 + f), f from sqrt(1/2) - 1 to sqrt(2) - 1; subnormal numbers are raised first. */
 OX_IN vf v_log(vf x) {
     vm tiny = v_lt(x, vf_set(0x1p-126f));
-    vi bits = (vi)v_select(tiny, x * 0x1p23f, x) - 0x3f3504f3;
+    vi bits = (vi)((vu)v_select(tiny, x * 0x1p23f, x) - 0x3f3504f3u);
     vf f = (vf)((bits & 0x7fffff) + 0x3f3504f3) - 1.0f;
     vf k = __builtin_convertvector(bits >> 23, vf) - v_select(tiny, vf_set(23), vf_set(0));
     vf q = -0x1.38c1a8p-4f * f + 0x1.056498p-3f;
@@ -93,25 +93,17 @@ OX_IN vf v_sigmoid(vf x) {
     return v_select(v_negative(x), e, vf_set(1)) / (1.0f + e);
 }
 
-/* Near 0 x + x q(x^2), farther out 1 - exp(-g(|x|)). */
+/* 1 - e^-g with g = -ln(erfc(|x|)), which is |x| times a polynomial; at 4 that is 1. */
 OX_IN vf v_erf(vf x) {
-    vf a = v_abs(x), z = x * x, t = v_min(vf_set(4), a);
-    vf q = 0x1.559b2cp-14f * z - 0x1.a80c40p-11f;
-    q = q * z + 0x1.54885ap-8f;
-    q = q * z - 0x1.b80806p-6f;
-    q = q * z + 0x1.ce2dbcp-4f;
-    q = q * z - 0x1.812742p-2f;
-    q = q * z + 0.12837917f;
-    vf g = -0x1.40e986p-20f * t + 0x1.418ba4p-15f;
-    g = g * t - 0x1.1af2c6p-11f;
-    g = g * t + 0x1.28a85ep-8f;
-    g = g * t - 0x1.a77dc2p-6f;
-    g = g * t + 0x1.bf507ap-4f;
-    g = g * t + 0x1.43e7f4p-1f;
-    g = g * t + 0x1.213c28p+0f;
-    g = g * t - 0x1.e57e5ep-13f;
-    vf far = v_or(v_abs(1.0f - v_exp(v_neg(g))), v_sign_bit(x));
-    return v_select(v_lt(a, vf_set(0.94f)), x * q + x, far);
+    vf a = v_min(vf_set(4), v_abs(x)), h = -0x1.369176p-17f * a + 0x1.ed663ep-14f;
+    h = h * a - 0x1.4bc712p-11f;
+    h = h * a + 0x1.b4fd90p-10f;
+    h = h * a - 0x1.504870p-13f;
+    h = h * a - 0x1.39cde2p-6f;
+    h = h * a + 0x1.a4fa60p-4f;
+    h = h * a + 0x1.45f2fap-1f;
+    h = (h * a - 0x1.f7ac920000000p-25f) + 0x1.20dd76p+0f; /* 2 / sqrt(pi) in two parts */
+    return v_or(v_abs(v_expm1_within(v_neg(h * a))), v_sign_bit(x));
 }
 
 /* max(x, 0) + ln(1 + e^-|x|) */
@@ -127,9 +119,9 @@ OX_IN vf v_mish(vf x) {
 
 /* 2^(y log2(x)) for x >= 0. */
 OX_IN vd vd_pow(vd x, vd y) {
-    const int64_t root = 0x3fe6a09e667f3bcd; /* of 1/2 */
-    vl bits = (vl)x + (((int64_t)1023 << 52) - root);
-    vul up = (vul)bits >> 52 | 0x4330000000000000u; /* 2^52 and the exponent, as bits of a double */
+    const uint64_t root = 0x3fe6a09e667f3bcd; /* of 1/2 */
+    vul bits = (vul)x + (((uint64_t)1023 << 52) - root);
+    vul up = bits >> 52 | 0x4330000000000000u; /* 2^52 and the exponent, as bits of a double */
     vd k = (vd)up - (0x1p52 + 1023), m = (vd)((bits & 0xfffffffffffff) + root);
     vd s = (m - 1) / (m + 1), z = s * s;
     vd p = 0x1.21b8d232c61e9p-2 * z + 0x1.4794d023dfeecp-2;
@@ -150,7 +142,7 @@ OX_IN vd vd_pow(vd x, vd y) {
     q = q * r + 0x1.ebfbdff8ee376p-3;
     q = q * r + 0x1.62e42fef89c79p-1;
     q = q * r + 1.0;
-    return q * (vd)(((vl)magic << 52) + ((int64_t)1023 << 52)); /* the low bits of magic are the whole part */
+    return q * (vd)(((vul)magic << 52) + ((uint64_t)1023 << 52)); /* the low bits of magic are the whole part */
 }
 
 OX_IN vf v_pow(vf x, vf y) {

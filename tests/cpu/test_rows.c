@@ -242,7 +242,8 @@ static void check_permute(int bytes, int rank, const int64_t *dims, const int64_
     static const int threads[] = {1, 2, 3, 4, 8};
     size_t total = (size_t)bytes;
     for (int i = 0; i < rank; i++) total *= (size_t)dims[i];
-    char *in = malloc(3 * total + 3), *want = in + total + 1, *out = want + total + 1;
+    size_t room = (total + 64) / 64 * 64;
+    char *in = malloc(3 * room), *want = in + room, *out = want + room;
     assert_non_null(in);
     for (size_t i = 0; i < total; i++) in[i] = (char)dice(256);
     naive(bytes, rank, dims, perm, in, want);
@@ -291,7 +292,7 @@ static void transposes(void **state) {
             size_t b = (size_t)sizes[s];
             for (int rows = 1; rows < 20; rows++) {
                 for (int cols = 1; cols < 20; cols++) {
-                    char in[24 * 24 * 16], out[24 * 24 * 16];
+                    _Alignas(16) char in[24 * 24 * 16], out[24 * 24 * 16];
                     for (size_t i = 0; i < sizeof in; i++) in[i] = (char)dice(256);
                     memset(out, 0x55, sizeof out);
                     v->transpose((int)b, rows, cols, out, cols + 2, in, rows + 1);
