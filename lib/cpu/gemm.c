@@ -9,6 +9,7 @@
 enum {
     PARALLEL_FROM = 3 << 16, /* multiplications from which on other threads are worth starting */
     TILE_WORK = 1 << 18,     /* of a tile at least, where there is so much */
+    TILES_FEW = 8,           /* enough where more would cost time */
     TILES = 24,              /* enough for threads to share evenly */
     DOTS_ROWS = 8            /* rows up to which a transposed B is read in place */
 };
@@ -46,16 +47,17 @@ static void shape(grid *g, const ox_gemm_job *job, int64_t unit, int64_t rows, i
 static grid cut(const ox_gemm_set *set, const ox_gemm_job *job, double wanted) {
     const int64_t m = job->m, mr = set->mr, nr = set->nr;
     const bool few = m <= 2 * mr, in_place = job->packed || (!job->trans_b && m <= OX_GEMM_PACK_B);
-    const int64_t unit = m <= 4 ? 4 * nr : nr, narrow = most(unit, 8 * nr), narrowest = most(unit, few ? nr : 2 * nr);
+    const int64_t unit = m <= 4 ? 4 * nr : nr, narrow = most(unit, few ? nr : 2 * nr);
     int64_t rows = least(m, OX_GEMM_ROWS), cols = least(job->n, few ? job->n : job->packed ? 1024 : 512);
+    /* First what costs little: all of B is read for each row of tiles, all of A for each column. */
     const struct { bool of_rows; int64_t least; } steps[] = {
-        {in_place, in_place ? 3 * mr : narrow}, {!in_place, in_place ? narrow : 8 * mr},
-        {false, narrowest}, {true, in_place ? mr : 3 * mr},
+        {in_place, in_place ? 48 : 256}, {!in_place, in_place ? 256 : 112}, {false, narrow}, {true, in_place ? mr : 3 * mr},
     };
     grid g;
     shape(&g, job, unit, rows, cols);
     for (int s = few ? 2 : 0; s < (few ? 3 : 4); s++) {
         int64_t *size = steps[s].of_rows ? &rows : &cols;
+        if (s >= 2 && !few && wanted > TILES_FEW) wanted = TILES_FEW;
         while ((double)(g.down * g.across) < wanted && *size > steps[s].least) {
             *size = most(pieces(*size, 2), steps[s].least);
             shape(&g, job, unit, rows, cols);
@@ -65,7 +67,9 @@ static grid cut(const ox_gemm_set *set, const ox_gemm_job *job, double wanted) {
 }
 
 static void one(const ox_gemm_set *set, const ox_gemm_job *job, const grid *g, bool dots, int64_t t) {
-    const int64_t i = t / g->across * g->rows, j = t % g->across * g->cols;
+    /* The larger operand is gone through once: what follows takes the same part of it. */
+    const bool down = job->n > job->m;
+    const int64_t i = (down ? t % g->down : t / g->across) * g->rows, j = (down ? t / g->down : t % g->across) * g->cols;
     (dots ? set->dots : set->tile)(job, i, least(g->rows, job->m - i), j, least(g->cols, job->n - j));
 }
 

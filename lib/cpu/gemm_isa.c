@@ -449,7 +449,9 @@ static void finish(const ox_gemm_job *job, int64_t i0, int64_t rows, int64_t j0,
 
 static void walk(tile *t) {
     const ox_gemm_job *job = t->job;
-    const int64_t packed_panel = job->k * NR, most = t->pa || t->pb ? DEPTH : OX_GEMM_DEPTH_FEW;
+    const int64_t packed_panel = job->k * NR;
+    /* Few rows of packed weights: nothing is read twice, so that long ways through memory are best. */
+    const int64_t most = t->pa || (t->pb && !job->packed) ? DEPTH : job->packed && t->rows <= MR ? OX_GEMM_DEPTH_FEW : DEPTH / 3 * 2;
     const bool few = t->rows <= WIDE_ROWS && !t->pa && !job->trans_a && (job->packed || !t->pack_b);
     t->from = job->accumulate ? FROM_C : job->bias ? FROM_BIAS : FROM_ZERO;
     do {

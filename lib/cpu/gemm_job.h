@@ -6,11 +6,11 @@
 #include "cpu/cpu.h"
 
 enum {
-    OX_GEMM_ROWS = 196, /* most rows of a tile, 14 times the highest micro-kernel: what is packed of A stays in the second cache */
-    OX_GEMM_DEPTH = 384, /* steps of k between two passes over a tile of C */
-    OX_GEMM_DEPTH_FEW = 256, /* the same where nothing is packed */
-    OX_GEMM_PACK_A = 128, /* columns of a tile from which on A is packed when it lies badly */
-    OX_GEMM_PACK_B = 126 /* rows of a tile up to which B is read in place */
+    OX_GEMM_ROWS = 196,       /* most rows of a tile, 14 times the highest micro-kernel: what is packed of A stays in the second cache */
+    OX_GEMM_DEPTH = 384,      /* steps of k between two passes over a tile of C */
+    OX_GEMM_DEPTH_FEW = 4096, /* the same for few rows of packed weights */
+    OX_GEMM_PACK_A = 128,     /* columns of a tile from which on A is packed when it lies badly */
+    OX_GEMM_PACK_B = 126      /* rows of a tile up to which B is read in place */
 };
 
 /* c[m,n] = alpha * op(a) * op(b) + bias, or + c itself where ACCUMULATE; then TAIL. One product of a batch. */

@@ -147,7 +147,7 @@ static void forms(void **state) {
 /* Beyond the blocks of rows, columns and steps. */
 static void large(void **state) {
     (void)state;
-    static const int64_t sizes[][3] = {{1, 700, 1100}, {3, 300, 900}, {5, 1500, 400}, {210, 90, 800}, {30, 600, 1030}, {300, 1, 500}, {200, 530, 390}, {260, 140, 1024}};
+    static const int64_t sizes[][3] = {{1, 700, 1100}, {3, 300, 900}, {5, 1500, 400}, {210, 90, 800}, {30, 600, 1030}, {300, 1, 500}, {200, 530, 390}, {260, 140, 1024}, {2, 130, 4200}};
     for (size_t s = 0; s < sizeof sizes / sizeof sizes[0]; s++) {
         for (int what = 0; what < 8; what++) {
             form f = make(sizes[s][0], sizes[s][1], sizes[s][2], what | (what % 3 ? 0 : 128 + 256 + 512 + 1024) | (what % 2 ? 64 : 32));
