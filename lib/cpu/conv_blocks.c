@@ -10,6 +10,7 @@ enum {
     CACHE_BYTES = 256 << 10,  /* what stays in the second cache: weights of a pass, or the input of a strip */
     PIECES = 32, PIECES_OF_WEIGHTS = 8
 };
+static const float no_bias[OX_CONV_GROUP * 16];
 static const int64_t PIECE_FLOPS = 1 << 21;
 
 const ox_conv_isa *ox_conv_kernels(void) {
@@ -221,7 +222,7 @@ static void edge_table(const run *r, work *k, int64_t q, int np, int64_t y0, int
             k->reach[n] = k->edge[n][0] < 0 ? OX_TAP_NOT_FIRST : k->edge[n][np - 1] < 0 ? OX_TAP_NOT_LAST : OX_TAP_ALL;
             k->some[n++] = (int32_t)(ky * c->kernel_w + kx);
         }
-    k->t.base = 0, k->t.at = (const int64_t(*)[OX_CONV_PIXELS])k->edge;
+    k->t.inside = false, k->t.at = (const int64_t(*)[OX_CONV_PIXELS])k->edge;
     k->t.tap = k->some, k->t.reach = k->reach, k->t.taps = n;
 }
 
@@ -240,51 +241,48 @@ static void edge_copy(const run *r, work *k, int64_t top, int64_t left, int np, 
         }
     for (int64_t i = 0; i < rows; i++)
         for (int p = 0; p < np; p++) k->edge[i][p] = i * len + p * c->stride_w;
-    k->t.x = k->floats, k->t.x_block = rows * len, k->t.base = 0;
+    k->t.x_block = rows * len;
     k->t.at = (const int64_t(*)[OX_CONV_PIXELS])k->edge;
     k->t.tap = k->all + y0, k->t.reach = k->every, k->t.taps = rows;
 }
 
-/* Which input the NP pixels from Q on read. */
-static void reads(const run *r, work *k, int64_t q, int np) {
+/* Tiles inside of the image: all pixels in one row, kernel rows Y0..Y1. */
+static void inside_table(const run *r, work *k, int64_t y0, int64_t y1) {
     const ox_conv *c = r->c;
-    ox_conv_tile *t = &k->t;
-    int64_t b = r->planar ? 1 : r->s.b, across = r->planar ? 1 : c->kernel_w;
-    if (r->plain_points) {
-        t->base = q * b, t->at = (const int64_t(*)[OX_CONV_PIXELS])k->inner, t->tap = k->all, t->reach = k->every, t->taps = 1;
-        return;
-    }
-    if (r->flat) {
-        edge_table(r, k, q, np, 0, c->kernel_h);
-        return;
-    }
-    int64_t top = q / c->out_w * c->stride_h - c->pad_top, left = q % c->out_w * c->stride_w - c->pad_left;
-    int64_t y0 = top >= 0 ? 0 : min64(c->kernel_h, cuts(-top, c->dilation_h));
-    int64_t y1 = top >= c->in_h ? y0 : max64(y0, min64(c->kernel_h, cuts(c->in_h - top, c->dilation_h)));
-    bool inside = left >= 0 && left + (np - 1) * c->stride_w + (c->kernel_w - 1) * c->dilation_w < c->in_w;
-    if (inside) {
-        t->base = (top * c->in_w + left) * b;
-        t->at = (const int64_t(*)[OX_CONV_PIXELS])(k->inner + y0 * across);
-        t->tap = k->all + y0 * across, t->reach = k->every, t->taps = (y1 - y0) * across;
-    } else if (r->planar) edge_copy(r, k, top, left, np, y0, y1);
-    else edge_table(r, k, q, np, y0, y1);
+    int64_t across = r->planar ? 1 : c->kernel_w;
+    k->t.inside = true, k->t.at = (const int64_t(*)[OX_CONV_PIXELS])k->inner;
+    k->t.tap = k->all + y0 * across, k->t.reach = k->every, k->t.taps = (y1 - y0) * across;
+    k->t.fetch = k->t.taps - across;
+    k->t.x_block = c->in_h * c->in_w * (r->planar ? 1 : r->s.b);
 }
 
-/* One pass over N pixels from Q on, cut into tiles of like width; output blocks from J on. */
-static void pixels(const run *r, work *k, int64_t image, int64_t j, int64_t q, int64_t n) {
+/* One pass over N pixels from Q on, all in a row unless rows do not matter, cut into tiles of like width; output blocks from J on. X: see work. */
+static void pixels(const run *r, work *k, const float *x, int64_t image, int64_t j, int64_t q, int64_t n) {
     const ox_conv *c = r->c;
-    int64_t plane = c->out_h * c->out_w, b = r->s.b, tiles = cuts(n, r->isa->pixels[k->blocks]);
-    const float *x = k->t.x;
-    int64_t x_block = r->planar ? c->in_h * c->in_w : c->in_h * c->in_w * b;
+    int64_t plane = c->out_h * c->out_w, b = r->s.b, most = r->isa->pixels[k->blocks], tiles = cuts(n, most), few = n / tiles, more = n % tiles;
+    int64_t to = ((image * r->s.out_blocks + j) * plane + q) * b, xb = r->planar ? 1 : b;
+    const float *add = r->tail && r->tail->add ? r->tail->add : NULL;
+    int64_t top = r->flat ? 0 : q / c->out_w * c->stride_h - c->pad_top, d = c->dilation_h;
+    int64_t y0 = top >= 0 ? 0 : min64(c->kernel_h, cuts(-top, d)), y1 = top >= c->in_h ? y0 : max64(y0, min64(c->kernel_h, cuts(c->in_h - top, d)));
+    if (r->flat) y0 = 0, y1 = c->kernel_h;
+    inside_table(r, k, y0, y1);
     for (int64_t i = 0, at = 0; i < tiles; i++) {
-        int np = (int)((n - at) / (tiles - i));
-        int64_t to = ((image * r->s.out_blocks + j) * plane + q + at) * b;
-        k->t.x = x, k->t.x_block = x_block;
-        reads(r, k, q + at, np);
-        k->t.y = r->y + to;
-        k->t.add = r->tail && r->tail->add ? r->tail->add + to : NULL;
-        r->isa->tile[k->blocks][np](&k->t);
-        at += np;
+        int np = (int)(few + (i < more));
+        int64_t left = (r->flat ? q + at : at) * c->stride_w - c->pad_left, base = left;
+        bool inside = r->plain_points;
+        if (!r->flat) {
+            inside = left >= 0 && left + (np - 1) * c->stride_w + (c->kernel_w - 1) * c->dilation_w < c->in_w;
+            base += (top + y0 * d) * c->in_w;
+        }
+        k->t.ahead = np * c->stride_w * xb;
+        if (inside) r->isa->tile[k->blocks][np](&k->t, x + base * xb, r->y + to, add ? add + to : NULL);
+        else {
+            if (r->planar) edge_copy(r, k, top, left, np, y0, y1);
+            else edge_table(r, k, q + at, np, y0, y1);
+            r->isa->tile[k->blocks][np](&k->t, r->planar ? k->floats : x, r->y + to, add ? add + to : NULL);
+            inside_table(r, k, y0, y1);
+        }
+        at += np, to += np * b;
     }
 }
 
@@ -306,11 +304,11 @@ static void strip(const run *r, work *k, int64_t image, int64_t set, int64_t u, 
         k->t.clamp = r->tail && r->tail->clamp;
         for (int64_t v = 0; v < (r->flat ? 1 : n); v++)
             for (int64_t j = j0; j < j1; j += k->blocks) {
-                k->t.x = k->x + i * x_block;
+                const float *x = k->x + i * x_block;
                 k->t.w = w + i * s->taps * s->lanes * k->t.w_lane + (j - j0) * s->b;
-                k->t.bias = r->bias ? r->bias + (g * s->out_blocks + j) * s->b : NULL;
-                if (r->flat) pixels(r, k, image, j, u, n);
-                else pixels(r, k, image, j, (u + v) * c->out_w, c->out_w);
+                k->t.bias = r->bias ? r->bias + (g * s->out_blocks + j) * s->b : no_bias;
+                if (r->flat) pixels(r, k, x, image, j, u, n);
+                else pixels(r, k, x, image, j, (u + v) * c->out_w, c->out_w);
             }
     }
     if (!r->tail || !r->tail->rest) return;

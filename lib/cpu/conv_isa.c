@@ -22,21 +22,29 @@ OX_IN void lanes(vf acc[][OX_CONV_PIXELS], const float *const *xp, const float *
     }
 }
 
-OX_IN void start(vf acc[][OX_CONV_PIXELS], const ox_conv_tile *t, int nv, int np) {
+OX_IN void start(vf acc[][OX_CONV_PIXELS], const ox_conv_tile *t, const float *y, int nv, int np) {
+    if (t->first) {
+#pragma GCC unroll 16
+        for (int v = 0; v < nv; v++) {
+            vf b = vf_load(t->bias + v * OX_VLEN);
+#pragma GCC unroll 16
+            for (int p = 0; p < np; p++) acc[v][p] = b;
+        }
+        return;
+    }
 #pragma GCC unroll 16
     for (int v = 0; v < nv; v++) {
-        vf b = t->first && t->bias ? vf_load(t->bias + v * OX_VLEN) : vf_set(0);
-        const float *y = t->y + v / PER * t->y_block + v % PER * OX_VLEN;
+        const float *from = y + v / PER * t->y_block + v % PER * OX_VLEN;
 #pragma GCC unroll 16
-        for (int p = 0; p < np; p++) acc[v][p] = t->first ? b : vf_load(y + p * BLOCK);
+        for (int p = 0; p < np; p++) acc[v][p] = vf_load(from + p * BLOCK);
     }
 }
 
-OX_IN void finish(vf acc[][OX_CONV_PIXELS], const ox_conv_tile *t, int nv, int np) {
-    if (t->last && t->add) {
+OX_IN void finish(vf acc[][OX_CONV_PIXELS], const ox_conv_tile *t, float *y, const float *add, int nv, int np) {
+    if (t->last && add) {
 #pragma GCC unroll 16
         for (int v = 0; v < nv; v++) {
-            const float *a = t->add + v / PER * t->y_block + v % PER * OX_VLEN;
+            const float *a = add + v / PER * t->y_block + v % PER * OX_VLEN;
 #pragma GCC unroll 16
             for (int p = 0; p < np; p++) acc[v][p] += vf_load(a + p * BLOCK);
         }
@@ -51,35 +59,55 @@ OX_IN void finish(vf acc[][OX_CONV_PIXELS], const ox_conv_tile *t, int nv, int n
     }
 #pragma GCC unroll 16
     for (int v = 0; v < nv; v++) {
-        float *y = t->y + v / PER * t->y_block + v % PER * OX_VLEN;
+        float *to = y + v / PER * t->y_block + v % PER * OX_VLEN;
 #pragma GCC unroll 16
-        for (int p = 0; p < np; p++) vf_store(y + p * BLOCK, acc[v][p]);
+        for (int p = 0; p < np; p++) vf_store(to + p * BLOCK, acc[v][p]);
     }
 }
 
-OX_IN void tile(const ox_conv_tile *t, int nb, int np) {
+/* Where the pixels of tap K lie in the input block at X. */
+OX_IN void point(const ox_conv_tile *t, const float *x, int64_t k, const float **xp, int np) {
+    const int64_t *at = t->at[k];
+    if (t->inside) {
+#pragma GCC unroll 16
+        for (int p = 0; p < np; p++) xp[p] = x + at[p];
+    } else {
+#pragma GCC unroll 16
+        for (int p = 0; p < np; p++) {
+            int64_t outside = at[p] >> 63; /* all bits, or none */
+            xp[p] = (const float *)(((uintptr_t)(x + (at[p] & ~outside)) & (uintptr_t)~outside) | ((uintptr_t)zeros & (uintptr_t)outside));
+        }
+    }
+    if (k < t->fetch) return;
+#pragma GCC unroll 16
+    for (int p = 0; p < np; p++) __builtin_prefetch(xp[p] + t->ahead);
+}
+
+OX_IN void tile(const ox_conv_tile *tile, const float *from, float *y, const float *add, int nb, int np) {
     vf acc[OX_CONV_GROUP * PER][OX_CONV_PIXELS];
     const int nv = nb * PER;
-    start(acc, t, nv, np);
-    const float *x = t->x, *block = t->w;
-    for (int64_t i = 0; i < t->blocks; i++, x += t->x_block) {
-        const int64_t n = i == t->blocks - 1 ? t->last_lanes : t->lanes, w_tap = n * t->w_lane;
-        for (int64_t k = 0; k < t->taps; k++) {
-            const float *xp[OX_CONV_PIXELS], *w = block + t->tap[k] * w_tap;
-            const int64_t *at = t->at[k];
-#pragma GCC unroll 16
-            for (int p = 0; p < np; p++) xp[p] = at[p] < 0 ? zeros : x + (t->base + at[p]);
-            if (np > 1 && t->reach[k] == OX_TAP_NOT_FIRST) lanes(acc, xp, w, n, t->step, t->w_lane, nv, 1, np);
-            else if (np > 1 && t->reach[k] == OX_TAP_NOT_LAST) lanes(acc, xp, w, n, t->step, t->w_lane, nv, 0, np - 1);
-            else lanes(acc, xp, w, n, t->step, t->w_lane, nv, 0, np);
+    start(acc, tile, y, nv, np);
+    /* In memory: when registers run out the compiler would keep some of these in vector registers, and addresses would wait for sums. */
+    const ox_conv_tile *volatile saved = tile;
+    const float *volatile x = from, *volatile block = tile->w;
+    for (volatile int64_t i = 0; i < saved->blocks; i++, x += saved->x_block) {
+        volatile const int64_t n = i == saved->blocks - 1 ? saved->last_lanes : saved->lanes;
+        for (volatile int64_t tap = 0; tap < saved->taps; tap++) {
+            const ox_conv_tile *t = saved;
+            const int64_t k = tap, w_lane = t->w_lane;
+            const float *xp[OX_CONV_PIXELS], *w = block + t->tap[k] * n * w_lane;
+            point(t, x, k, xp, np);
+            if (np > 1 && t->reach[k] == OX_TAP_NOT_FIRST) lanes(acc, xp, w, n, t->step, w_lane, nv, 1, np);
+            else if (np > 1 && t->reach[k] == OX_TAP_NOT_LAST) lanes(acc, xp, w, n, t->step, w_lane, nv, 0, np - 1);
+            else lanes(acc, xp, w, n, t->step, w_lane, nv, 0, np);
         }
-        block += t->all_taps * w_tap;
+        block += saved->all_taps * n * saved->w_lane;
     }
-    finish(acc, t, nv, np);
+    finish(acc, saved, y, add, nv, np);
 }
 
 #define TILE(nb, np)                                                                                                   \
-    static void tile_##nb##_##np(const ox_conv_tile *t) { tile(t, nb, np); }
+    static void tile_##nb##_##np(const ox_conv_tile *t, const float *x, float *y, const float *add) { tile(t, x, y, add, nb, np); }
 #define FIVE(nb) TILE(nb, 1) TILE(nb, 2) TILE(nb, 3) TILE(nb, 4) TILE(nb, 5)
 #define FIVE_NAMES(nb) NULL, tile_##nb##_1, tile_##nb##_2, tile_##nb##_3, tile_##nb##_4, tile_##nb##_5
 FIVE(1)

@@ -12,22 +12,21 @@ enum {
 
 enum { OX_TAP_ALL, OX_TAP_NOT_FIRST, OX_TAP_NOT_LAST }; /* pixels of a tile that a tap reaches: others lie in the pad, or are given as such */
 
-/* Sums of some pixels of some output blocks over some input blocks. For every input block, tap and pixel a pointer is made:
- * x + base + at[tap][pixel], or zeros where the entry is negative; LANES input channels lie STEP floats apart from there. (A planar input has
- * a channel as block, a kernel's row as tap and its columns as lanes.) */
+/* Sums of some pixels of some output blocks over some input blocks. For every input block, tap and pixel a pointer is made: X + at[tap][pixel],
+ * or zeros where the entry is negative; LANES input channels lie STEP floats apart from there. (A planar input has a channel as block, a
+ * kernel's row as tap and its columns as lanes.) What changes from tile to tile is given apart. */
 typedef struct ox_conv_tile {
-    const float *x;
-    int64_t base, x_block;             /* of the tile; floats from one input block to the next */
     const int64_t (*at)[OX_CONV_PIXELS];
     const uint8_t *reach;              /* OX_TAP_... of every tap */
     const int32_t *tap;                /* numbers of the taps given, in order */
     int64_t taps, all_taps;            /* taps given; taps of the kernel */
+    bool inside;                       /* no entry is negative */
+    int64_t fetch, ahead;              /* from this tap on, what lies AHEAD floats further is fetched: the next tile will read it */
     int64_t blocks, lanes, last_lanes, step; /* input blocks; channels of each and of the last */
+    int64_t x_block, y_block;          /* floats from one block to the next */
     const float *w;                    /* [block][tap][lane][w_lane floats] */
     int64_t w_lane;
-    float *y;
-    int64_t y_block;                   /* floats from one output block to the next */
-    const float *bias, *add;           /* or NULL */
+    const float *bias;
     bool first, last;                  /* start from bias, not from y; end with add and clamp */
     bool clamp;
     float lo, hi;
@@ -55,7 +54,7 @@ typedef struct ox_pool_row {
 
 typedef struct ox_conv_isa {
     int block, group, pixels[OX_CONV_GROUP + 1]; /* most pixels for a number of output blocks */
-    void (*tile[OX_CONV_GROUP + 1][OX_CONV_PIXELS + 1])(const ox_conv_tile *);
+    void (*tile[OX_CONV_GROUP + 1][OX_CONV_PIXELS + 1])(const ox_conv_tile *, const float *x, float *y, const float *add /* or NULL */);
 } ox_conv_isa;
 
 extern const ox_conv_isa ox_conv_isa_plain, ox_conv_isa_avx2, ox_conv_isa_avx512;
