@@ -55,6 +55,7 @@ typedef struct shape {
     int64_t in_blocks, out_blocks;    /* of a group */
     int64_t sets;                     /* groups of output blocks that are computed together */
     int64_t taps, lanes, last_lanes;
+    bool few;                         /* few output channels: see conv_isa.c */
     uint64_t block_floats;            /* weights of an output block */
 } shape;
 
@@ -73,7 +74,9 @@ static shape shape_of(const ox_conv *c, ox_conv_form form) {
         s.lanes = s.b;
         s.last_lanes = s.in - (s.in_blocks - 1) * s.b;
     }
-    s.block_floats = (uint64_t)s.in * (uint64_t)(c->kernel_h * c->kernel_w) * (uint64_t)s.b;
+    s.few = form != OX_CONV_PLANAR && c->groups == 1 && s.out <= OX_CONV_FEW;
+    if (s.few) s.block_floats = (uint64_t)s.in_blocks * (uint64_t)s.taps * (uint64_t)s.out * (uint64_t)s.b;
+    else s.block_floats = (uint64_t)s.in * (uint64_t)(c->kernel_h * c->kernel_w) * (uint64_t)s.b;
     return s;
 }
 
@@ -111,6 +114,17 @@ static void pack_block(const shape *s, const float *w, int64_t per, const float 
     }
 }
 
+/* [input block][tap][output channel][B] */
+static void pack_few(const shape *s, const float *w, const float *scale, float *to) {
+    for (int64_t i = 0; i < s->in_blocks; i++)
+        for (int64_t k = 0; k < s->taps; k++)
+            for (int64_t o = 0; o < s->out; o++)
+                for (int64_t l = 0; l < s->b; l++) {
+                    int64_t in = i * s->b + l;
+                    *to++ = in >= s->in ? 0 : w[(o * s->in + in) * s->taps + k] * (scale ? scale[o] : 1);
+                }
+}
+
 static void pack_depthwise(const ox_conv *c, const float *w, const float *scale, float *packed) {
     int64_t b = ox_conv_block(), taps = c->kernel_h * c->kernel_w;
     for (int64_t j = 0; j < cuts(c->out_channels, b); j++)
@@ -127,6 +141,10 @@ void ox_conv_pack(const ox_conv *c, ox_conv_form form, const float *w, const flo
         return;
     }
     shape s = shape_of(c, form);
+    if (s.few) {
+        pack_few(&s, w, scale, packed);
+        return;
+    }
     int64_t per = s.in * c->kernel_h * c->kernel_w, n = c->groups * s.sets;
     threads = ox_cpu_threads(threads, c->out_channels * per);
 #pragma omp parallel for num_threads(threads) schedule(static)
@@ -174,7 +192,7 @@ static void cut(run *r) {
     int64_t set_blocks = cuts(s->out_blocks, s->sets);
     int64_t pass = (int64_t)(sizeof(float)) * s->taps * s->lanes * set_blocks * s->b; /* weights of an input block */
     r->chunk = max64(1, CACHE_BYTES / pass);
-    r->chunk = cuts(s->in_blocks, cuts(s->in_blocks, r->chunk)); /* passes of like length */
+    r->chunk = s->few ? s->in_blocks : cuts(s->in_blocks, cuts(s->in_blocks, r->chunk)); /* passes of like length */
     int64_t input = (int64_t)sizeof(float) * s->in * min64(c->stride_h * c->stride_w, 16) * r->unit_pixels;
     r->strip = min64(max64(CACHE_BYTES / input, cuts(48, r->unit_pixels)), cuts(512, r->unit_pixels));
     if (weights * sizeof(float) > 2.0 * CACHE_BYTES) r->strip = r->units;
@@ -188,7 +206,8 @@ typedef struct work {
     uint8_t every[OX_CONV_TAPS], reach[OX_CONV_TAPS];
     float floats[EDGE_FLOATS];
     const float *x; /* of the image and group */
-    int blocks;     /* output blocks of a tile */
+    int most;       /* pixels of a tile */
+    ox_conv_kernel *const *kernels; /* for a number of pixels */
 } work;
 
 static void inner_table(const run *r, work *k) {
@@ -259,7 +278,7 @@ static void inside_table(const run *r, work *k, int64_t y0, int64_t y1) {
 /* One pass over N pixels from Q on, all in a row unless rows do not matter, cut into tiles of like width; output blocks from J on. X: see work. */
 static void pixels(const run *r, work *k, const float *x, int64_t image, int64_t j, int64_t q, int64_t n) {
     const ox_conv *c = r->c;
-    int64_t plane = c->out_h * c->out_w, b = r->s.b, most = r->isa->pixels[k->blocks], tiles = cuts(n, most), few = n / tiles, more = n % tiles;
+    int64_t plane = c->out_h * c->out_w, b = r->s.b, tiles = cuts(n, k->most), few = n / tiles, more = n % tiles;
     int64_t to = ((image * r->s.out_blocks + j) * plane + q) * b, xb = r->planar ? 1 : b;
     const float *add = r->tail && r->tail->add ? r->tail->add : NULL;
     int64_t top = r->flat ? 0 : q / c->out_w * c->stride_h - c->pad_top, d = c->dilation_h;
@@ -275,11 +294,11 @@ static void pixels(const run *r, work *k, const float *x, int64_t image, int64_t
             base += (top + y0 * d) * c->in_w;
         }
         k->t.ahead = np * c->stride_w * xb;
-        if (inside) r->isa->tile[k->blocks][np](&k->t, x + base * xb, r->y + to, add ? add + to : NULL);
+        if (inside) k->kernels[np](&k->t, x + base * xb, r->y + to, add ? add + to : NULL);
         else {
             if (r->planar) edge_copy(r, k, top, left, np, y0, y1);
             else edge_table(r, k, q + at, np, y0, y1);
-            r->isa->tile[k->blocks][np](&k->t, r->planar ? k->floats : x, r->y + to, add ? add + to : NULL);
+            k->kernels[np](&k->t, r->planar ? k->floats : x, r->y + to, add ? add + to : NULL);
             inside_table(r, k, y0, y1);
         }
         at += np, to += np * b;
@@ -295,15 +314,17 @@ static void strip(const run *r, work *k, int64_t image, int64_t set, int64_t u, 
     int64_t x_block = c->in_h * c->in_w * (r->planar ? 1 : s->b), plane = c->out_h * c->out_w;
     /* Two halves of a set let a row of 7 or 8 pixels be one tile. */
     bool half = !r->flat && blocks == 4 && (c->out_w == 7 || c->out_w == 8);
-    k->blocks = (int)(half ? 2 : blocks);
-    k->t.w_lane = blocks * s->b;
+    int64_t together = half ? 2 : blocks;
+    k->most = s->few ? r->isa->few_pixels[s->out] : r->isa->pixels[together];
+    k->kernels = s->few ? r->isa->few[s->out] : r->isa->tile[together];
+    k->t.w_lane = (s->few ? s->out : blocks) * s->b;
     for (int64_t i = 0; i < s->in_blocks; i += r->chunk) {
         k->t.blocks = min64(r->chunk, s->in_blocks - i);
         k->t.first = i == 0, k->t.last = i + k->t.blocks == s->in_blocks;
         k->t.last_lanes = k->t.last ? s->last_lanes : s->lanes;
         k->t.clamp = r->tail && r->tail->clamp;
         for (int64_t v = 0; v < (r->flat ? 1 : n); v++)
-            for (int64_t j = j0; j < j1; j += k->blocks) {
+            for (int64_t j = j0; j < j1; j += together) {
                 const float *x = k->x + i * x_block;
                 k->t.w = w + i * s->taps * s->lanes * k->t.w_lane + (j - j0) * s->b;
                 k->t.bias = r->bias ? r->bias + (g * s->out_blocks + j) * s->b : no_bias;

@@ -6,6 +6,7 @@
 
 enum {
     OX_CONV_GROUP = 4,   /* most output blocks computed together */
+    OX_CONV_FEW = 4,     /* so many output channels have kernels of their own */
     OX_CONV_PIXELS = 8,  /* most pixels computed together */
     OX_CONV_TAPS = 256   /* most taps of a kernel */
 };
@@ -52,9 +53,12 @@ typedef struct ox_pool_row {
     float *y;
 } ox_pool_row;
 
+typedef void ox_conv_kernel(const ox_conv_tile *, const float *x, float *y, const float *add /* or NULL */);
 typedef struct ox_conv_isa {
     int block, group, pixels[OX_CONV_GROUP + 1]; /* most pixels for a number of output blocks */
-    void (*tile[OX_CONV_GROUP + 1][OX_CONV_PIXELS + 1])(const ox_conv_tile *, const float *x, float *y, const float *add /* or NULL */);
+    ox_conv_kernel *tile[OX_CONV_GROUP + 1][OX_CONV_PIXELS + 1];
+    int few_pixels[OX_CONV_FEW + 1];             /* the same for a number of output channels: weights [block][tap][channel][B], one pass */
+    ox_conv_kernel *few[OX_CONV_FEW + 1][OX_CONV_PIXELS + 1];
 } ox_conv_isa;
 
 extern const ox_conv_isa ox_conv_isa_plain, ox_conv_isa_avx2, ox_conv_isa_avx512;
