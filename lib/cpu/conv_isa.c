@@ -1,7 +1,7 @@
 /* The inner loops of convolutions in blocks: a tile of a few pixels times a few output blocks stays in registers while input channels and taps
  * pass by. A step is some loads of weights, a broadcast per pixel and the products of them all. */
 #include "cpu/conv_tile.h"
-#include "cpu/isa.h"
+#include "cpu/extremes.h"
 
 enum { BLOCK = OX_VLEN == 16 ? 16 : 8, PER = BLOCK / OX_VLEN /* vectors of a block */ };
 
@@ -50,11 +50,10 @@ OX_IN void finish(vf acc[][OX_CONV_PIXELS], const ox_conv_tile *t, float *y, con
         }
     }
     if (t->last && t->clamp) {
-        vf lo = vf_set(t->lo), hi = vf_set(t->hi);
 #pragma GCC unroll 16
         for (int v = 0; v < nv; v++) {
 #pragma GCC unroll 16
-            for (int p = 0; p < np; p++) acc[v][p] = vf_min(vf_max(acc[v][p], lo), hi);
+            for (int p = 0; p < np; p++) acc[v][p] = vf_clamped(acc[v][p], t->lo, t->hi);
         }
     }
 #pragma GCC unroll 16
@@ -83,12 +82,14 @@ OX_IN void point(const ox_conv_tile *t, const float *x, int64_t k, const float *
     for (int p = 0; p < np; p++) __builtin_prefetch(xp[p] + t->ahead);
 }
 
-OX_IN void tile(const ox_conv_tile *tile, const float *from, float *y, const float *add, int nb, int np) {
+OX_IN void tile(const ox_conv_tile *tile, const float *from, float *to, const float *other, int nb, int np) {
     vf acc[OX_CONV_GROUP * PER][OX_CONV_PIXELS];
     const int nv = nb * PER;
-    start(acc, tile, y, nv, np);
+    start(acc, tile, to, nv, np);
     /* In memory: when registers run out the compiler would keep some of these in vector registers, and addresses would wait for sums. */
     const ox_conv_tile *volatile saved = tile;
+    const float *volatile add = other;
+    float *volatile y = to;
     const float *volatile x = from, *volatile block = tile->w;
     for (volatile int64_t i = 0; i < saved->blocks; i++, x += saved->x_block) {
         volatile const int64_t n = i == saved->blocks - 1 ? saved->last_lanes : saved->lanes;
@@ -150,7 +151,7 @@ OX_IN void few(const ox_conv_tile *t, const float *x, float *y, const float *add
         for (int v = 0; v < BLOCK; v += OX_VLEN) {
             vf s = vf_load(out + v);
             if (add) s += vf_load(add + p * BLOCK + v);
-            if (t->clamp) s = vf_min(vf_max(s, vf_set(t->lo)), vf_set(t->hi));
+            if (t->clamp) s = vf_clamped(s, t->lo, t->hi);
             vf_store(y + p * BLOCK + v, s);
         }
     }

@@ -1,6 +1,6 @@
 /* Rows of depthwise convolutions: a vector is the channels of a pixel; neighbouring pixels share what they load. */
 #include "cpu/conv_tile.h"
-#include "cpu/isa.h"
+#include "cpu/extremes.h"
 
 enum { BLOCK = OX_VLEN == 16 ? 16 : 8, PER = BLOCK / OX_VLEN /* vectors of a block */, PIXELS = OX_VLEN == 16 ? 8 : 4 };
 
@@ -8,7 +8,7 @@ static const float zeros[BLOCK];
 
 OX_IN vf ended(const ox_depth_row *r, vf s, int64_t at) {
     if (r->add) s += vf_load(r->add + at);
-    if (r->clamp) s = vf_min(vf_max(s, vf_set(r->lo)), vf_set(r->hi));
+    if (r->clamp) s = vf_clamped(s, r->lo, r->hi);
     return s;
 }
 

@@ -1,17 +1,10 @@
 /* Rows of pooling and the sums over whole images in blocks, and the turning of planar images into blocks and back. */
 #include "cpu/conv_tile.h"
-#include "cpu/isa.h"
+#include "cpu/extremes.h"
 
 #include <math.h>
 
 enum { BLOCK = OX_VLEN == 16 ? 16 : 8, PER = BLOCK / OX_VLEN /* vectors of a block */ };
-
-/* max as the processor has it: B where one is NaN; a NaN already in B stays. */
-OX_IN vf larger(vf a, vf b) {
-    vf r;
-    for (int i = 0; i < OX_VLEN; i++) r[i] = a[i] > b[i] ? a[i] : b[i];
-    return r;
-}
 
 /* The window of a pixel: rows y0..y1, columns k0..k1 of it lie in the image. */
 OX_IN vf window(const ox_pool_row *r, const float *x, int64_t k0, int64_t k1, bool max) {
@@ -21,7 +14,7 @@ OX_IN vf window(const ox_pool_row *r, const float *x, int64_t k0, int64_t k1, bo
         const float *p = x + ky * r->dilation_h * r->in_w * BLOCK + k0 * step;
         for (int64_t k = k0; k < k1; k++, p += step) {
             vf v = vf_load(p);
-            if (max) s = larger(v, s);
+            if (max) s = vf_larger(s, v);
             else s += v;
         }
     }
@@ -64,13 +57,13 @@ OX_IN void global(const float *x, int64_t n, float *y, bool max) {
 #pragma GCC unroll 4
             for (int k = 0; k < 4; k++) {
                 vf e = vf_load(x + (i + k) * BLOCK + v);
-                s[k] = max ? larger(e, s[k]) : s[k] + e;
+                s[k] = max ? vf_larger(s[k], e) : s[k] + e;
             }
         for (; i < n; i++) {
             vf e = vf_load(x + i * BLOCK + v);
-            s[0] = max ? larger(e, s[0]) : s[0] + e;
+            s[0] = max ? vf_larger(s[0], e) : s[0] + e;
         }
-        if (max) s[0] = larger(larger(s[0], s[1]), larger(s[2], s[3]));
+        if (max) s[0] = vf_larger(vf_larger(s[0], s[1]), vf_larger(s[2], s[3]));
         else s[0] = ((s[0] + s[1]) + (s[2] + s[3])) * (1.0f / (float)n);
         vf_store(y + v, s[0]);
     }

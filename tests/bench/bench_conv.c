@@ -52,7 +52,7 @@ static void measure(const layer *l, int threads) {
     ox_conv_pack(&c, form, w, NULL, packed, threads);
     double best = 1e9, start = now();
     for (int i = 0; i < 5 || now() - start < 0.4; i++) {
-        double t = now(), cpu = clock_of(CLOCK_PROCESS_CPUTIME_ID);
+        double cpu = clock_of(CLOCK_PROCESS_CPUTIME_ID), t = now();
         ox_conv_run(threads, &c, form, x, packed, bias, NULL, y, NULL);
         t = now() - t, cpu = clock_of(CLOCK_PROCESS_CPUTIME_ID) - cpu;
         if (threads == 1 && t > 2e-3 && cpu < t) t = cpu; /* longer than others leave the processor alone; too coarse for short times */
