@@ -7,17 +7,24 @@ enum { BLOCK = OX_VLEN == 16 ? 16 : 8, PER = BLOCK / OX_VLEN /* vectors of a blo
 
 static const float zeros[OX_CONV_TAPS];
 
-/* Adds LANES channels for pixels P0..P1 of NV vectors times P pixels. */
-OX_IN void lanes(vf acc[][OX_CONV_PIXELS], const float *const *xp, const float *w, int64_t n, int64_t step, int64_t w_lane, int nv, int p0, int p1) {
+/* The compiler forgets that P was read: it would broadcast once and keep the vector, where a product can broadcast what it reads. */
+#if defined(__AVX512F__)
+#define READ_AGAIN(p) __asm__("" : "+r"(p))
+#else
+#define READ_AGAIN(p) (void)(p)
+#endif
+
+/* Adds N lanes for pixels P0..P1 of NV vectors times P pixels. */
+OX_IN void lanes(vf acc[][OX_CONV_PIXELS], const float **xp, const float *w, int64_t n, int64_t step, int64_t w_lane, int nv, int p0, int p1) {
     for (int64_t l = 0, at = 0; l < n; l++, at += step, w += w_lane) {
-        vf wv[OX_CONV_GROUP * PER];
 #pragma GCC unroll 16
-        for (int v = 0; v < nv; v++) wv[v] = vf_load(w + v * OX_VLEN);
+        for (int v = 0; v < nv; v++) {
+            vf wv = vf_load(w + v * OX_VLEN);
 #pragma GCC unroll 16
-        for (int p = p0; p < p1; p++) {
-            vf b = vf_set(xp[p][at]);
-#pragma GCC unroll 16
-            for (int v = 0; v < nv; v++) acc[v][p] += wv[v] * b;
+            for (int p = p0; p < p1; p++) {
+                acc[v][p] += wv * vf_set(xp[p][at]);
+                if (v < nv - 1) READ_AGAIN(xp[p]);
+            }
         }
     }
 }
