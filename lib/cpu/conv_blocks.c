@@ -313,7 +313,7 @@ static void strip(const run *r, work *k, int64_t image, int64_t set, int64_t u, 
     const float *w = r->w + (uint64_t)(g * s->out_blocks + j0) * s->block_floats;
     int64_t x_block = c->in_h * c->in_w * (r->planar ? 1 : s->b), plane = c->out_h * c->out_w;
     /* Two halves of a set let a row of 7 or 8 pixels be one tile. */
-    bool half = !r->flat && blocks == 4 && (c->out_w == 7 || c->out_w == 8);
+    bool half = !r->flat && blocks == 4 && c->out_w > r->isa->pixels[4] && c->out_w <= 8;
     int64_t together = half ? 2 : blocks;
     k->most = s->few ? r->isa->few_pixels[s->out] : r->isa->pixels[together];
     k->kernels = s->few ? r->isa->few[s->out] : r->isa->tile[together];

@@ -210,7 +210,7 @@ TILE(2, 6)
 #if !defined(__AVX512F__) /* 16 registers: 12 sums */
 const ox_conv_isa OX_ISA(ox_conv_isa) = {
     BLOCK, 2, {0, 8, 6}, {{NULL}, {FIVE_NAMES(1), tile_1_6, tile_1_7, tile_1_8}, {FIVE_NAMES(2), tile_2_6}}, FEW_TABLE};
-#else /* 32 registers: 24 sums */
+#else /* 32 registers: 28 sums */
 TILE(2, 7)
 TILE(2, 8)
 FIVE(3)
@@ -219,14 +219,15 @@ TILE(3, 7)
 TILE(3, 8)
 FIVE(4)
 TILE(4, 6)
+TILE(4, 7)
 const ox_conv_isa OX_ISA(ox_conv_isa) = {BLOCK,
                                          4,
-                                         {0, 8, 8, 8, 6},
+                                         {0, 8, 8, 8, 7},
                                          {{NULL},
                                           {FIVE_NAMES(1), tile_1_6, tile_1_7, tile_1_8},
                                           {FIVE_NAMES(2), tile_2_6, tile_2_7, tile_2_8},
                                           {FIVE_NAMES(3), tile_3_6, tile_3_7, tile_3_8},
-                                          {FIVE_NAMES(4), tile_4_6}},
+                                          {FIVE_NAMES(4), tile_4_6, tile_4_7}},
                                          FEW_TABLE};
 #endif
 #endif
