@@ -1,4 +1,4 @@
-/* Times of convolutions in blocks, beside the peak of the processor: bench_conv [threads]. Not a test. */
+/* Times of convolutions in blocks, beside the peak of the processor: bench_conv [threads [part of a layer's name]]. Not a test. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
