@@ -36,8 +36,9 @@ uint64_t ox_conv_packed_floats(const ox_conv *c, ox_conv_form form);
  * the instruction set, not on sizes of the image. */
 void ox_conv_pack(const ox_conv *c, ox_conv_form form, const float *w, const float *scale, float *packed, int threads);
 uint64_t ox_conv_scratch_bytes(const ox_conv *c, ox_conv_form form);
-/* BIAS is padded with zeros to whole blocks, or NULL. TAIL->rest gets pieces of some pixels of one block: n / B pixels, CHANNEL is the first
- * channel of that block. TAIL->add is in the layout of Y and may be Y itself only where the sum of a pixel needs one pass (never rely on it). */
+/* BIAS is padded with zeros to whole blocks, or NULL. No address needs an alignment; 64 bytes are best. Y may be neither X nor TAIL->add, since a
+ * sum may take several passes. A clamp lets NaN pass. TAIL->rest gets pieces of whole pixels of one block, CHANNEL is the first channel of that
+ * block; it is called by several threads. */
 void ox_conv_run(int threads, const ox_conv *c, ox_conv_form form, const float *x, const float *packed, const float *bias, const ox_tail *tail,
                  float *y, float *scratch);
 
@@ -49,7 +50,7 @@ typedef enum { OX_POOL_MAX, OX_POOL_AVERAGE, OX_POOL_AVERAGE_PADS /* count_inclu
 /* Pooling of a blocked image of in_channels; groups and out_channels are not looked at. PAD_BOTTOM and PAD_RIGHT are the pads at the end: with
  * ceil_mode a window may reach beyond them, and what lies there is not counted. A window without elements gives -inf (max) or 0. */
 void ox_pool_run(int threads, const ox_conv *c, ox_pool_kind kind, int64_t pad_bottom, int64_t pad_right, const float *x, float *y);
-/* Over all pixels: [N][blocks][1][1][B]. */
+/* Over all pixels, mean or MAX: [N][blocks][1][1][B]. */
 void ox_pool_global(int threads, int64_t n, int64_t c, int64_t hw, bool max, const float *x, float *y);
 
 #endif

@@ -312,25 +312,20 @@ static void strip(const run *r, work *k, int64_t image, int64_t set, int64_t u, 
     int64_t g = image % c->groups, j0 = set_start(s, set), j1 = set_start(s, set + 1), blocks = j1 - j0;
     const float *w = r->w + (uint64_t)(g * s->out_blocks + j0) * s->block_floats;
     int64_t x_block = c->in_h * c->in_w * (r->planar ? 1 : s->b), plane = c->out_h * c->out_w;
-    /* Two halves of a set let a row of 7 or 8 pixels be one tile. */
-    bool half = !r->flat && blocks == 4 && c->out_w > r->isa->pixels[4] && c->out_w <= 8;
-    int64_t together = half ? 2 : blocks;
-    k->most = s->few ? r->isa->few_pixels[s->out] : r->isa->pixels[together];
-    k->kernels = s->few ? r->isa->few[s->out] : r->isa->tile[together];
+    k->most = s->few ? r->isa->few_pixels[s->out] : r->isa->pixels[blocks];
+    k->kernels = s->few ? r->isa->few[s->out] : r->isa->tile[blocks];
     k->t.w_lane = (s->few ? s->out : blocks) * s->b;
     for (int64_t i = 0; i < s->in_blocks; i += r->chunk) {
         k->t.blocks = min64(r->chunk, s->in_blocks - i);
         k->t.first = i == 0, k->t.last = i + k->t.blocks == s->in_blocks;
         k->t.last_lanes = k->t.last ? s->last_lanes : s->lanes;
         k->t.clamp = r->tail && r->tail->clamp;
-        for (int64_t v = 0; v < (r->flat ? 1 : n); v++)
-            for (int64_t j = j0; j < j1; j += together) {
-                const float *x = k->x + i * x_block;
-                k->t.w = w + i * s->taps * s->lanes * k->t.w_lane + (j - j0) * s->b;
-                k->t.bias = r->bias ? r->bias + (g * s->out_blocks + j) * s->b : no_bias;
-                if (r->flat) pixels(r, k, x, image, j, u, n);
-                else pixels(r, k, x, image, j, (u + v) * c->out_w, c->out_w);
-            }
+        k->t.w = w + i * s->taps * s->lanes * k->t.w_lane;
+        k->t.bias = r->bias ? r->bias + (g * s->out_blocks + j0) * s->b : no_bias;
+        const float *x = k->x + i * x_block;
+        if (r->flat) pixels(r, k, x, image, j0, u, n);
+        else
+            for (int64_t v = u; v < u + n; v++) pixels(r, k, x, image, j0, v * c->out_w, c->out_w);
     }
     if (!r->tail || !r->tail->rest) return;
     for (int64_t j = j0; j < j1; j++) {

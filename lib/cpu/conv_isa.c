@@ -10,13 +10,12 @@ static const float zeros[OX_CONV_TAPS];
 /* The compiler forgets that P was read: it would broadcast once and keep the vector, where a product can broadcast what it reads. */
 #if defined(__AVX512F__)
 #define READ_AGAIN(p) __asm__("" : "+r"(p))
-#else
-#define READ_AGAIN(p) (void)(p)
 #endif
 
 /* Adds N lanes for pixels P0..P1 of NV vectors times P pixels. */
 OX_IN void lanes(vf acc[][OX_CONV_PIXELS], const float **xp, const float *w, int64_t n, int64_t step, int64_t w_lane, int nv, int p0, int p1) {
     for (int64_t l = 0, at = 0; l < n; l++, at += step, w += w_lane) {
+#if defined(__AVX512F__)
 #pragma GCC unroll 16
         for (int v = 0; v < nv; v++) {
             vf wv = vf_load(w + v * OX_VLEN);
@@ -26,6 +25,17 @@ OX_IN void lanes(vf acc[][OX_CONV_PIXELS], const float **xp, const float *w, int
                 if (v < nv - 1) READ_AGAIN(xp[p]);
             }
         }
+#else /* the weights stay in registers and a pixel passes by */
+        vf wv[OX_CONV_GROUP * PER];
+#pragma GCC unroll 16
+        for (int v = 0; v < nv; v++) wv[v] = vf_load(w + v * OX_VLEN);
+#pragma GCC unroll 16
+        for (int p = p0; p < p1; p++) {
+            vf b = vf_set(xp[p][at]);
+#pragma GCC unroll 16
+            for (int v = 0; v < nv; v++) acc[v][p] += wv[v] * b;
+        }
+#endif
     }
 }
 

@@ -2,7 +2,7 @@
 #include "cpu/conv_tile.h"
 #include "cpu/extremes.h"
 
-enum { BLOCK = OX_VLEN == 16 ? 16 : 8, PER = BLOCK / OX_VLEN /* vectors of a block */, PIXELS = OX_VLEN == 16 ? 8 : 4 };
+enum { BLOCK = OX_VLEN == 16 ? 16 : 8, PER = BLOCK / OX_VLEN /* vectors of a block */, PIXELS = 14 };
 
 static const float zeros[BLOCK];
 
@@ -39,16 +39,29 @@ OX_IN void pixels(const ox_depth_row *r, int64_t ox, int64_t v, int np, int kw, 
     }
 }
 
+/* How many of N pixels next: the sizes that rows usually have leave no rest. MOST sums stay in registers beside the weights. */
+OX_IN int next_pixels(int64_t n, int most) {
+    static const int8_t of[PIXELS] = {0, 1, 2, 2, 4, 4, 4, 7, 8, 8, 10, 10, 10, 10};
+    if (n == 20 && most >= 10) return 10;
+    if ((n == 16 || n == 24) && most >= 8) return 8;
+    if (n >= most) return most;
+    return of[n] < most ? of[n] : most;
+}
+
 OX_IN void row(const ox_depth_row *r, int kw, int s) {
+    const int most = OX_VLEN == 16 ? PIXELS : kw == 3 ? 7 : 4;
     for (int64_t v = 0; v < BLOCK; v += OX_VLEN)
-        for (int64_t ox = 0; ox < r->out_w;) {
-            int64_t left = ox * s - r->pad_left, n = r->out_w - ox;
-            bool edge = left < 0 || left + (PIXELS - 1) * s + kw > r->in_w;
-            if (n >= PIXELS && !edge) pixels(r, ox, v, PIXELS, kw, s, false), ox += PIXELS;
-            else if (n >= PIXELS) pixels(r, ox, v, PIXELS, kw, s, true), ox += PIXELS;
-            else if (n >= 4 && PIXELS > 4) pixels(r, ox, v, 4, kw, s, true), ox += 4;
-            else if (n >= 2) pixels(r, ox, v, 2, kw, s, true), ox += 2;
-            else pixels(r, ox, v, 1, kw, s, true), ox++;
+        for (int64_t ox = 0, np; ox < r->out_w; ox += np) {
+            int64_t left = ox * s - r->pad_left;
+            np = next_pixels(r->out_w - ox, most);
+            if (np == most && left >= 0 && left + (most - 1) * s + kw <= r->in_w) pixels(r, ox, v, most, kw, s, false);
+            else if (np == most) pixels(r, ox, v, most, kw, s, true);
+            else if (np == 10) pixels(r, ox, v, most > 10 ? 10 : 1, kw, s, true);
+            else if (np == 8) pixels(r, ox, v, most > 8 ? 8 : 1, kw, s, true);
+            else if (np == 7) pixels(r, ox, v, most > 7 ? 7 : 1, kw, s, true);
+            else if (np == 4) pixels(r, ox, v, most > 4 ? 4 : 1, kw, s, true);
+            else if (np == 2) pixels(r, ox, v, 2, kw, s, true);
+            else pixels(r, ox, v, 1, kw, s, true);
         }
 }
 

@@ -1,4 +1,4 @@
-/* Times of convolutions in blocks, beside the peak of the processor: bench_conv [threads]. Not a test. */
+/* Times of convolutions in blocks, beside the peak of the processor: bench_conv [threads [part of a layer's name]]. Not a test. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,9 +18,9 @@ static const layer layers[] = {
     {"1x1 1024-256 @14", 1, 1024, 256, 14, 14, 1, 1, 1, 0},    {"3x3 512-512 @7", 1, 512, 512, 7, 7, 3, 3, 1, 1},
     {"1x1 2048-512 @7", 1, 2048, 512, 7, 7, 1, 1, 1, 0},       {"1x1 96-24 @56", 1, 96, 24, 56, 56, 1, 1, 1, 0},
     {"1x1 24-144 @56", 1, 24, 144, 56, 56, 1, 1, 1, 0},        {"dw3x3 144 @56", 144, 144, 144, 56, 56, 3, 3, 1, 1},
-    {"dw3x3s2 144 @56", 144, 144, 144, 56, 56, 3, 3, 2, 1},    {"dw5x5 240 @14", 240, 240, 240, 14, 14, 5, 5, 1, 2},
+    {"dw3x3s2 144 @56", 144, 144, 144, 56, 56, 3, 3, 2, 1},    {"dw3x3 96 @20", 96, 96, 96, 20, 20, 3, 3, 1, 1},
+    {"dw3x3 960 @7", 960, 960, 960, 7, 7, 3, 3, 1, 1},         {"dw5x5 240 @14", 240, 240, 240, 14, 14, 5, 5, 1, 2},
     {"3x3 32-32 @320x192", 1, 32, 32, 320, 192, 3, 3, 1, 1},   {"3x3 3-32 @640x480", 1, 3, 32, 640, 480, 3, 3, 1, 1},
-    {"T16", 1, 16, 64, 12, 12, 1, 1, 1, 0},{"T32", 1, 32, 64, 12, 12, 1, 1, 1, 0},{"T64", 1, 64, 64, 12, 12, 1, 1, 1, 0},{"T128", 1, 128, 64, 12, 12, 1, 1, 1, 0},
     {"9x9 32-3 @224", 1, 32, 3, 224, 224, 9, 9, 1, 4},         {"k3 128-128 @400", 1, 128, 128, 1, 400, 1, 3, 1, 1},
 };
 
@@ -59,7 +59,7 @@ static void measure(const layer *l, int threads) {
         if (t < best) best = t;
     }
     double flops = 2.0 * (double)weights * (double)c.out_h * (double)c.out_w;
-    printf("%-20s form %d %8.2f us %7.1f GFLOP/s\n", l->name, (int)form, best * 1e6, flops / best * 1e-9);
+    printf("%-20s form %d %9.1f us %7.1f GFLOP/s\n", l->name, (int)form, best * 1e6, flops / best * 1e-9);
     free(x), free(w), free(bias), free(y), free(packed);
 }
 
