@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { GREEDY_WORK = 1 << 27 }; /* steps of a few cycles, for all parts together */
+enum { GREEDY_WORK = 1 << 25 }; /* steps of a few cycles, for all parts together */
 
 /* ---- buffers to parts ---- */
 
