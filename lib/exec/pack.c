@@ -125,7 +125,7 @@ static int by_bytes(const void *a, const void *b) {
 /* Searches better places for parts above the goal, the highest first: what it needs in the end, the others may take too. */
 static void search_parts(ox_arena *arena, ox_pack_part *parts, size_t n, uint64_t goal, int64_t nodes, ox_pack_result *r) {
     int64_t left = nodes, above = 0;
-    qsort(parts, n, sizeof *parts, by_bytes);
+    if (n) qsort(parts, n, sizeof *parts, by_bytes);
     for (size_t i = 0; i < n; i++) above += parts[i].bytes > goal;
     for (size_t i = 0; i < n && parts[i].bytes > goal && left > 0; i++, above--) {
         int64_t share = left / above, unused = share; /* what one leaves is for those that follow */
