@@ -16,7 +16,7 @@ typedef struct ox_buffer_span {
 } ox_buffer_span;
 
 enum {
-    OX_PACK_NODES = 4000000,    /* of the search, by default: seconds */
+    OX_PACK_NODES = 2000000,    /* of the search, by default: seconds */
     OX_PACK_NODES_PLAN = 10000, /* when a graph is planned: some 50 ms at most */
     OX_PACK_LOG2_MAX = 62       /* sizes, alignments and the arena are at most 2^62 */
 };
