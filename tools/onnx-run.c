@@ -1,14 +1,15 @@
-/* onnx-run: looks at models: run, compare, inspect, print and parse text, the backend test suite, latency. */
+/* onnx-run: looks at models: run, compare, inspect, print and parse text, the backend test suite, latency,
+ * packing of buffers. */
 #include "tools/run.h"
 
 #include <jansson.h>
 #include <stdlib.h>
 
-enum { R_OUT, R_JSON, R_INPUT, R_RANDOM, R_SEED, R_SAMPLES, R_DIM, R_RTOL, R_ATOL, R_FULL, R_MAX, R_REPEAT, R_WARMUP, R_SECONDS };
+enum { R_OUT, R_JSON, R_INPUT, R_RANDOM, R_SEED, R_SAMPLES, R_DIM, R_RTOL, R_ATOL, R_FULL, R_MAX, R_REPEAT, R_WARMUP, R_SECONDS, R_CAPACITY };
 
 static const cli_option options[] = {
-    {"-o", "FILE", "run: outputs as .npz; parse: the model", R_OUT, false},
-    {"--json", "FILE", "inspect, compare, test, bench: figures as JSON ('-': standard output)", R_JSON, false},
+    {"-o", "FILE", "run: outputs as .npz; parse: the model; pack: the buffers with offsets", R_OUT, false},
+    {"--json", "FILE", "inspect, compare, test, bench, pack: figures as JSON ('-': standard output)", R_JSON, false},
     {"--input", "NAME=FILE", "run: value of an input (.npy or .pb)", R_INPUT, false},
     {"--random", "SEED", "run: seed of the inputs that are not given", R_RANDOM, false},
     {"--dim", "NAME=N", "size of a symbolic dimension", R_DIM, false},
@@ -21,6 +22,7 @@ static const cli_option options[] = {
     {"--max-elements", "N", "print: tensors with more elements are elided (default 16)", R_MAX, true},
     {"--repeat", "N", "bench: runs that count (default 20)", R_REPEAT, true},
     {"--warmup", "N", "bench: runs before (default 2)", R_WARMUP, true},
+    {"--capacity", "N", "pack: bytes that the arena may have (default: as few as are found)", R_CAPACITY, true},
     {0},
 };
 
@@ -45,6 +47,7 @@ static int on_option(cli *c, int id, const char *value) {
     case R_REPEAT: return cli_int(c, "--repeat", value, 1, 1000000, &a->repeat);
     case R_WARMUP: return cli_int(c, "--warmup", value, 0, 1000000, &a->warmup);
     case R_MAX: return cli_int(c, "--max-elements", value, 0, INT32_MAX, &a->max_elements);
+    case R_CAPACITY: return cli_int(c, "--capacity", value, 1, (int64_t)1 << 62, &a->capacity);
     case R_DIM: return cli_dim(c, value, &a->dims, &a->n_dims);
     case R_RTOL: return cli_double(c, "--rtol", value, &a->rtol);
     case R_ATOL: return cli_double(c, "--atol", value, &a->atol);
@@ -185,14 +188,14 @@ int run_compare(run_args *a) {
 /* ---- dispatch ---- */
 
 static const struct { const char *name; int (*run)(run_args *a); } commands[] = {
-    {"inspect", run_inspect}, {"print", run_print}, {"parse", run_parse}, {"compare", run_compare}, {"run", run_run}, {"test", run_test}, {"bench", run_bench},
+    {"inspect", run_inspect}, {"print", run_print}, {"parse", run_parse}, {"compare", run_compare}, {"run", run_run}, {"test", run_test}, {"bench", run_bench}, {"pack", run_pack},
 };
 
 static int work(void *arg) {
     run_args *a = arg;
     const char *known[16];
     size_t n = sizeof commands / sizeof commands[0];
-    if (a->c.n_operands == 0) return ox_fail(a->c.ctx, OX_USAGE, "no command given: inspect, print, parse, compare, run, test or bench; try --help");
+    if (a->c.n_operands == 0) return ox_fail(a->c.ctx, OX_USAGE, "no command given: inspect, print, parse, compare, run, test, bench or pack; try --help");
     a->command = a->c.operands[0];
     for (size_t i = 0; i < n; i++) {
         if (!strcmp(commands[i].name, a->command)) return commands[i].run(a);
@@ -214,7 +217,8 @@ int main(int argc, char **argv) {
                  "  run MODEL -o OUT.npz       run once on given or generated inputs\n"
                  "  compare A B                same results on the same inputs? (exit 0 same, 1 different)\n"
                  "  test DIR...                directories of the ONNX backend test suite\n"
-                 "  bench MODEL                latency",
+                 "  bench MODEL                latency\n"
+                 "  pack BUFFERS.csv           places of buffers in one arena",
         .examples = "  onnx-run compare model.onnx model.opt.onnx --samples=5 -v\n  onnx-run run model.onnx --input image=image.npy -o out.npz\n",
         .options = options,
         .on_option = on_option,

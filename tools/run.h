@@ -16,6 +16,7 @@ typedef struct run_args {
     double rtol, atol, seconds;
     bool full;
     int64_t max_elements;
+    int64_t capacity;         /* 0: not given */
 } run_args;
 
 int run_inspect(run_args *a);
@@ -25,6 +26,7 @@ int run_compare(run_args *a);
 int run_run(run_args *a);
 int run_test(run_args *a);
 int run_bench(run_args *a);
+int run_pack(run_args *a);
 
 /* A value file (.npy, .pb) as the declared type says. NULL after ox_fail(). */
 ox_rt *run_read_value(ox_ctx *ctx, const char *path, const ox_type *declared);

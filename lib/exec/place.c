@@ -330,7 +330,7 @@ static int pack(job *j, trial *t) {
         s->naive += x->bytes;
     }
     ox_pack_result r;
-    if (ox_pack_spans(ctx, j->arena, spans, t->n, &(ox_pack_options){.nodes = OX_PACK_NODES_PLAN}, &r)) return -1;
+    if (ox_pack(ctx, j->arena, spans, t->n, &(ox_pack_options){.nodes = OX_PACK_NODES_PLAN}, &r)) return -1;
 #ifndef NDEBUG
     if (t->n <= CHECKED && ox_pack_check(ctx, j->arena, spans, t->n, r.bytes)) return -1;
 #endif
