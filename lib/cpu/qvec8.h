@@ -1,0 +1,116 @@
+/* Vectors of 8-bit numbers for files q*_isa.c: products of groups, rounding of scaled sums, bytes out of int32. */
+#ifndef OX_QVEC8_H
+#define OX_QVEC8_H
+
+#include "cpu/isa.h"
+#include "cpu/qint.h"
+
+#if defined(__SSE2__)
+#include <immintrin.h>
+#endif
+
+typedef uint32_t vu __attribute__((vector_size(OX_VLEN * 4)));
+OX_IN vu vu_load(const void *p) { vu v; memcpy(&v, p, sizeof v); return v; }
+OX_IN void vu_store(void *p, vu v) { memcpy(p, &v, sizeof v); }
+OX_IN vu vu_set(uint32_t x) { return x + (vu){0}; }
+
+#if defined(__AVX512VNNI__)
+enum { OX_QBYTES = 1 };
+#else
+enum { OX_QBYTES = 2 };
+#endif
+
+/* sum + products of a group: unsigned bytes of a with signed ones of b, or pairs of 16-bit numbers. */
+OX_IN vu vu_dot(vu sum, vu a, vu b) {
+#if defined(__AVX512VNNI__)
+    return (vu)_mm512_dpbusd_epi32((__m512i)sum, (__m512i)a, (__m512i)b);
+#elif defined(__AVX512F__)
+    return sum + (vu)_mm512_madd_epi16((__m512i)a, (__m512i)b);
+#elif defined(__AVX2__)
+    return sum + (vu)_mm256_madd_epi16((__m256i)a, (__m256i)b);
+#elif defined(__SSE2__)
+    return sum + (vu)_mm_madd_epi16((__m128i)a, (__m128i)b);
+#else
+    int16_t x[OX_VLEN * 2], y[OX_VLEN * 2];
+    memcpy(x, &a, sizeof x);
+    memcpy(y, &b, sizeof y);
+    for (int i = 0; i < OX_VLEN; i++) sum[i] += (uint32_t)(x[2 * i] * y[2 * i]) + (uint32_t)(x[2 * i + 1] * y[2 * i + 1]);
+    return sum;
+#endif
+}
+
+/* One store of the low bytes of int32. */
+OX_IN void vu_store_bytes(void *p, vu v) {
+#if defined(__AVX512F__)
+    _mm_storeu_si128(p, _mm512_cvtepi32_epi8((__m512i)v));
+#elif defined(__AVX2__)
+    __m256i x = (__m256i)(v & 255);
+    x = _mm256_packus_epi16(_mm256_packs_epi32(x, x), x);
+    uint32_t half[2] = {(uint32_t)_mm256_extract_epi32(x, 0), (uint32_t)_mm256_extract_epi32(x, 4)};
+    memcpy(p, half, 8);
+#elif defined(__SSE2__)
+    __m128i x = (__m128i)(v & 255);
+    x = _mm_packs_epi32(x, x);
+    uint32_t four = (uint32_t)_mm_cvtsi128_si32(_mm_packus_epi16(x, x));
+    memcpy(p, &four, 4);
+#else
+    for (int i = 0; i < OX_VLEN; i++) ((uint8_t *)p)[i] = (uint8_t)v[i];
+#endif
+}
+
+/* The low bytes of four vectors of int32, one behind the other. */
+OX_IN void vu_store_4bytes(uint8_t *p, const vu *v) {
+#if defined(__AVX2__) && !defined(__AVX512F__)
+    __m256i x = _mm256_packs_epi32((__m256i)(v[0] & 255), (__m256i)(v[1] & 255)),
+            y = _mm256_packs_epi32((__m256i)(v[2] & 255), (__m256i)(v[3] & 255));
+    x = _mm256_permutevar8x32_epi32(_mm256_packus_epi16(x, y), _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
+    _mm256_storeu_si256((void *)p, x);
+#elif defined(__SSE2__) && !defined(__AVX2__)
+    __m128i x = _mm_packs_epi32((__m128i)(v[0] & 255), (__m128i)(v[1] & 255)),
+            y = _mm_packs_epi32((__m128i)(v[2] & 255), (__m128i)(v[3] & 255));
+    _mm_storeu_si128((void *)p, _mm_packus_epi16(x, y));
+#else
+    for (int i = 0; i < 4; i++) vu_store_bytes(p + i * OX_VLEN, v[i]);
+#endif
+}
+
+/* OX_VLEN bytes as int32. */
+OX_IN vi vi_of_bytes(const uint8_t *p, bool is_signed) {
+#if defined(__AVX512F__)
+    __m128i b = _mm_loadu_si128((const void *)p);
+    return (vi)(is_signed ? _mm512_cvtepi8_epi32(b) : _mm512_cvtepu8_epi32(b));
+#elif defined(__AVX2__)
+    __m128i b = _mm_loadl_epi64((const void *)p);
+    return (vi)(is_signed ? _mm256_cvtepi8_epi32(b) : _mm256_cvtepu8_epi32(b));
+#else
+    vi v;
+    for (int i = 0; i < OX_VLEN; i++) v[i] = is_signed ? (int8_t)p[i] : p[i];
+    return v;
+#endif
+}
+
+/* max(x, y) and min as the definition has them: y where x is no number */
+OX_IN vf vf_at_least(vf x, vf y) {
+#if defined(__AVX512F__)
+    return (vf)_mm512_max_ps((__m512)x, (__m512)y);
+#else
+    return vf_select(x > y, x, y);
+#endif
+}
+OX_IN vf vf_at_most(vf x, vf y) {
+#if defined(__AVX512F__)
+    return (vf)_mm512_min_ps((__m512)x, (__m512)y);
+#else
+    return vf_select(x < y, x, y);
+#endif
+}
+
+/* min(max(round(x) + zero, lo), hi), given lo - zero and hi - zero, which are whole: clamped first, a number is small, and adding
+ * 1.5 * 2^23 rounds it to even and leaves it in the low bits. */
+OX_IN vu vu_quantized(vf x, vf lo, vf hi, vu zero_less_magic) {
+    x = vf_at_most(vf_at_least(x, lo), hi);
+    return (vu)(x + 12582912.0f) + zero_less_magic;
+}
+OX_IN vu vu_zero_less_magic(int32_t zero) { return vu_set((uint32_t)zero - 0x4B400000u); }
+
+#endif
