@@ -32,7 +32,7 @@ static int thread_number(void) {
 }
 
 enum { PASSES = 3 }; /* at most */
-enum { PANEL_MAX = 64, BUFFER = OX_QROWS_MAX * PANEL_MAX * 4 }; /* of a thread: results by pixels before they go to planes */
+enum { BUFFER = OX_QROWS_MAX * PANEL_MAX * 4 }; /* of a thread: results by pixels before they go to planes */
 
 static bool depthwise(const ox_qconv *c) { return c->in_ch == 1 && c->out_ch == 1 && c->groups > 1; }
 
@@ -76,6 +76,8 @@ typedef struct packing {
     const uint8_t *w;
     bool w_signed;
     ox_qzero zero;
+    bool as_is;          /* weights are bytes of w but for `flip` */
+    uint32_t flip;
     packed_head head;
     uint8_t *parts;
 } packing;
@@ -97,28 +99,40 @@ static uint32_t join(const ox_qkernels *q, uint32_t group, int i, int32_t v) {
     return group | ((uint32_t)v & (q->bytes == 1 ? 255u : 65535u)) << (8 * q->bytes * i);
 }
 
-/* The column of output channel O of all. */
-static void pack_channel(const packing *p, int64_t o) {
+/* Groups of all taps of some input channels from CH on, of output channel O of all, `step` bytes apart. */
+static void pack_taps(const packing *p, int64_t o, int64_t ch, int64_t pass, uint8_t *to, int64_t step) {
+    int64_t taps = p->c->kernel[0] * p->c->kernel[1], at = (o * p->c->in_ch + ch) * taps;
+    int n = (int)(p->c->in_ch - ch < 4 / p->q->bytes ? p->c->in_ch - ch : 4 / p->q->bytes);
+    const uint8_t *w = p->w + at;
+    for (int64_t t = 0; t < taps; t++, to += step) {
+        uint32_t group = 0;
+        int32_t rest;
+        if (p->as_is && n == 4)
+            group = (w[t] | (uint32_t)w[taps + t] << 8 | (uint32_t)w[2 * taps + t] << 16 | (uint32_t)w[3 * taps + t] << 24) ^ p->flip;
+        else
+            for (int i = 0; i < n; i++) group = join(p->q, group, i, weight(p, o, at + i * taps + t, pass, &rest));
+        memcpy(to, &group, 4);
+    }
+}
+
+/* A panel of output channels of one group: some input channels at a time, so that what is written stays in the cache. */
+static void pack_panel(const packing *p, int64_t group, int64_t panel) {
     const ox_qkernels *q = p->q;
     const ox_qconv *c = p->c;
-    int64_t each = 4 / q->bytes, taps = c->kernel[0] * c->kernel[1], j = o % c->out_ch, g = 0;
-    uint8_t *part = p->parts + o / c->out_ch * p->head.bytes, *panels = part + ox_q_round(ox_q_round(c->out_ch, 16) * 4, 64);
-    int64_t start = ox_q_place(q, c->out_ch, p->head.groups, 0, j), step = 0;
-    if (p->head.groups > 1) step = ox_q_place(q, c->out_ch, p->head.groups, 1, j) - start;
-    uint32_t sum = 0;
-    int32_t rest;
+    int64_t each = 4 / q->bytes, taps = c->kernel[0] * c->kernel[1], per = (c->in_ch + each - 1) / each, wide = (int64_t)q->vlen * q->vectors,
+            first = panel * wide, n = c->out_ch - first < wide ? c->out_ch - first : wide, step = ox_q_round(n, q->vlen) * 4;
+    uint8_t *part = p->parts + group * p->head.bytes, *panels = part + ox_q_round(ox_q_round(c->out_ch, 16) * 4, 64);
+    panels += ox_q_place(q, c->out_ch, p->head.groups, 0, first);
     for (int64_t pass = 0; pass < p->head.passes; pass++)
-        for (int64_t t = 0; t < taps; t++)
-            for (int64_t ch = 0; ch < c->in_ch; ch += each, g++) {
-                uint32_t group = 0;
-                for (int i = 0; i < each && ch + i < c->in_ch; i++) {
-                    int32_t v = weight(p, o, (o * c->in_ch + ch + i) * taps + t, pass, &rest);
-                    sum += (uint32_t)v;
-                    group = join(q, group, i, v);
-                }
-                memcpy(panels + start + g * step, &group, 4);
-            }
-    memcpy(part + j * 4, &sum, 4);
+        for (int64_t ch = 0; ch < per; ch++)
+            for (int64_t j = 0; j < n; j++)
+                pack_taps(p, group * c->out_ch + first + j, ch * each, pass, panels + (pass * taps * per + ch) * step + j * 4, per * step);
+    for (int64_t j = first; j < first + n; j++) {
+        int64_t o = group * c->out_ch + j, many = c->in_ch * taps;
+        uint32_t zero = p->zero.value ? (uint32_t)p->zero.value[p->zero.per ? o : 0] : 0,
+                 sum = q->sum(p->w + o * many, p->w_signed, many) - zero * (uint32_t)many;
+        memcpy(part + j * 4, &sum, 4);
+    }
 }
 
 /* A block of channels of depthwise weights. */
@@ -142,19 +156,23 @@ static void pack_depth(const packing *p, int64_t block) {
         }
 }
 
-static int64_t passes_of(const packing *p) {
-    int64_t outs = p->c->groups * p->c->out_ch, each = p->c->in_ch * p->c->kernel[0] * p->c->kernel[1], passes = 1;
-    int32_t rest;
-    if (p->q->bytes != 1 || (p->w_signed && !p->zero.value)) return 1;
-    for (int64_t o = 0; o < outs; o++)
+/* How often the window is passed over, and whether weights can be taken as they are but for their top bit. */
+static void look_at_weights(packing *p) {
+    int64_t outs = p->c->groups * p->c->out_ch, each = p->c->in_ch * p->c->kernel[0] * p->c->kernel[1];
+    int32_t want = p->w_signed ? 0 : 128, rest;
+    p->head.passes = 1;
+    if (p->q->bytes != 1) return;
+    p->flip = p->w_signed ? 0 : 0x80808080u;
+    p->as_is = p->zero.value || p->w_signed;
+    for (int64_t o = 0; p->as_is && p->zero.value && o < (p->zero.per ? outs : 1); o++) p->as_is = p->zero.value[o] == want;
+    for (int64_t o = 0; o < outs && !p->as_is; o++)
         for (int64_t i = 0; i < each; i++)
-            for (; passes < PASSES && (weight(p, o, o * each + i, passes - 1, &rest), rest); passes++) {}
-    return passes;
+            for (; p->head.passes < PASSES && (weight(p, o, o * each + i, p->head.passes - 1, &rest), rest); p->head.passes++) {}
 }
 
 void ox_qconv_pack(int threads, const ox_qconv *c, const void *w, bool w_signed, ox_qzero w_zero, void *packed) {
     packing p = {.q = ox_qkernels_now(), .c = c, .w = w, .w_signed = w_signed, .zero = w_zero, .parts = (uint8_t *)packed + 64};
-    p.head.passes = passes_of(&p);
+    look_at_weights(&p);
     p.head.groups = p.head.passes * pass_groups(p.q, c);
     p.head.bytes = part_bytes(p.q, c, p.head.groups);
     memcpy(packed, &p.head, sizeof p.head);
@@ -164,9 +182,10 @@ void ox_qconv_pack(int threads, const ox_qconv *c, const void *w, bool w_signed,
         return;
     }
     for (int64_t g = 0; g < c->groups; g++) memset(p.parts + g * p.head.bytes, 0, (size_t)p.head.bytes);
+    int64_t wide = (int64_t)p.q->vlen * p.q->vectors, panels = (c->out_ch + wide - 1) / wide;
     threads = ox_cpu_threads(threads, c->out_ch * c->groups * p.head.groups);
 #pragma omp parallel for num_threads(threads) schedule(static)
-    for (int64_t o = 0; o < c->groups * c->out_ch; o++) pack_channel(&p, o);
+    for (int64_t i = 0; i < c->groups * panels; i++) pack_panel(&p, i / panels, i % panels);
 }
 
 /* ------------------------------------------------------------------------------------------------ the image */
@@ -256,6 +275,11 @@ static void copy_pixels(const run *r, const uint8_t *x, int64_t n, uint8_t *to) 
     int64_t plane = c->in[0] * c->in[1], all = r->planes * r->given;
     if (r->x->layout == OX_Q_NHWC) {
         if (r->planes == 1 && r->channels == r->given) r->q->widen(x, r->x->is_signed, n * all, n * all, to);
+        else if (all == 3 && r->q->bytes == 1)
+            for (int64_t i = 0; i < n; i++, x += 3, to += 4) {
+                uint32_t v = x[0] | (uint32_t)x[1] << 8 | (uint32_t)x[2] << 16;
+                memcpy(to, &v, 4);
+            }
         else
             for (int64_t i = 0; i < n; i++) r->q->widen(x + i * all, r->x->is_signed, r->given, r->channels, to + i * r->pixel_bytes);
     } else if (r->q->bytes == 1 && r->channels == 4) {

@@ -55,30 +55,54 @@ static inline int32_t element(const ox_qkernels *q, const uint8_t *b, bool is_si
     return q->bytes == 1 ? *b - 128 : *b;
 }
 
-/* A group of 4 / bytes numbers, STEP apart, of which N exist; *sum grows by them. */
-static inline uint32_t group_at(const ox_qkernels *q, const uint8_t *b, bool is_signed, int64_t step, int64_t n, uint32_t *sum) {
+/* A group of 4 / bytes numbers one behind the other, of which N exist. */
+static inline uint32_t group_at(const ox_qkernels *q, const uint8_t *b, bool is_signed, int64_t n) {
     uint32_t out = 0;
     int each = 4 / q->bytes, bits = 8 * q->bytes;
-    for (int i = 0; i < each && i < n; i++) {
-        int32_t v = element(q, b + i * step, is_signed);
-        *sum += (uint32_t)v;
-        out |= ((uint32_t)v & (bits == 8 ? 255u : 65535u)) << (bits * i);
-    }
+    for (int i = 0; i < each && i < n; i++)
+        out |= ((uint32_t)element(q, b + i, is_signed) & (bits == 8 ? 255u : 65535u)) << (bits * i);
     return out;
 }
 
-/* Columns first.. of one panel. */
-static void pack_panel(const ox_qkernels *q, const ox_qpacked *h, int64_t first, const uint8_t *b, int64_t row, int64_t column, uint32_t *sums,
-                       uint8_t *panels) {
-    int64_t wide = (int64_t)q->vlen * q->vectors, n = h->n - first < wide ? h->n - first : wide,
-            width = ox_q_round(n, q->vlen), each = 4 / q->bytes;
+/* Columns first.. of one panel; B by rows of k. */
+static void pack_rows(const ox_qkernels *q, const ox_qpacked *h, int64_t first, const uint8_t *b, int64_t ld, uint32_t *sums, uint8_t *panels) {
+    int64_t wide = (int64_t)q->vlen * q->vectors, n = h->n - first < wide ? h->n - first : wide, each = 4 / q->bytes,
+            width = ox_q_round(n, q->vlen);
     uint32_t *out = (uint32_t *)(void *)(panels + ox_q_place(q, h->n, h->groups, 0, first));
+    uint8_t none[PANEL_MAX];
     memset(sums + first, 0, (size_t)width * sizeof *sums);
+    memset(none, q->bytes == 1 && !h->b_signed ? 128 : 0, sizeof none);
     for (int64_t g = 0; g < h->groups; g++, out += width) {
-        const uint8_t *from = b + g * each * row + first * column;
-        for (int64_t j = 0; j < n; j++) out[j] = group_at(q, from + j * column, h->b_signed, row, h->k - g * each, &sums[first + j]);
-        for (int64_t j = n; j < width; j++) out[j] = 0;
+        const uint8_t *from[4];
+        for (int64_t i = 0; i < each; i++) from[i] = g * each + i < h->k ? b + (g * each + i) * ld + first : none;
+        q->pack(from, h->b_signed, n, width, out, sums + first);
     }
+}
+
+/* The same of B by columns; some groups at a time, so that what is written stays in the cache until it is whole. */
+static void pack_columns(const ox_qkernels *q, const ox_qpacked *h, int64_t first, const uint8_t *b, int64_t ld, uint32_t *sums, uint8_t *panels) {
+    int64_t wide = (int64_t)q->vlen * q->vectors, n = h->n - first < wide ? h->n - first : wide, each = 4 / q->bytes,
+            width = ox_q_round(n, q->vlen), whole = h->k / each;
+    uint32_t *out = (uint32_t *)(void *)(panels + ox_q_place(q, h->n, h->groups, 0, first));
+    uint32_t flip = h->b_signed ? 0 : 0x80808080u;
+    memset(sums + first, 0, (size_t)width * sizeof *sums);
+    for (int64_t start = 0; start < h->groups; start += 16)
+        for (int64_t j = 0; j < width; j++) {
+            const uint8_t *from = b + (first + j) * ld;
+            for (int64_t g = start; g < h->groups && g < start + 16; g++) {
+                uint32_t x = 0;
+                if (j >= n) {
+                } else if (q->bytes == 1 && g < whole) {
+                    memcpy(&x, from + g * 4, 4);
+                    x ^= flip;
+                } else {
+                    x = group_at(q, from + g * each, h->b_signed, h->k - g * each);
+                }
+                out[g * width + j] = x;
+            }
+        }
+    for (int64_t j = first; j < first + n; j++)
+        sums[j] = q->sum(b + j * ld, h->b_signed, h->k) - (q->bytes == 1 && !h->b_signed ? 128 * (uint32_t)h->k : 0);
 }
 
 void ox_qgemm_pack(int threads, int64_t n, int64_t k, const void *b, bool b_signed, int64_t ldb, bool trans, void *packed) {
@@ -88,8 +112,7 @@ void ox_qgemm_pack(int threads, int64_t n, int64_t k, const void *b, bool b_sign
     int64_t wide = (int64_t)q->vlen * q->vectors, panels = (n + wide - 1) / wide;
     threads = ox_cpu_threads(threads, n * (k < 4096 ? k : 4096));
 #pragma omp parallel for num_threads(threads) schedule(static)
-    for (int64_t p = 0; p < panels; p++)
-        pack_panel(q, &h, p * wide, b, trans ? 1 : ldb, trans ? ldb : 1, ox_q_sums(packed), ox_q_panels(packed, n));
+    for (int64_t p = 0; p < panels; p++) (trans ? pack_columns : pack_rows)(q, &h, p * wide, b, ldb, ox_q_sums(packed), ox_q_panels(packed, n));
 }
 
 /* ------------------------------------------------------------------------------------------------ the product */

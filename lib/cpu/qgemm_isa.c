@@ -146,5 +146,33 @@ static uint32_t sum(const uint8_t *x, bool is_signed, int64_t n) {
     return all;
 }
 
+/* A vector of columns of a group. */
+OX_IN vu packed_columns(const uint8_t *const *from, int64_t at, bool is_signed) {
+#if defined(__AVX512VNNI__)
+    vu x = {0};
+    for (int i = 0; i < 4; i++) x |= (vu)vi_of_bytes(from[i] + at, false) << (8 * i);
+    return is_signed ? x : x ^ 0x80808080u;
+#else
+    return ((vu)vi_of_bytes(from[0] + at, is_signed) & 65535) | (vu)vi_of_bytes(from[1] + at, is_signed) << 16;
+#endif
+}
+
+static void pack(const uint8_t *const *from, bool is_signed, int64_t n, int64_t width, uint32_t *groups, uint32_t *sums) {
+    vu ones = vu_set(OX_QBYTES == 1 ? 0x01010101u : 0x00010001u);
+    for (int64_t j = 0; j < width; j += OX_VLEN) {
+        uint8_t rest[4][OX_VLEN];
+        const uint8_t *row[4] = {rest[0], rest[1], rest[2], rest[3]};
+        bool full = j + OX_VLEN <= n;
+        if (!full) /* numbers that become 0 where there are no columns */
+            for (int i = 0; i < 4 / OX_QBYTES; i++) {
+                memset(rest[i], OX_QBYTES == 1 && !is_signed ? 128 : 0, OX_VLEN);
+                if (j < n) memcpy(rest[i], from[i] + j, (size_t)(n - j));
+            }
+        vu x = full ? packed_columns(from, j, is_signed) : packed_columns(row, 0, is_signed);
+        vu_store(groups + j, x);
+        vu_store(sums + j, vu_dot(vu_load(sums + j), ones, x));
+    }
+}
+
 extern const ox_qkernels OX_ISA(ox_qkernels);
-const ox_qkernels OX_ISA(ox_qkernels) = {OX_VLEN, VECTORS, OX_QBYTES, rows, widen, sum};
+const ox_qkernels OX_ISA(ox_qkernels) = {OX_VLEN, VECTORS, OX_QBYTES, rows, widen, sum, pack};

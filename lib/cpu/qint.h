@@ -37,6 +37,7 @@ typedef struct ox_qjob {
 } ox_qjob;
 
 enum { OX_QROWS = 6, OX_QROWS_MAX = 192 }; /* rows of a tile; rows of one call of rows() at most */
+enum { PANEL_MAX = 64 };                   /* columns of a panel at most */
 
 typedef struct ox_qkernels {
     int vlen, vectors, bytes; /* columns of a vector; vectors of a panel; bytes of an element of A and B */
@@ -45,6 +46,8 @@ typedef struct ox_qkernels {
     /* n 8-bit numbers as elements of A, then zeros up to n_padded elements */
     void (*widen)(const uint8_t *x, bool is_signed, int64_t n, int64_t n_padded, uint8_t *out);
     uint32_t (*sum)(const uint8_t *x, bool is_signed, int64_t n);
+    /* 4 / bytes rows of n columns to groups of `width` columns (the last ones 0); sums of columns grow */
+    void (*pack)(const uint8_t *const *from, bool is_signed, int64_t n, int64_t width, uint32_t *groups, uint32_t *sums);
 } ox_qkernels;
 
 const ox_qkernels *ox_qkernels_now(void);
