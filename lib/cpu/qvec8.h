@@ -74,6 +74,27 @@ OX_IN void vu_store_4bytes(uint8_t *p, const vu *v) {
 #endif
 }
 
+/* The same of numbers of up to 24 bits, each brought to the nearest number of the type of bytes. */
+OX_IN void vu_store_4saturated(uint8_t *p, const vu *v, bool is_signed) {
+#if defined(__AVX512F__)
+    __m512i x = _mm512_packs_epi32((__m512i)v[0], (__m512i)v[1]), y = _mm512_packs_epi32((__m512i)v[2], (__m512i)v[3]);
+    x = is_signed ? _mm512_packs_epi16(x, y) : _mm512_packus_epi16(x, y);
+    const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+    _mm512_storeu_si512(p, _mm512_permutexvar_epi32(order, x));
+#elif defined(__AVX2__)
+    __m256i x = _mm256_packs_epi32((__m256i)v[0], (__m256i)v[1]), y = _mm256_packs_epi32((__m256i)v[2], (__m256i)v[3]);
+    x = is_signed ? _mm256_packs_epi16(x, y) : _mm256_packus_epi16(x, y);
+    _mm256_storeu_si256((void *)p, _mm256_permutevar8x32_epi32(x, _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7)));
+#elif defined(__SSE2__)
+    __m128i x = _mm_packs_epi32((__m128i)v[0], (__m128i)v[1]), y = _mm_packs_epi32((__m128i)v[2], (__m128i)v[3]);
+    _mm_storeu_si128((void *)p, is_signed ? _mm_packs_epi16(x, y) : _mm_packus_epi16(x, y));
+#else
+    int32_t lo = is_signed ? -128 : 0, hi = is_signed ? 127 : 255, x[4 * OX_VLEN];
+    memcpy(x, v, sizeof x);
+    for (int i = 0; i < 4 * OX_VLEN; i++) p[i] = (uint8_t)(x[i] < lo ? lo : x[i] > hi ? hi : x[i]);
+#endif
+}
+
 /* OX_VLEN bytes as int32. */
 OX_IN vi vi_of_bytes(const uint8_t *p, bool is_signed) {
 #if defined(__AVX512F__)

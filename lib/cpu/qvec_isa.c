@@ -106,33 +106,42 @@ static void range(const float *x, int64_t n, float *lo, float *hi) {
 
 /* ------------------------------------------------------------------------------------------------ two inputs */
 
-typedef struct pair_of { vf zero_a, scale_a, zero_b, scale_b, scale_y; bounds b; } pair_of;
+typedef struct pair_of {
+    vf zero_a, scale_a, zero_b, scale_b, scale_y;
+    bounds b;
+} pair_of;
 
-OX_IN void pair_block(bool product, const uint8_t *a, const uint8_t *b, bool is_signed, const pair_of *p, uint8_t *y) {
+/* small: no result can reach 2^21 or be no number; bytes saturate by themselves then. */
+OX_IN void pair_block(bool product, bool is_signed, bool small, const uint8_t *a, const uint8_t *b, const pair_of *p, uint8_t *y) {
     vu q[4];
     for (int v = 0; v < 4; v++) {
         vf x = real_of(a + v * OX_VLEN, is_signed, p->zero_a, p->scale_a), z = real_of(b + v * OX_VLEN, is_signed, p->zero_b, p->scale_b);
-        q[v] = vu_quantized((product ? x * z : x + z) / p->scale_y, p->b.lo, p->b.hi, p->b.zero);
+        x = (product ? x * z : x + z) / p->scale_y;
+        q[v] = small ? (vu)(x + 12582912.0f) + p->b.zero : vu_quantized(x, p->b.lo, p->b.hi, p->b.zero);
     }
-    vu_store_4bytes(y, q);
+    vu_store_4saturated(y, q, is_signed);
 }
 
-OX_IN void pair_in(bool product, const uint8_t *a, const uint8_t *b, int64_t n, bool is_signed, const pair_of *p, uint8_t *y) {
+OX_IN void pair_in(bool product, bool is_signed, bool small, const uint8_t *a, const uint8_t *b, int64_t n, const pair_of *p, uint8_t *y) {
     int64_t i = 0;
-    for (; i + STEP <= n; i += STEP) pair_block(product, a + i, b + i, is_signed, p, y + i);
+    for (; i + STEP <= n; i += STEP) pair_block(product, is_signed, small, a + i, b + i, p, y + i);
     if (i == n) return;
     uint8_t rest[3][STEP] = {{0}};
     memcpy(rest[0], a + i, (size_t)(n - i));
     memcpy(rest[1], b + i, (size_t)(n - i));
-    pair_block(product, rest[0], rest[1], is_signed, p, rest[2]);
+    pair_block(product, is_signed, small, rest[0], rest[1], p, rest[2]);
     memcpy(y + i, rest[2], (size_t)(n - i));
 }
 
 static void pair(char op, const uint8_t *a, const uint8_t *b, int64_t n, bool is_signed, ox_qparam pa, ox_qparam pb, ox_qparam py, uint8_t *y) {
-    pair_of p = {vf_set((float)pa.zero), vf_set(pa.scale), vf_set((float)pb.zero), vf_set(pb.scale), vf_set(py.scale),
-                 bounds_of(is_signed ? -128 : 0, is_signed ? 127 : 255, py.zero)};
-    if (op == '*') pair_in(true, a, b, n, is_signed, &p, y);
-    else pair_in(false, a, b, n, is_signed, &p, y);
+    pair_of p = {.zero_a = vf_set((float)pa.zero), .scale_a = vf_set(pa.scale), .zero_b = vf_set((float)pb.zero), .scale_b = vf_set(pb.scale),
+                 .scale_y = vf_set(py.scale), .b = bounds_of(is_signed ? -128 : 0, is_signed ? 127 : 255, py.zero)};
+    float ra = 1024 * __builtin_fabsf(pa.scale), rb = 1024 * __builtin_fabsf(pb.scale);
+    bool small = (op == '*' ? ra * rb : ra + rb) / py.scale < 1 << 21 && py.scale > 0;
+    if (op == '*' && small) pair_in(true, is_signed, true, a, b, n, &p, y);
+    else if (op == '*') pair_in(true, is_signed, false, a, b, n, &p, y);
+    else if (small) pair_in(false, is_signed, true, a, b, n, &p, y);
+    else pair_in(false, is_signed, false, a, b, n, &p, y);
 }
 
 extern const ox_qvec_kernels OX_ISA(ox_qvec_kernels);

@@ -2,6 +2,7 @@
  * extreme numbers, both layouts, several numbers of threads. The instruction set is OX_ISA's. */
 #include "cpu/qconv.h"
 #include "cpu/qgemm.h"
+#include "cpu/qvec.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -212,6 +213,59 @@ static void test_transposition(void **unused) {
     }
 }
 
+/* A quotient rounded and brought into the range, by the definition. */
+static int quantized(float x, float scale, float zero, int lo, int hi) {
+    volatile float q = x / scale;
+    float v = rintf(q) + zero;
+    v = v > (float)lo ? v : (float)lo;
+    return (int)(v < (float)hi ? v : (float)hi);
+}
+
+static void test_arrays(void **unused) {
+    (void)unused;
+    enum { N = 300 };
+    static const float odd[] = {NAN, INFINITY, -INFINITY, -0.0f, 1e30f, -1e30f, 3e9f, 0.5f, 1.5f, 2.5f, -0.5f, -1.5f, 1e-40f};
+    float x[N], scale[N], zero[N], back[N];
+    uint8_t y[N], z[N], *b = bytes(N, 3), table[256];
+    for (int t = 0; t < 400; t++) {
+        bool is_signed = t % 2;
+        int n = (int)between(0, N), lo = is_signed ? -128 : 0, hi = lo + 255;
+        ox_qparam p = {t % 5 ? (float)between(1, 1000) * 0.01f : 1, some_zero(is_signed)}, pb = {(float)between(1, 1000) * 0.01f, some_zero(is_signed)},
+                  py = {t % 7 ? (float)between(1, 1000) * 0.01f : t % 2 ? 1e-20f : 1e30f, some_zero(is_signed)};
+        for (int i = 0; i < N; i++) {
+            x[i] = i % 9 ? (float)between(-3000, 3000) * (t % 3 ? 0.01f : 0.5f) : odd[next() % 13];
+            scale[i] = (float)between(1, 50) * 0.1f;
+            zero[i] = (float)some_zero(is_signed);
+        }
+        ox_qv_quantize(x, n, p, lo, hi, y);
+        ox_qv_quantize_each(x, n, scale, zero, lo + 3, hi, z);
+        for (int i = 0; i < n; i++) {
+            assert_int_equal(of(y, i, is_signed), quantized(x[i], p.scale, (float)p.zero, lo, hi));
+            assert_int_equal(of(z, i, is_signed), quantized(x[i], scale[i], zero[i], lo + 3, hi));
+        }
+        float low = 0, high = 0, least = 0, most = 0;
+        ox_qv_range(x, n, &low, &high);
+        for (int i = 0; i < n; i++) {
+            least = x[i] < least ? x[i] : least;
+            most = x[i] > most ? x[i] : most;
+        }
+        assert_true(low == least && high == most);
+        ox_qv_dequantize(y, is_signed, n, p, back);
+        for (int i = 0; i < n; i++) assert_true(back[i] == ((float)of(y, i, is_signed) - (float)p.zero) * p.scale);
+        ox_qv_dequantize_each(y, is_signed, n, scale, zero, back);
+        for (int i = 0; i < n; i++) assert_true(back[i] == ((float)of(y, i, is_signed) - zero[i]) * scale[i]);
+        ox_qv_pair(t % 3 ? '+' : '*', y, b, n, is_signed, p, pb, py, z);
+        for (int i = 0; i < n; i++) {
+            volatile float u = ((float)of(y, i, is_signed) - (float)p.zero) * p.scale, v = ((float)of(b, i, is_signed) - (float)pb.zero) * pb.scale;
+            assert_int_equal(of(z, i, is_signed), quantized(t % 3 ? u + v : u * v, py.scale, (float)py.zero, lo, hi));
+        }
+        for (int i = 0; i < 256; i++) table[i] = (uint8_t)next();
+        ox_qv_table(y, n, table, z);
+        for (int i = 0; i < n; i++) assert_int_equal(z[i], table[y[i]]);
+    }
+    free(b);
+}
+
 static void test_sizes(void **unused) {
     (void)unused;
     assert_int_equal(ox_qgemm_packed_size(INT64_MAX / 2, 4), 0);
@@ -223,7 +277,7 @@ static void test_sizes(void **unused) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_products), cmocka_unit_test(test_convolutions), cmocka_unit_test(test_transposition),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_products), cmocka_unit_test(test_convolutions), cmocka_unit_test(test_transposition), cmocka_unit_test(test_arrays),
                                        cmocka_unit_test(test_sizes)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
