@@ -434,6 +434,7 @@ static void run_general(run *r, int threads, int64_t batch) {
     int64_t pixels = ox_q_round((r->pixels + blocks - 1) / blocks, blocks > 1 ? 32 : 1);
     blocks = (r->pixels + pixels - 1) / pixels;
     int64_t cuts = r->planes * blocks < 16 ? panels : 1, each = panels / cuts;
+    (void)threads;
 #pragma omp parallel for num_threads(threads) schedule(dynamic)
     for (int64_t i = 0; i < r->planes * blocks * cuts; i++) {
         int64_t p = i % cuts * each, first = i / cuts % blocks * pixels;
@@ -444,6 +445,7 @@ static void run_general(run *r, int threads, int64_t batch) {
 static void run_depth(run *r, int threads, int64_t batch, const ox_qdepth *d) {
     int64_t pixels = OX_QROWS_MAX, blocks = (r->pixels + pixels - 1) / pixels, size = ox_q_depth_block(r->q),
             parts = (r->c->groups + size - 1) / size;
+    (void)threads;
 #pragma omp parallel for num_threads(threads) schedule(dynamic)
     for (int64_t i = 0; i < blocks * parts; i++) {
         int64_t first = i / parts * pixels;

@@ -111,6 +111,7 @@ void ox_qgemm_pack(int threads, int64_t n, int64_t k, const void *b, bool b_sign
     memcpy(packed, &h, sizeof h);
     int64_t wide = (int64_t)q->vlen * q->vectors, panels = (n + wide - 1) / wide;
     threads = ox_cpu_threads(threads, n * (k < 4096 ? k : 4096));
+    (void)threads;
 #pragma omp parallel for num_threads(threads) schedule(static)
     for (int64_t p = 0; p < panels; p++) (trans ? pack_columns : pack_rows)(q, &h, p * wide, b, ldb, ox_q_sums(packed), ox_q_panels(packed, n));
 }
@@ -186,6 +187,7 @@ static void multiply(const product *p, int threads) {
     blocks = (p->m + most - 1) / most;
     rows = ox_q_round((p->m + blocks - 1) / blocks, OX_QROWS);
     blocks = (p->m + rows - 1) / rows;
+    (void)threads;
 #pragma omp parallel for num_threads(threads) schedule(dynamic)
     for (int64_t i = 0; i < blocks * panels; i++) {
         int64_t first = i / panels * rows;

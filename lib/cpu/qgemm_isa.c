@@ -4,7 +4,12 @@
 
 enum { VECTORS = OX_VLEN == 16 ? 4 : 2, WIDE = VECTORS * OX_VLEN };
 
+/* Sums stay in registers only when every loop over them is unrolled. */
+#if defined(__clang__)
+#define UNROLL _Pragma("clang loop unroll(full)")
+#else
 #define UNROLL _Pragma("GCC unroll 8")
+#endif
 
 OX_IN vu group_of(const uint8_t *a, uint32_t flip) {
     uint32_t x;
