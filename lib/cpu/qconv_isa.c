@@ -50,13 +50,10 @@ OX_IN void gather(const uint8_t *pixel, const int64_t *taps, uint32_t flip, vu *
 #endif
 }
 
+#if !defined(__AVX512VNNI__)
 /* The low bytes of the sums of a block, by channels. */
 OX_IN void store_block(uint8_t *out, const vu *y) {
-#if defined(__AVX512VNNI__)
-    __m512i a = _mm512_packs_epi32((__m512i)(y[0] & 255), (__m512i)(y[1] & 255)),
-            b = _mm512_packs_epi32((__m512i)(y[2] & 255), (__m512i)(y[3] & 255));
-    _mm512_storeu_si512(out, _mm512_packus_epi16(a, b));
-#elif defined(__AVX512F__)
+#if defined(__AVX512F__)
     __m512i a = _mm512_packs_epi32((__m512i)(y[0] & 255), (__m512i)(y[1] & 255));
     _mm256_storeu_si256((void *)out, _mm512_cvtepi16_epi8(a));
 #elif defined(__AVX2__)
@@ -70,6 +67,7 @@ OX_IN void store_block(uint8_t *out, const vu *y) {
     for (int i = 0; i < BLOCK; i++) out[i] = (uint8_t)y[i / 4][i % 4];
 #endif
 }
+#endif
 
 /* Sums in their order to int32 by channels. */
 static void store_sums(const vu *y, int64_t n, int32_t *out) {
@@ -80,8 +78,14 @@ static void store_sums(const vu *y, int64_t n, int32_t *out) {
 }
 
 OX_IN void depth_in(const ox_qdepth *d, const uint8_t *const *pixels, int64_t count, int64_t n, void *out, int64_t ld, int64_t groups) {
-    vf lo = vf_set((float)(d->lo - d->zero)), hi = vf_set((float)(d->hi - d->zero)), scale[SUMS];
-    vu zero = vu_zero_less_magic(d->zero), init[SUMS];
+    vf scale[SUMS];
+    vu init[SUMS];
+#if defined(__AVX512VNNI__)
+    narrow bytes = narrow_of(d->zero, d->lo, d->hi, d->type == OX_Q_S8);
+#else
+    vf lo = vf_set((float)(d->lo - d->zero)), hi = vf_set((float)(d->hi - d->zero));
+    vu zero = vu_zero_less_magic(d->zero);
+#endif
     for (int v = 0; v < SUMS; v++) {
         scale[v] = vf_load(d->scale + v * OX_VLEN);
         init[v] = vu_load(d->init + v * OX_VLEN);
@@ -98,9 +102,13 @@ OX_IN void depth_in(const ox_qdepth *d, const uint8_t *const *pixels, int64_t co
             store_sums(y, n, (int32_t *)out + i * ld);
             continue;
         }
-        for (int v = 0; v < SUMS; v++) y[v] = vu_quantized(__builtin_convertvector((vi)y[v], vf) * scale[v], lo, hi, zero);
         uint8_t *to = (uint8_t *)out + i * ld, last[BLOCK];
+#if defined(__AVX512VNNI__)
+        _mm512_storeu_si512(n == BLOCK ? to : last, narrow_4(y, scale, &bytes));
+#else
+        for (int v = 0; v < SUMS; v++) y[v] = vu_quantized(__builtin_convertvector((vi)y[v], vf) * scale[v], lo, hi, zero);
         store_block(n == BLOCK ? to : last, y);
+#endif
         if (n < BLOCK) memcpy(to, last, (size_t)n);
     }
 }

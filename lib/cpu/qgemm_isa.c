@@ -22,13 +22,13 @@ OX_IN vu group_of(const uint8_t *a, uint32_t flip) {
 #endif
 }
 
-/* Sums of R rows and V vectors of columns. */
-OX_IN void tile(const ox_qjob *j, const uint8_t *const *a, const uint8_t *b, const uint32_t *init, int R, int V,
-                uint32_t *sums) {
+/* Sums of R rows and V vectors of columns; straight to bytes at OUT where that is given. */
+OX_IN void tile(const ox_qjob *j, const uint8_t *const *a, const uint8_t *b, int64_t col, int R, int V, uint32_t *sums,
+                uint8_t *out) {
     vu acc[OX_QROWS][VECTORS];
     const uint8_t *row[OX_QROWS];
     UNROLL for (int v = 0; v < V; v++) {
-        vu x = vu_load(init + v * OX_VLEN);
+        vu x = vu_load(j->init + col + v * OX_VLEN);
         UNROLL for (int r = 0; r < R; r++) acc[r][v] = x;
     }
     for (int64_t s = 0; s < j->n_segments; s++) {
@@ -42,15 +42,27 @@ OX_IN void tile(const ox_qjob *j, const uint8_t *const *a, const uint8_t *b, con
             }
         }
     }
+#if defined(__AVX512F__)
+    if (V == 4 && out) {
+        narrow n = narrow_of(j->zero, j->lo, j->hi, j->type == OX_Q_S8);
+        vf scale[VECTORS];
+        UNROLL for (int v = 0; v < V; v++) scale[v] = vf_load(j->scale + col + v * OX_VLEN);
+        const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+        UNROLL for (int r = 0; r < R; r++)
+            _mm512_storeu_si512(out + r * j->ldc, _mm512_permutexvar_epi32(order, narrow_4(acc[r], scale, &n)));
+        return;
+    }
+#endif
+    (void)out;
     UNROLL for (int r = 0; r < R; r++)
         UNROLL for (int v = 0; v < V; v++) vu_store(sums + r * WIDE + v * OX_VLEN, acc[r][v]);
 }
 
-typedef void (*tile_fn)(const ox_qjob *j, const uint8_t *const *a, const uint8_t *b, const uint32_t *init, uint32_t *sums);
+typedef void (*tile_fn)(const ox_qjob *j, const uint8_t *const *a, const uint8_t *b, int64_t col, uint32_t *sums, uint8_t *out);
 #define TILE(R, V)                                                                                                       \
-    static void tile_##R##_##V(const ox_qjob *j, const uint8_t *const *a, const uint8_t *b, const uint32_t *init,        \
-                               uint32_t *sums) {                                                                         \
-        tile(j, a, b, init, R, V, sums);                                                                                 \
+    static void tile_##R##_##V(const ox_qjob *j, const uint8_t *const *a, const uint8_t *b, int64_t col, uint32_t *sums, \
+                               uint8_t *out) {                                                                           \
+        tile(j, a, b, col, R, V, sums, out);                                                                             \
     }
 #define TILES(V) TILE(1, V) TILE(2, V) TILE(3, V) TILE(4, V) TILE(5, V) TILE(6, V)
 #define NAMES(V) {tile_1_##V, tile_2_##V, tile_3_##V, tile_4_##V, tile_5_##V, tile_6_##V}
@@ -109,10 +121,14 @@ static void rows(const ox_qjob *j, int64_t p, const uint8_t *const *a, int64_t f
     int vectors = (int)((n + OX_VLEN - 1) / OX_VLEN);
     const uint8_t *b = j->panels + col * j->groups * j->n_segments * 4;
     uint32_t sums[OX_QROWS * WIDE];
+    bool corrected = j->row_zero || j->row_sum,
+         bytes = OX_VLEN == 16 && n == WIDE && !corrected && (j->type == OX_Q_U8 || j->type == OX_Q_S8);
     for (int64_t i = 0; i < count; i += OX_QROWS) {
         int m = count - i < OX_QROWS ? (int)(count - i) : OX_QROWS;
-        tiles[vectors - 1][m - 1](j, a + i, b, j->init + col, sums);
-        if (j->row_zero || j->row_sum) correct(j, sums, first + i, m, col, vectors);
+        uint8_t *out8 = bytes ? (uint8_t *)j->out + (first + i) * j->ldc + col - j->out_first : NULL;
+        tiles[vectors - 1][m - 1](j, a + i, b, col, sums, out8);
+        if (bytes) continue;
+        if (corrected) correct(j, sums, first + i, m, col, vectors);
         if (j->type == OX_Q_FLOAT) {
             store_floats(j, sums, first + i, m, col, n);
         } else if (j->type == OX_Q_S32) {

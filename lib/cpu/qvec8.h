@@ -134,4 +134,27 @@ OX_IN vu vu_quantized(vf x, vf lo, vf hi, vu zero_less_magic) {
 }
 OX_IN vu vu_zero_less_magic(int32_t zero) { return vu_set((uint32_t)zero - 0x4B400000u); }
 
+#if defined(__AVX512F__)
+/* Four vectors of sums to bytes at once: what does not fit saturates while it is narrowed, so only what would not fit 32 bits is brought down
+ * before. Signed bytes are made as unsigned ones, 128 more, and turned at the end. */
+typedef struct narrow { __m512i zero, lo, hi, turn; } narrow;
+OX_IN narrow narrow_of(int32_t zero, int32_t lo, int32_t hi, bool is_signed) {
+    int more = is_signed ? 128 : 0;
+    return (narrow){_mm512_set1_epi16((short)(zero + more)), _mm512_set1_epi8((char)(lo + more)), _mm512_set1_epi8((char)(hi + more)),
+                    _mm512_set1_epi8((char)more)};
+}
+/* No number becomes the least one, as the definition says. */
+OX_IN __m512i narrow_scaled(vu sum, vf scale) {
+    __m512 x = _mm512_mul_ps(_mm512_cvtepi32_ps((__m512i)sum), (__m512)scale);
+    return _mm512_cvtps_epi32(_mm512_min_ps(_mm512_set1_ps(32767), x));
+}
+/* Bytes of each part of 128 bits together: parts of y[0], y[1], y[2], y[3] in turn. */
+OX_IN __m512i narrow_4(const vu *y, const vf *scale, const narrow *n) {
+    __m512i a = _mm512_packs_epi32(narrow_scaled(y[0], scale[0]), narrow_scaled(y[1], scale[1])),
+            b = _mm512_packs_epi32(narrow_scaled(y[2], scale[2]), narrow_scaled(y[3], scale[3]));
+    a = _mm512_packus_epi16(_mm512_adds_epi16(a, n->zero), _mm512_adds_epi16(b, n->zero));
+    return _mm512_xor_si512(_mm512_min_epu8(_mm512_max_epu8(a, n->lo), n->hi), n->turn);
+}
+#endif
+
 #endif
