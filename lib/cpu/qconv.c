@@ -44,6 +44,14 @@ typedef struct packed_head {
     int64_t bytes;       /* from one group of channels to the next: head of sums, panels */
 } packed_head;
 
+/* Which tap of a depthwise kernel stands in a slot of the groups of a pass; -1: none. Groups are columns of a 3x3 kernel where a group
+ * has room for one (neighbours share them then), else taps in their order. */
+static bool by_columns(const ox_qkernels *q, const ox_qconv *c) { return q->bytes == 1 && c->kernel[0] == 3 && c->kernel[1] == 3; }
+static int64_t tap_of(const ox_qkernels *q, const ox_qconv *c, int64_t slot) {
+    if (by_columns(q, c)) return slot % 4 < 3 ? slot % 4 * 3 + slot / 4 : -1;
+    return slot < c->kernel[0] * c->kernel[1] ? slot : -1;
+}
+
 /* Groups in one pass. */
 static int64_t pass_groups(const ox_qkernels *q, const ox_qconv *c) {
     int64_t each = 4 / q->bytes, taps = c->kernel[0] * c->kernel[1];
@@ -147,8 +155,10 @@ static void pack_depth(const packing *p, int64_t block) {
         for (int64_t i = 0; i < size; i++, out += 4) {
             int64_t in = ox_q_depth_channel(q, i), o = block * size + in, per = p->head.groups / p->head.passes;
             uint32_t group = 0;
-            for (int k = 0; k < each && o < n && g % per * each + k < taps; k++) {
-                int32_t v = weight(p, o, o * taps + g % per * each + k, g / per, &rest);
+            for (int k = 0; k < each && o < n; k++) {
+                int64_t tap = tap_of(q, p->c, g % per * each + k);
+                if (tap < 0) continue;
+                int32_t v = weight(p, o, o * taps + tap, g / per, &rest);
                 sums[in] += (uint32_t)v;
                 group = join(q, group, k, v);
             }
@@ -412,20 +422,28 @@ uint64_t ox_qconv_scratch(int threads, const ox_qconv *c) {
            (uint64_t)ox_q_round(r.planes * r.plane_bytes, 64) + 256;
 }
 
+static int64_t piece(const run *r, int64_t y, int64_t x) {
+    return y * r->c->dilation[0] * r->row_bytes + x * r->c->dilation[1] * r->pixel_bytes;
+}
+
 /* Offsets of the pieces of a window: rows of the kernel, or taps where those are apart. */
-static void window_of(run *r, bool taps) {
+static void window_of(run *r) {
     const ox_qconv *c = r->c;
-    int64_t each = 4 / r->q->bytes, n = 0, slots = r->head.groups / r->head.passes * each;
-    bool apart = taps || c->dilation[1] != 1;
-    for (int64_t pass = 0; pass < r->head.passes; pass++) {
-        int64_t before = n;
+    int64_t n = 0, wide = c->dilation[1] != 1 ? c->kernel[1] : 1;
+    for (int64_t pass = 0; pass < r->head.passes; pass++)
         for (int64_t y = 0; y < c->kernel[0]; y++)
-            for (int64_t x = 0; x < (apart ? c->kernel[1] : 1); x++)
-                r->segments[n++] = y * c->dilation[0] * r->row_bytes + x * c->dilation[1] * r->pixel_bytes;
-        while (taps && n - before < slots) r->segments[n++] = 0;
-    }
+            for (int64_t x = 0; x < wide; x++) r->segments[n++] = piece(r, y, x);
     r->n_segments = n;
     r->segment_groups = r->head.groups / n;
+}
+
+/* Offsets of the slots of groups of taps. */
+static void taps_of(run *r) {
+    int64_t slots = r->head.groups / r->head.passes * 4 / r->q->bytes, wide = r->c->kernel[1];
+    for (int64_t i = 0; i < slots * r->head.passes; i++) {
+        int64_t tap = tap_of(r->q, r->c, i % slots);
+        r->segments[i] = tap < 0 ? 0 : piece(r, tap / wide, tap % wide);
+    }
 }
 
 static void run_general(run *r, int threads, int64_t batch) {
@@ -466,7 +484,7 @@ static void depth_columns(const run *r, ox_qdepth *d, const ox_qtail *tail, uint
         scale[i] = ch < j.n ? j.scale[ch] : 0;
     }
     *d = (ox_qdepth){.taps = r->segments, .groups = r->head.groups, .weights = r->parts + n * 4, .init = init, .scale = scale, .flip = flip,
-                     .type = tail->type, .zero = tail->zero, .lo = tail->lo, .hi = tail->hi};
+                     .step = by_columns(r->q, r->c) && r->head.passes == 1 ? r->c->dilation[1] * r->pixel_bytes : 0, .type = tail->type, .zero = tail->zero, .lo = tail->lo, .hi = tail->hi};
 }
 
 void ox_qconv_run(int threads, const ox_qconv *c, const ox_qimage *x, const void *packed, const ox_qtail *tail,
@@ -483,7 +501,7 @@ void ox_qconv_run(int threads, const ox_qconv *c, const ox_qimage *x, const void
     memory += ox_q_round(r.planes * (int64_t)sizeof *r.jobs, 64);
     r.segments = (int64_t *)(void *)memory;
     memory += ox_q_round((c->kernel[0] + 4) * (c->kernel[1] + 4) * PASSES * 8, 64);
-    window_of(&r, depth);
+    (depth ? taps_of : window_of)(&r);
     ox_qdepth d;
     if (depth) depth_columns(&r, &d, tail, a_zero, flip, memory);
     for (int64_t g = 0; g < r.planes && !depth; g++) {

@@ -113,7 +113,54 @@ OX_IN void depth_in(const ox_qdepth *d, const uint8_t *const *pixels, int64_t co
     }
 }
 
+#if defined(__AVX512VNNI__)
+/* The taps of a column of a 3x3 window. */
+OX_IN void gather_column(const uint8_t *pixel, const int64_t *taps, vu flip, vu *x) {
+    vu t0 = vu_load(pixel + taps[0]), t1 = vu_load(pixel + taps[1]), t2 = vu_load(pixel + taps[2]);
+    vu lo01 = LO8(t0, t1), hi01 = HI8(t0, t1), lo2 = LO8(t2, t2), hi2 = HI8(t2, t2);
+    x[0] = LO16(lo01, lo2) ^ flip;
+    x[1] = HI16(lo01, lo2) ^ flip;
+    x[2] = LO16(hi01, hi2) ^ flip;
+    x[3] = HI16(hi01, hi2) ^ flip;
+}
+
+/* 3x3: a pixel beside the one before has two of its columns already. */
+static void depth_columns(const ox_qdepth *d, const uint8_t *const *pixels, int64_t count, int64_t n, uint8_t *out, int64_t ld) {
+    narrow bytes = narrow_of(d->zero, d->lo, d->hi, d->type == OX_Q_S8);
+    vu x[3][4], flip = vu_set(d->flip);
+    vf scale[4];
+    const uint8_t *w = d->weights;
+    for (int v = 0; v < 4; v++) scale[v] = vf_load(d->scale + v * OX_VLEN);
+    for (int64_t i = 0; i < count; i++) {
+        if (i && pixels[i] == pixels[i - 1] + d->step) {
+            for (int v = 0; v < 4; v++) {
+                x[0][v] = x[1][v];
+                x[1][v] = x[2][v];
+            }
+        } else {
+            gather_column(pixels[i], d->taps, flip, x[0]);
+            gather_column(pixels[i], d->taps + 4, flip, x[1]);
+        }
+        gather_column(pixels[i], d->taps + 8, flip, x[2]);
+        vu y[4];
+        for (int v = 0; v < 4; v++) {
+            y[v] = vu_load(d->init + v * OX_VLEN);
+            for (int g = 0; g < 3; g++) y[v] = vu_dot(y[v], x[g][v], vu_load(w + (g * 4 + v) * OX_VLEN * 4));
+        }
+        uint8_t *to = out + i * ld, last[BLOCK];
+        _mm512_storeu_si512(n == BLOCK ? to : last, narrow_4(y, scale, &bytes));
+        if (n < BLOCK) memcpy(to, last, (size_t)n);
+    }
+}
+#endif
+
 static void depth(const ox_qdepth *d, const uint8_t *const *pixels, int64_t count, int64_t n, void *out, int64_t ld) {
+#if defined(__AVX512VNNI__)
+    if (d->step && d->type != OX_Q_S32) {
+        depth_columns(d, pixels, count, n, out, ld);
+        return;
+    }
+#endif
     if (d->groups == (9 + SUMS - 1) / SUMS) depth_in(d, pixels, count, n, out, ld, (9 + SUMS - 1) / SUMS); /* 3x3 */
     else depth_in(d, pixels, count, n, out, ld, d->groups);
 }

@@ -60,6 +60,7 @@ typedef struct ox_qdepth {
     const uint8_t *weights;   /* of the block: [group][sum][4 / bytes taps of each channel] */
     const uint32_t *init;     /* of the block, in the order of sums */
     const float *scale;
+    int64_t step;             /* not 0: groups are columns of the window, and a pixel this many bytes on has the next ones */
     uint32_t flip;
     ox_qtype type;            /* no floats */
     int32_t zero, lo, hi;
