@@ -82,7 +82,7 @@ int ox_infer_qlinear_matmul(ox_call *c) { return ox_q_matmul_dims(c, 0, 3, ox_in
 
 typedef ox_q_product product;
 
-static int product_of(ox_run *r, const ox_tensor *a, const ox_tensor *b, product *p) {
+int ox_q_product_of(ox_run *r, const ox_tensor *a, const ox_tensor *b, product *p) {
     int ra = a->rank, rb = b->rank, ba = ra > 2 ? ra - 2 : 0, bb = rb > 2 ? rb - 2 : 0, rank = ba > bb ? ba : bb;
     if (!ra || !rb) return ox_fail(r->ctx, OX_BAD_DATA, "a matrix product of a scalar");
     *p = (product){
@@ -184,7 +184,7 @@ static int sums_of(ox_run *r, const product *p, const ox_tensor *a, int az, cons
 int ox_run_matmul_integer(ox_run *r) {
     const ox_tensor *a = ox_input(r, 0), *b = ox_input(r, 1);
     product p;
-    if (!a || !b || product_of(r, a, b, &p)) return -1;
+    if (!a || !b || ox_q_product_of(r, a, b, &p)) return -1;
     ox_tensor *out = ox_output(r, 0, OX_INT32, p.rank, p.dims);
     return out ? sums_of(r, &p, a, 2, b, 3, ox_tensor_mut(out)) : -1;
 }
@@ -212,7 +212,7 @@ int ox_run_qlinear_matmul(ox_run *r) {
     product p;
     float y_scale, y_zero;
     if (!a || !b || !yz || !as || !bs) return ox_fail(r->ctx, OX_BAD_DATA, "an input is no tensor");
-    if (need_8bit(r, yz->dtype) || product_of(r, a, b, &p) || ox_q_scalar(r, 6, 1, &y_scale) ||
+    if (need_8bit(r, yz->dtype) || ox_q_product_of(r, a, b, &p) || ox_q_scalar(r, 6, 1, &y_scale) ||
         ox_q_scalar(r, 7, 0, &y_zero))
         return -1;
     const float *sa = ox_q_scales(r, as, false), *sb = sa ? ox_q_scales(r, bs, false) : NULL;
@@ -240,7 +240,7 @@ int ox_run_matmul_to_float(ox_run *r) {
     const ox_tensor *a = ox_input(r, 0), *b = ox_input(r, 1), *as = ox_input(r, 2), *bs = ox_input(r, 3),
                     *bias = ox_input(r, 6);
     product p;
-    if (!a || !b || !as || !bs || product_of(r, a, b, &p)) return -1;
+    if (!a || !b || !as || !bs || ox_q_product_of(r, a, b, &p)) return -1;
     const float *sa = ox_q_scales(r, as, false), *sb = sa ? ox_q_scales(r, bs, false) : NULL,
                 *add = bias && sb ? ox_as_floats(r, bias) : NULL;
     if (!sb || (bias && !add)) return -1;

@@ -22,6 +22,8 @@ typedef struct ox_q_conv {
     int64_t *dims;
 } ox_q_conv;
 
+/* Sizes of the product of two tensors with NumPy's rules; -1 after ox_fail. */
+int ox_q_product_of(ox_run *r, const ox_tensor *a, const ox_tensor *b, ox_q_product *p);
 /* Inputs a, b and those with their zero points; the result to OUT. 1 when done, 0 when not served, -1 after ox_fail. */
 int ox_q_fast_product(ox_run *r, const ox_q_product *p, const ox_tensor *a, int a_zero, const ox_tensor *b, int b_zero,
                       const ox_qtail *tail, void *out);
