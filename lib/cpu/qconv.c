@@ -9,15 +9,20 @@
 #include <omp.h>
 #endif
 
-extern const ox_qconv_kernels ox_qconv_kernels_plain, ox_qconv_kernels_avx2, ox_qconv_kernels_avx512, ox_qconv_kernels_vnni;
+extern const ox_qconv_kernels ox_qconv_kernels_plain, ox_qconv_kernels_avx2, ox_qconv_kernels_avx512,
+    ox_qconv_kernels_vnni;
 
 const ox_qconv_kernels *ox_qconv_kernels_now(void) {
 #if defined(__x86_64__)
     switch (ox_qset_now()) {
-    case OX_QSET_VNNI: return &ox_qconv_kernels_vnni;
-    case OX_QSET_AVX512: return &ox_qconv_kernels_avx512;
-    case OX_QSET_AVX2: return &ox_qconv_kernels_avx2;
-    default: break;
+    case OX_QSET_VNNI:
+        return &ox_qconv_kernels_vnni;
+    case OX_QSET_AVX512:
+        return &ox_qconv_kernels_avx512;
+    case OX_QSET_AVX2:
+        return &ox_qconv_kernels_avx2;
+    default:
+        break;
     }
 #endif
     return &ox_qconv_kernels_plain;
@@ -31,7 +36,7 @@ static int thread_number(void) {
 #endif
 }
 
-enum { PASSES = 3 }; /* at most */
+enum { PASSES = 3 };                            /* at most */
 enum { BUFFER = OX_QROWS_MAX * PANEL_MAX * 4 }; /* of a thread: results by pixels before they go to planes */
 
 static bool depthwise(const ox_qconv *c) { return c->in_ch == 1 && c->out_ch == 1 && c->groups > 1; }
@@ -39,14 +44,16 @@ static bool depthwise(const ox_qconv *c) { return c->in_ch == 1 && c->out_ch == 
 /* ------------------------------------------------------------------------------------------------ packing */
 
 typedef struct packed_head {
-    int64_t passes;      /* more than 1: weights are split */
-    int64_t groups;      /* groups of k (taps) in all passes */
-    int64_t bytes;       /* from one group of channels to the next: head of sums, panels */
+    int64_t passes; /* more than 1: weights are split */
+    int64_t groups; /* groups of k (taps) in all passes */
+    int64_t bytes;  /* from one group of channels to the next: head of sums, panels */
 } packed_head;
 
 /* Which tap of a depthwise kernel stands in a slot of the groups of a pass; -1: none. Groups are columns of a 3x3 kernel where a group
  * has room for one (neighbours share them then), else taps in their order. */
-static bool by_columns(const ox_qkernels *q, const ox_qconv *c) { return q->bytes == 1 && c->kernel[0] == 3 && c->kernel[1] == 3; }
+static bool by_columns(const ox_qkernels *q, const ox_qconv *c) {
+    return q->bytes == 1 && c->kernel[0] == 3 && c->kernel[1] == 3;
+}
 static int64_t tap_of(const ox_qkernels *q, const ox_qconv *c, int64_t slot) {
     if (by_columns(q, c)) return slot % 4 < 3 ? slot % 4 * 3 + slot / 4 : -1;
     return slot < c->kernel[0] * c->kernel[1] ? slot : -1;
@@ -73,7 +80,8 @@ static bool product_ok(int n, const int64_t *sizes, int64_t *out) {
 
 uint64_t ox_qconv_packed_size(const ox_qconv *c) {
     int64_t all;
-    if (!product_ok(5, (int64_t[]){c->groups + 64, c->out_ch + 16, c->in_ch + 4, c->kernel[0] + 4, c->kernel[1]}, &all)) return 0;
+    if (!product_ok(5, (int64_t[]){c->groups + 64, c->out_ch + 16, c->in_ch + 4, c->kernel[0] + 4, c->kernel[1]}, &all))
+        return 0;
     const ox_qkernels *q = ox_qkernels_now();
     return 64 + (uint64_t)(depthwise(c) ? 1 : c->groups) * (uint64_t)part_bytes(q, c, PASSES * pass_groups(q, c));
 }
@@ -84,7 +92,7 @@ typedef struct packing {
     const uint8_t *w;
     bool w_signed;
     ox_qzero zero;
-    bool as_is;          /* weights are bytes of w but for `flip` */
+    bool as_is; /* weights are bytes of w but for `flip` */
     uint32_t flip;
     packed_head head;
     uint8_t *parts;
@@ -116,7 +124,9 @@ static void pack_taps(const packing *p, int64_t o, int64_t ch, int64_t pass, uin
         uint32_t group = 0;
         int32_t rest;
         if (p->as_is && n == 4)
-            group = (w[t] | (uint32_t)w[taps + t] << 8 | (uint32_t)w[2 * taps + t] << 16 | (uint32_t)w[3 * taps + t] << 24) ^ p->flip;
+            group = (w[t] | (uint32_t)w[taps + t] << 8 | (uint32_t)w[2 * taps + t] << 16 |
+                     (uint32_t)w[3 * taps + t] << 24) ^
+                    p->flip;
         else
             for (int i = 0; i < n; i++) group = join(p->q, group, i, weight(p, o, at + i * taps + t, pass, &rest));
         memcpy(to, &group, 4);
@@ -127,14 +137,16 @@ static void pack_taps(const packing *p, int64_t o, int64_t ch, int64_t pass, uin
 static void pack_panel(const packing *p, int64_t group, int64_t panel) {
     const ox_qkernels *q = p->q;
     const ox_qconv *c = p->c;
-    int64_t each = 4 / q->bytes, taps = c->kernel[0] * c->kernel[1], per = (c->in_ch + each - 1) / each, wide = (int64_t)q->vlen * q->vectors,
-            first = panel * wide, n = c->out_ch - first < wide ? c->out_ch - first : wide, step = ox_q_round(n, q->vlen) * 4;
+    int64_t each = 4 / q->bytes, taps = c->kernel[0] * c->kernel[1], per = (c->in_ch + each - 1) / each,
+            wide = (int64_t)q->vlen * q->vectors, first = panel * wide,
+            n = c->out_ch - first < wide ? c->out_ch - first : wide, step = ox_q_round(n, q->vlen) * 4;
     uint8_t *part = p->parts + group * p->head.bytes, *panels = part + ox_q_round(ox_q_round(c->out_ch, 16) * 4, 64);
     panels += ox_q_place(q, c->out_ch, p->head.groups, 0, first);
     for (int64_t pass = 0; pass < p->head.passes; pass++)
         for (int64_t ch = 0; ch < per; ch++)
             for (int64_t j = 0; j < n; j++)
-                pack_taps(p, group * c->out_ch + first + j, ch * each, pass, panels + (pass * taps * per + ch) * step + j * 4, per * step);
+                pack_taps(p, group * c->out_ch + first + j, ch * each, pass,
+                          panels + (pass * taps * per + ch) * step + j * 4, per * step);
     for (int64_t j = first; j < first + n; j++) {
         int64_t o = group * c->out_ch + j, many = c->in_ch * taps;
         uint32_t zero = p->zero.value ? (uint32_t)p->zero.value[p->zero.per ? o : 0] : 0,
@@ -174,14 +186,18 @@ static void look_at_weights(packing *p) {
     if (p->q->bytes != 1) return;
     p->flip = p->w_signed ? 0 : 0x80808080u;
     p->as_is = p->zero.value || p->w_signed;
-    for (int64_t o = 0; p->as_is && p->zero.value && o < (p->zero.per ? outs : 1); o++) p->as_is = p->zero.value[o] == want;
+    for (int64_t o = 0; p->as_is && p->zero.value && o < (p->zero.per ? outs : 1); o++)
+        p->as_is = p->zero.value[o] == want;
     for (int64_t o = 0; o < outs && !p->as_is; o++)
         for (int64_t i = 0; i < each; i++)
-            for (; p->head.passes < PASSES && (weight(p, o, o * each + i, p->head.passes - 1, &rest), rest); p->head.passes++) {}
+            for (; p->head.passes < PASSES && (weight(p, o, o * each + i, p->head.passes - 1, &rest), rest);
+                 p->head.passes++) {
+            }
 }
 
 void ox_qconv_pack(int threads, const ox_qconv *c, const void *w, bool w_signed, ox_qzero w_zero, void *packed) {
-    packing p = {.q = ox_qkernels_now(), .c = c, .w = w, .w_signed = w_signed, .zero = w_zero, .parts = (uint8_t *)packed + 64};
+    packing p = {
+        .q = ox_qkernels_now(), .c = c, .w = w, .w_signed = w_signed, .zero = w_zero, .parts = (uint8_t *)packed + 64};
     look_at_weights(&p);
     p.head.groups = p.head.passes * pass_groups(p.q, c);
     p.head.bytes = part_bytes(p.q, c, p.head.groups);
@@ -210,17 +226,17 @@ typedef struct run {
     /* the padded image of one batch entry: planes (groups of channels), rows, pixels of `channels` elements */
     int64_t planes, rows, width, channels, given; /* given: channels of a plane in the input */
     int64_t pixel_bytes, row_bytes, plane_bytes;
-    bool flat;       /* windows of one pixel, all of them: rows do not matter */
-    bool direct;     /* the input is that image */
+    bool flat;   /* windows of one pixel, all of them: rows do not matter */
+    bool direct; /* the input is that image */
     const uint8_t *image;
     uint8_t *own;
     int64_t *segments, n_segments, segment_groups;
-    ox_qjob *jobs;   /* per plane */
+    ox_qjob *jobs; /* per plane */
     uint8_t *buffers;
     ox_qlayout layout;
     ox_qtype type;
     uint8_t *out;
-    int64_t pixels;  /* of the result */
+    int64_t pixels; /* of the result */
 } run;
 
 static void image_of(run *r) {
@@ -233,14 +249,14 @@ static void image_of(run *r) {
     r->rows = (c->out[0] - 1) * c->stride[0] + (c->kernel[0] - 1) * c->dilation[0] + 1;
     r->width = (c->out[1] - 1) * c->stride[1] + (c->kernel[1] - 1) * c->dilation[1] + 1;
     r->pixels = c->out[0] * c->out[1];
-    r->flat = bare && c->kernel[0] * c->kernel[1] == 1 && c->stride[0] == 1 && c->stride[1] == 1 && c->in[0] == c->out[0] &&
-              c->in[1] == c->out[1];
+    r->flat = bare && c->kernel[0] * c->kernel[1] == 1 && c->stride[0] == 1 && c->stride[1] == 1 &&
+              c->in[0] == c->out[0] && c->in[1] == c->out[1];
     if (r->flat) {
         r->width = r->pixels;
         r->rows = 1;
     }
-    r->direct = r->q->bytes == 1 && !depth && r->planes == 1 && r->x->layout == OX_Q_NHWC && r->channels == r->given && bare &&
-                (r->flat || (r->rows <= c->in[0] && r->width <= c->in[1]));
+    r->direct = r->q->bytes == 1 && !depth && r->planes == 1 && r->x->layout == OX_Q_NHWC && r->channels == r->given &&
+                bare && (r->flat || (r->rows <= c->in[0] && r->width <= c->in[1]));
     r->pixel_bytes = r->channels * r->q->bytes;
     r->row_bytes = r->pixel_bytes * (r->direct && !r->flat ? c->in[1] : r->width);
     r->plane_bytes = r->row_bytes * r->rows;
@@ -275,7 +291,8 @@ static void channels_to_pixels(const run *r, const uint8_t *x, int64_t plane, in
             continue;
         }
         r->k->transpose(from, turned[0], 16);
-        for (int64_t i = 0; i < count; i++) r->q->widen(turned[i], r->x->is_signed, many, wide, out + i * r->pixel_bytes);
+        for (int64_t i = 0; i < count; i++)
+            r->q->widen(turned[i], r->x->is_signed, many, wide, out + i * r->pixel_bytes);
     }
 }
 
@@ -284,14 +301,16 @@ static void copy_pixels(const run *r, const uint8_t *x, int64_t n, uint8_t *to) 
     const ox_qconv *c = r->c;
     int64_t plane = c->in[0] * c->in[1], all = r->planes * r->given;
     if (r->x->layout == OX_Q_NHWC) {
-        if (r->planes == 1 && r->channels == r->given) r->q->widen(x, r->x->is_signed, n * all, n * all, to);
+        if (r->planes == 1 && r->channels == r->given)
+            r->q->widen(x, r->x->is_signed, n * all, n * all, to);
         else if (all == 3 && r->q->bytes == 1)
             for (int64_t i = 0; i < n; i++, x += 3, to += 4) {
                 uint32_t v = x[0] | (uint32_t)x[1] << 8 | (uint32_t)x[2] << 16;
                 memcpy(to, &v, 4);
             }
         else
-            for (int64_t i = 0; i < n; i++) r->q->widen(x + i * all, r->x->is_signed, r->given, r->channels, to + i * r->pixel_bytes);
+            for (int64_t i = 0; i < n; i++)
+                r->q->widen(x + i * all, r->x->is_signed, r->given, r->channels, to + i * r->pixel_bytes);
     } else if (r->q->bytes == 1 && r->channels == 4) {
         const uint8_t *from[4];
         for (int64_t i = 0; i < 4; i++) from[i] = x + (i < r->given ? i : 0) * plane;
@@ -308,8 +327,10 @@ static void make_row(const run *r, int64_t batch, int64_t i) {
             before = c->begin[1] < r->width ? c->begin[1] : r->width, n = c->in[1];
     uint8_t *to = r->own + g * r->plane_bytes + i % r->rows * r->row_bytes;
     const uint8_t *x = (const uint8_t *)r->x->data + batch * all * plane;
-    if (r->flat) n = plane;
-    else if (y < 0 || y >= c->in[0]) n = 0;
+    if (r->flat)
+        n = plane;
+    else if (y < 0 || y >= c->in[0])
+        n = 0;
     if (n > r->width - before) n = r->width - before;
     fill(r, to, before);
     fill(r, to + (before + n) * r->pixel_bytes, r->width - before - n);
@@ -321,7 +342,8 @@ static void make_row(const run *r, int64_t batch, int64_t i) {
 /* ------------------------------------------------------------------------------------------------ results */
 
 /* COUNT pixels from FIRST on and N channels from CH on: from the buffer (rows of ld) to planes. */
-static void to_planes(const run *r, int64_t batch, int64_t first, int64_t count, int64_t ch, int64_t n, const uint8_t *buffer, int64_t ld) {
+static void to_planes(const run *r, int64_t batch, int64_t first, int64_t count, int64_t ch, int64_t n,
+                      const uint8_t *buffer, int64_t ld) {
     int64_t size = r->type == OX_Q_S32 ? 4 : 1, all = r->c->groups * r->c->out_ch;
     uint8_t *out = r->out + ((batch * all + ch) * r->pixels + first) * size;
     if (size == 4) {
@@ -359,9 +381,11 @@ static void pixel_pointers(const run *r, int64_t plane, int64_t first, int64_t c
 }
 
 /* Some pixels of one plane, panels p..end. */
-static void general_block(const run *r, int64_t batch, int64_t plane, int64_t first, int64_t count, int64_t p, int64_t end) {
+static void general_block(const run *r, int64_t batch, int64_t plane, int64_t first, int64_t count, int64_t p,
+                          int64_t end) {
     const uint8_t *a[OX_QROWS_MAX];
-    int64_t size = r->type == OX_Q_S32 ? 4 : 1, n = r->c->out_ch, all = r->c->groups * n, wide = (int64_t)r->q->vlen * r->q->vectors;
+    int64_t size = r->type == OX_Q_S32 ? 4 : 1, n = r->c->out_ch, all = r->c->groups * n,
+            wide = (int64_t)r->q->vlen * r->q->vectors;
     ox_qjob job = r->jobs[plane];
     pixel_pointers(r, plane, first, count, a);
     job.out = r->out + ((batch * r->pixels + first) * all + plane * n) * size;
@@ -380,7 +404,8 @@ static void general_block(const run *r, int64_t batch, int64_t plane, int64_t fi
     }
 }
 
-static void depth_block(const run *r, const ox_qdepth *all, int64_t batch, int64_t first, int64_t count, int64_t block) {
+static void depth_block(const run *r, const ox_qdepth *all, int64_t batch, int64_t first, int64_t count,
+                        int64_t block) {
     const uint8_t *a[OX_QROWS_MAX];
     int64_t size = ox_q_depth_block(r->q), ch = block * size, n = r->c->groups, many = n - ch < size ? n - ch : size;
     ox_qdepth d = *all;
@@ -390,7 +415,8 @@ static void depth_block(const run *r, const ox_qdepth *all, int64_t batch, int64
     pixel_pointers(r, 0, first, count, a);
     for (int64_t i = 0; i < count; i++) a[i] += ch * r->q->bytes;
     if (r->layout == OX_Q_NHWC) {
-        r->k->depth(&d, a, count, many, r->out + ((batch * r->pixels + first) * n + ch) * (r->type == OX_Q_S32 ? 4 : 1), n);
+        r->k->depth(&d, a, count, many, r->out + ((batch * r->pixels + first) * n + ch) * (r->type == OX_Q_S32 ? 4 : 1),
+                    n);
         return;
     }
     uint8_t *buffer = r->buffers + (int64_t)thread_number() * BUFFER;
@@ -408,13 +434,16 @@ uint64_t ox_qconv_scratch(int threads, const ox_qconv *c) {
     run r = {.q = ox_qkernels_now(), .c = c, .x = &(ox_qimage){.layout = OX_Q_NCHW}};
     int64_t all;
     for (int i = 0; i < 2; i++)
-        if (!product_ok(2, (int64_t[]){c->out[i], c->stride[i]}, &all) || !product_ok(2, (int64_t[]){c->kernel[i], c->dilation[i]}, &all) ||
-            all > INT32_MAX || c->out[i] * c->stride[i] > INT32_MAX)
+        if (!product_ok(2, (int64_t[]){c->out[i], c->stride[i]}, &all) ||
+            !product_ok(2, (int64_t[]){c->kernel[i], c->dilation[i]}, &all) || all > INT32_MAX ||
+            c->out[i] * c->stride[i] > INT32_MAX)
             return 0;
-    int64_t high = c->out[0] * c->stride[0] + c->kernel[0] * c->dilation[0], wide = c->out[1] * c->stride[1] + c->kernel[1] * c->dilation[1];
+    int64_t high = c->out[0] * c->stride[0] + c->kernel[0] * c->dilation[0],
+            wide = c->out[1] * c->stride[1] + c->kernel[1] * c->dilation[1];
     if (!product_ok(4, (int64_t[]){high, wide, c->groups + 64, c->in_ch + 4}, &all) ||
         !product_ok(4, (int64_t[]){c->out[0], c->out[1], c->groups + 64, c->in_ch + 4}, &all) ||
-        !product_ok(2, (int64_t[]){c->groups + 64, c->out_ch + 16}, &all) || !product_ok(2, (int64_t[]){c->kernel[0] + 4, c->kernel[1] + 4}, &all))
+        !product_ok(2, (int64_t[]){c->groups + 64, c->out_ch + 16}, &all) ||
+        !product_ok(2, (int64_t[]){c->kernel[0] + 4, c->kernel[1] + 4}, &all))
         return 0;
     image_of(&r);
     int64_t parts = r.planes * (column_bytes(c) + 64 + (int64_t)sizeof(ox_qjob));
@@ -456,7 +485,8 @@ static void run_general(run *r, int threads, int64_t batch) {
 #pragma omp parallel for num_threads(threads) schedule(dynamic)
     for (int64_t i = 0; i < r->planes * blocks * cuts; i++) {
         int64_t p = i % cuts * each, first = i / cuts % blocks * pixels;
-        general_block(r, batch, i / cuts / blocks, first, r->pixels - first < pixels ? r->pixels - first : pixels, p, p + each);
+        general_block(r, batch, i / cuts / blocks, first, r->pixels - first < pixels ? r->pixels - first : pixels, p,
+                      p + each);
     }
 }
 
@@ -472,7 +502,8 @@ static void run_depth(run *r, int threads, int64_t batch, const ox_qdepth *d) {
 }
 
 /* Per-channel numbers of a depthwise convolution in the order of its sums. */
-static void depth_columns(const run *r, ox_qdepth *d, const ox_qtail *tail, uint32_t a_zero, uint32_t flip, uint8_t *memory) {
+static void depth_columns(const run *r, ox_qdepth *d, const ox_qtail *tail, uint32_t a_zero, uint32_t flip,
+                          uint8_t *memory) {
     int64_t size = ox_q_depth_block(r->q), n = ox_q_round(r->c->groups, size);
     uint32_t *init = (uint32_t *)(void *)memory;
     float *scale = (float *)(init + n);
@@ -483,19 +514,35 @@ static void depth_columns(const run *r, ox_qdepth *d, const ox_qtail *tail, uint
         init[i] = ch < j.n ? j.init[ch] : 0;
         scale[i] = ch < j.n ? j.scale[ch] : 0;
     }
-    *d = (ox_qdepth){.taps = r->segments, .groups = r->head.groups, .weights = r->parts + n * 4, .init = init, .scale = scale, .flip = flip,
-                     .step = by_columns(r->q, r->c) && r->head.passes == 1 ? r->c->dilation[1] * r->pixel_bytes : 0, .type = tail->type, .zero = tail->zero, .lo = tail->lo, .hi = tail->hi};
+    *d = (ox_qdepth){.taps = r->segments,
+                     .groups = r->head.groups,
+                     .weights = r->parts + n * 4,
+                     .init = init,
+                     .scale = scale,
+                     .flip = flip,
+                     .step = by_columns(r->q, r->c) && r->head.passes == 1 ? r->c->dilation[1] * r->pixel_bytes : 0,
+                     .type = tail->type,
+                     .zero = tail->zero,
+                     .lo = tail->lo,
+                     .hi = tail->hi};
 }
 
 void ox_qconv_run(int threads, const ox_qconv *c, const ox_qimage *x, const void *packed, const ox_qtail *tail,
                   ox_qlayout out_layout, void *out, void *scratch) {
-    run r = {.q = ox_qkernels_now(), .k = ox_qconv_kernels_now(), .c = c, .x = x, .parts = (const uint8_t *)packed + 64,
-             .layout = out_layout, .type = tail->type, .out = out};
+    run r = {.q = ox_qkernels_now(),
+             .k = ox_qconv_kernels_now(),
+             .c = c,
+             .x = x,
+             .parts = (const uint8_t *)packed + 64,
+             .layout = out_layout,
+             .type = tail->type,
+             .out = out};
     memcpy(&r.head, packed, sizeof r.head);
     if (!c->batch || !c->groups || !c->out_ch || !c->out[0] || !c->out[1]) return;
     image_of(&r);
     bool depth = depthwise(c);
-    uint32_t shift = r.q->bytes == 1 && x->is_signed ? 128 : 0, a_zero = (uint32_t)x->zero + shift, flip = shift ? 0x80808080u : 0;
+    uint32_t shift = r.q->bytes == 1 && x->is_signed ? 128 : 0, a_zero = (uint32_t)x->zero + shift,
+             flip = shift ? 0x80808080u : 0;
     uint8_t *memory = scratch;
     r.jobs = (ox_qjob *)(void *)memory;
     memory += ox_q_round(r.planes * (int64_t)sizeof *r.jobs, 64);
@@ -506,22 +553,30 @@ void ox_qconv_run(int threads, const ox_qconv *c, const ox_qimage *x, const void
     if (depth) depth_columns(&r, &d, tail, a_zero, flip, memory);
     for (int64_t g = 0; g < r.planes && !depth; g++) {
         const uint8_t *part = r.parts + g * r.head.bytes;
-        r.jobs[g] = (ox_qjob){.panels = part + ox_q_round(ox_q_round(c->out_ch, 16) * 4, 64), .n = c->out_ch, .groups = r.segment_groups,
-                              .segments = r.segments, .n_segments = r.n_segments, .flip = flip};
-        ox_q_columns(&r.jobs[g], tail, g * c->out_ch, (const uint32_t *)(const void *)part, a_zero, memory + g * column_bytes(c));
+        r.jobs[g] = (ox_qjob){.panels = part + ox_q_round(ox_q_round(c->out_ch, 16) * 4, 64),
+                              .n = c->out_ch,
+                              .groups = r.segment_groups,
+                              .segments = r.segments,
+                              .n_segments = r.n_segments,
+                              .flip = flip};
+        ox_q_columns(&r.jobs[g], tail, g * c->out_ch, (const uint32_t *)(const void *)part, a_zero,
+                     memory + g * column_bytes(c));
     }
     memory += r.planes * column_bytes(c);
     r.buffers = memory;
     r.own = memory + (int64_t)threads * BUFFER;
     int64_t steps = r.pixels * c->groups * c->out_ch;
-    threads = ox_cpu_threads(threads, steps > INT64_MAX / 4096 ? INT64_MAX : steps * (r.head.groups < 4096 ? r.head.groups : 4096) / 16);
+    threads = ox_cpu_threads(
+        threads, steps > INT64_MAX / 4096 ? INT64_MAX : steps * (r.head.groups < 4096 ? r.head.groups : 4096) / 16);
     for (int64_t b = 0; b < c->batch; b++) {
         r.image = r.direct ? (const uint8_t *)x->data + b * c->in[0] * c->in[1] * r.channels : r.own;
         int64_t rows = r.direct ? 0 : r.planes * r.rows;
 #pragma omp parallel for num_threads(threads) schedule(static)
         for (int64_t i = 0; i < rows; i++) make_row(&r, b, i);
-        if (depth) run_depth(&r, threads, b, &d);
-        else run_general(&r, threads, b);
+        if (depth)
+            run_depth(&r, threads, b, &d);
+        else
+            run_general(&r, threads, b);
     }
 }
 

@@ -7,8 +7,8 @@ enum { SUMS = 4 / OX_QBYTES, BLOCK = OX_VLEN * SUMS };
 /* ------------------------------------------------------------------------------------------------ depthwise */
 
 #if defined(__AVX512F__)
-#define LO8(a, b) ((vu)_mm512_unpacklo_epi8((__m512i)(a), (__m512i)(b)))
-#define HI8(a, b) ((vu)_mm512_unpackhi_epi8((__m512i)(a), (__m512i)(b)))
+#define LO8(a, b)  ((vu)_mm512_unpacklo_epi8((__m512i)(a), (__m512i)(b)))
+#define HI8(a, b)  ((vu)_mm512_unpackhi_epi8((__m512i)(a), (__m512i)(b)))
 #define LO16(a, b) ((vu)_mm512_unpacklo_epi16((__m512i)(a), (__m512i)(b)))
 #define HI16(a, b) ((vu)_mm512_unpackhi_epi16((__m512i)(a), (__m512i)(b)))
 #elif defined(__AVX2__)
@@ -36,7 +36,8 @@ OX_IN vu turns(vu a, vu b, int from) {
 /* Groups of the taps of a block of channels: one vector for each sum. */
 OX_IN void gather(const uint8_t *pixel, const int64_t *taps, uint32_t flip, vu *x) {
 #if defined(__AVX512VNNI__)
-    vu t0 = vu_load(pixel + taps[0]), t1 = vu_load(pixel + taps[1]), t2 = vu_load(pixel + taps[2]), t3 = vu_load(pixel + taps[3]);
+    vu t0 = vu_load(pixel + taps[0]), t1 = vu_load(pixel + taps[1]), t2 = vu_load(pixel + taps[2]),
+       t3 = vu_load(pixel + taps[3]);
     vu lo01 = LO8(t0, t1), hi01 = HI8(t0, t1), lo23 = LO8(t2, t3), hi23 = HI8(t2, t3), f = vu_set(flip);
     x[0] = LO16(lo01, lo23) ^ f;
     x[1] = HI16(lo01, lo23) ^ f;
@@ -77,7 +78,8 @@ static void store_sums(const vu *y, int64_t n, int32_t *out) {
     memcpy(out, to, (size_t)n * 4);
 }
 
-OX_IN void depth_in(const ox_qdepth *d, const uint8_t *const *pixels, int64_t count, int64_t n, void *out, int64_t ld, int64_t groups) {
+OX_IN void depth_in(const ox_qdepth *d, const uint8_t *const *pixels, int64_t count, int64_t n, void *out, int64_t ld,
+                    int64_t groups) {
     vf scale[SUMS];
     vu init[SUMS];
 #if defined(__AVX512VNNI__)
@@ -106,7 +108,8 @@ OX_IN void depth_in(const ox_qdepth *d, const uint8_t *const *pixels, int64_t co
 #if defined(__AVX512VNNI__)
         _mm512_storeu_si512(n == BLOCK ? to : last, narrow_4(y, scale, &bytes));
 #else
-        for (int v = 0; v < SUMS; v++) y[v] = vu_quantized(__builtin_convertvector((vi)y[v], vf) * scale[v], lo, hi, zero);
+        for (int v = 0; v < SUMS; v++)
+            y[v] = vu_quantized(__builtin_convertvector((vi)y[v], vf) * scale[v], lo, hi, zero);
         store_block(n == BLOCK ? to : last, y);
 #endif
         if (n < BLOCK) memcpy(to, last, (size_t)n);
@@ -125,7 +128,8 @@ OX_IN void gather_column(const uint8_t *pixel, const int64_t *taps, vu flip, vu 
 }
 
 /* 3x3: a pixel beside the one before has two of its columns already. */
-static void depth_columns(const ox_qdepth *d, const uint8_t *const *pixels, int64_t count, int64_t n, uint8_t *out, int64_t ld) {
+static void depth_columns(const ox_qdepth *d, const uint8_t *const *pixels, int64_t count, int64_t n, uint8_t *out,
+                          int64_t ld) {
     narrow bytes = narrow_of(d->zero, d->lo, d->hi, d->type == OX_Q_S8);
     vu x[3][4], flip = vu_set(d->flip);
     vf scale[4];
@@ -161,8 +165,10 @@ static void depth(const ox_qdepth *d, const uint8_t *const *pixels, int64_t coun
         return;
     }
 #endif
-    if (d->groups == (9 + SUMS - 1) / SUMS) depth_in(d, pixels, count, n, out, ld, (9 + SUMS - 1) / SUMS); /* 3x3 */
-    else depth_in(d, pixels, count, n, out, ld, d->groups);
+    if (d->groups == (9 + SUMS - 1) / SUMS)
+        depth_in(d, pixels, count, n, out, ld, (9 + SUMS - 1) / SUMS); /* 3x3 */
+    else
+        depth_in(d, pixels, count, n, out, ld, d->groups);
 }
 
 /* ------------------------------------------------------------------------------------------------ transposition */

@@ -13,8 +13,10 @@ ox_qset ox_qset_now(void) {
 #endif
         return OX_QSET_AVX512;
     }
-    case OX_ISA_AVX2: return OX_QSET_AVX2;
-    default: return OX_QSET_PLAIN;
+    case OX_ISA_AVX2:
+        return OX_QSET_AVX2;
+    default:
+        return OX_QSET_PLAIN;
     }
 }
 
@@ -65,7 +67,8 @@ static inline uint32_t group_at(const ox_qkernels *q, const uint8_t *b, bool is_
 }
 
 /* Columns first.. of one panel; B by rows of k. */
-static void pack_rows(const ox_qkernels *q, const ox_qpacked *h, int64_t first, const uint8_t *b, int64_t ld, uint32_t *sums, uint8_t *panels) {
+static void pack_rows(const ox_qkernels *q, const ox_qpacked *h, int64_t first, const uint8_t *b, int64_t ld,
+                      uint32_t *sums, uint8_t *panels) {
     int64_t wide = (int64_t)q->vlen * q->vectors, n = h->n - first < wide ? h->n - first : wide, each = 4 / q->bytes,
             width = ox_q_round(n, q->vlen);
     uint32_t *out = (uint32_t *)(void *)(panels + ox_q_place(q, h->n, h->groups, 0, first));
@@ -80,7 +83,8 @@ static void pack_rows(const ox_qkernels *q, const ox_qpacked *h, int64_t first, 
 }
 
 /* The same of B by columns; some groups at a time, so that what is written stays in the cache until it is whole. */
-static void pack_columns(const ox_qkernels *q, const ox_qpacked *h, int64_t first, const uint8_t *b, int64_t ld, uint32_t *sums, uint8_t *panels) {
+static void pack_columns(const ox_qkernels *q, const ox_qpacked *h, int64_t first, const uint8_t *b, int64_t ld,
+                         uint32_t *sums, uint8_t *panels) {
     int64_t wide = (int64_t)q->vlen * q->vectors, n = h->n - first < wide ? h->n - first : wide, each = 4 / q->bytes,
             width = ox_q_round(n, q->vlen), whole = h->k / each;
     uint32_t *out = (uint32_t *)(void *)(panels + ox_q_place(q, h->n, h->groups, 0, first));
@@ -105,7 +109,8 @@ static void pack_columns(const ox_qkernels *q, const ox_qpacked *h, int64_t firs
         sums[j] = q->sum(b + j * ld, h->b_signed, h->k) - (q->bytes == 1 && !h->b_signed ? 128 * (uint32_t)h->k : 0);
 }
 
-void ox_qgemm_pack(int threads, int64_t n, int64_t k, const void *b, bool b_signed, int64_t ldb, bool trans, void *packed) {
+void ox_qgemm_pack(int threads, int64_t n, int64_t k, const void *b, bool b_signed, int64_t ldb, bool trans,
+                   void *packed) {
     const ox_qkernels *q = ox_qkernels_now();
     ox_qpacked h = {n, k, groups_of(q, k), b_signed};
     memcpy(packed, &h, sizeof h);
@@ -113,12 +118,14 @@ void ox_qgemm_pack(int threads, int64_t n, int64_t k, const void *b, bool b_sign
     threads = ox_cpu_threads(threads, n * (k < 4096 ? k : 4096));
     (void)threads;
 #pragma omp parallel for num_threads(threads) schedule(static)
-    for (int64_t p = 0; p < panels; p++) (trans ? pack_columns : pack_rows)(q, &h, p * wide, b, ldb, ox_q_sums(packed), ox_q_panels(packed, n));
+    for (int64_t p = 0; p < panels; p++)
+        (trans ? pack_columns : pack_rows)(q, &h, p * wide, b, ldb, ox_q_sums(packed), ox_q_panels(packed, n));
 }
 
 /* ------------------------------------------------------------------------------------------------ the product */
 
-void ox_q_columns(ox_qjob *j, const ox_qtail *t, int64_t first, const uint32_t *col_sum, uint32_t a_zero, void *scratch) {
+void ox_q_columns(ox_qjob *j, const ox_qtail *t, int64_t first, const uint32_t *col_sum, uint32_t a_zero,
+                  void *scratch) {
     int64_t n = ox_q_round(j->n, 16);
     uint32_t *init = scratch;
     float *scale = (float *)(init + n), *add = scale + n;
@@ -150,9 +157,9 @@ typedef struct product {
     ox_qjob job;
     const ox_qmatrix *a;
     int64_t m, k;
-    uint8_t *wide;      /* rows of A as groups, or NULL: as they are */
+    uint8_t *wide; /* rows of A as groups, or NULL: as they are */
     uint32_t *row_zero, *row_sum;
-    uint32_t a_shift;   /* what the top bit turned adds to A */
+    uint32_t a_shift; /* what the top bit turned adds to A */
 } product;
 
 static uint32_t a_zero_of(const product *p, int64_t row) {
@@ -163,10 +170,12 @@ static uint32_t a_zero_of(const product *p, int64_t row) {
 /* Rows of A as the kernel wants them, and what zero points need to know of them. */
 static void prepare_row(const product *p, int64_t i) {
     const uint8_t *x = (const uint8_t *)p->a->data + i * p->a->ld;
-    if (p->wide) p->q->widen(x, p->a->is_signed, p->k, p->job.groups * 4 / p->q->bytes, p->wide + i * p->job.groups * 4);
+    if (p->wide)
+        p->q->widen(x, p->a->is_signed, p->k, p->job.groups * 4 / p->q->bytes, p->wide + i * p->job.groups * 4);
     if (p->row_zero) p->row_zero[i] = -a_zero_of(p, i);
     if (p->row_sum)
-        p->row_sum[i] = p->q->sum(x, p->a->is_signed, p->k) + p->a_shift * (uint32_t)p->k - a_zero_of(p, i) * (uint32_t)p->k;
+        p->row_sum[i] =
+            p->q->sum(x, p->a->is_signed, p->k) + p->a_shift * (uint32_t)p->k - a_zero_of(p, i) * (uint32_t)p->k;
 }
 
 static void block_of_rows(const product *p, int64_t panel, int64_t first, int64_t count) {
@@ -204,10 +213,18 @@ void ox_qgemm(int threads, int64_t m, const ox_qmatrix *a, const void *packed, o
     if (!m || !h.n) return;
     bool vnni = p.q->bytes == 1, zero = false;
     p.a_shift = vnni && a->is_signed ? 128 : 0;
-    p.job = (ox_qjob){.panels = ox_q_panels(packed, h.n), .n = h.n, .groups = h.groups, .segments = &whole, .n_segments = 1,
-                      .flip = p.a_shift ? 0x80808080u : 0, .col_sum = ox_q_sums(packed), .out = out, .ldc = ldc};
+    p.job = (ox_qjob){.panels = ox_q_panels(packed, h.n),
+                      .n = h.n,
+                      .groups = h.groups,
+                      .segments = &whole,
+                      .n_segments = 1,
+                      .flip = p.a_shift ? 0x80808080u : 0,
+                      .col_sum = ox_q_sums(packed),
+                      .out = out,
+                      .ldc = ldc};
     ox_q_columns(&p.job, tail, 0, p.job.col_sum, a->zero.per ? 0 : a_zero_of(&p, 0), scratch);
-    uint32_t *columns = scratch, *rest = columns + ox_q_column_bytes(h.n) / 4, *col_zero = columns + 3 * ox_q_round(h.n, 16);
+    uint32_t *columns = scratch, *rest = columns + ox_q_column_bytes(h.n) / 4,
+             *col_zero = columns + 3 * ox_q_round(h.n, 16);
     uint32_t b_shift = vnni && !h.b_signed ? (uint32_t)-128 : 0;
     for (int64_t j = 0; j < ox_q_round(h.n, 16); j++) {
         uint32_t z = (b_zero.value ? (uint32_t)b_zero.value[b_zero.per ? (j < h.n ? j : 0) : 0] : 0) + b_shift;
@@ -219,7 +236,8 @@ void ox_qgemm(int threads, int64_t m, const ox_qmatrix *a, const void *packed, o
     if (zero) p.job.row_sum = p.row_sum = rest + m;
     /* without VNNI numbers are widened; whole groups must be there to be read */
     if (!vnni || h.k % 4) p.wide = (uint8_t *)rest + ox_q_round(m * 8, 64);
-    threads = ox_cpu_threads(threads, m * h.n / 16 > INT64_MAX / 4096 ? INT64_MAX : m * h.n / 16 * (h.groups < 4096 ? h.groups : 4096));
+    threads = ox_cpu_threads(
+        threads, m * h.n / 16 > INT64_MAX / 4096 ? INT64_MAX : m * h.n / 16 * (h.groups < 4096 ? h.groups : 4096));
     if (p.wide || p.row_zero || p.row_sum) {
         int few = ox_cpu_threads(threads, m * (h.k < 4096 ? h.k : 4096) / 8);
         (void)few;

@@ -54,18 +54,20 @@ OX_IN void tile(const ox_qjob *j, const uint8_t *const *a, const uint8_t *b, int
     }
 #endif
     (void)out;
-    UNROLL for (int r = 0; r < R; r++)
-        UNROLL for (int v = 0; v < V; v++) vu_store(sums + r * WIDE + v * OX_VLEN, acc[r][v]);
+    UNROLL for (int r = 0; r < R; r++) UNROLL for (int v = 0; v < V; v++)
+        vu_store(sums + r * WIDE + v * OX_VLEN, acc[r][v]);
 }
 
-typedef void (*tile_fn)(const ox_qjob *j, const uint8_t *const *a, const uint8_t *b, int64_t col, uint32_t *sums, uint8_t *out);
-#define TILE(R, V)                                                                                                       \
-    static void tile_##R##_##V(const ox_qjob *j, const uint8_t *const *a, const uint8_t *b, int64_t col, uint32_t *sums, \
-                               uint8_t *out) {                                                                           \
-        tile(j, a, b, col, R, V, sums, out);                                                                             \
+typedef void (*tile_fn)(const ox_qjob *j, const uint8_t *const *a, const uint8_t *b, int64_t col, uint32_t *sums,
+                        uint8_t *out);
+#define TILE(R, V)                                                                                                     \
+    static void tile_##R##_##V(const ox_qjob *j, const uint8_t *const *a, const uint8_t *b, int64_t col,               \
+                               uint32_t *sums, uint8_t *out) {                                                         \
+        tile(j, a, b, col, R, V, sums, out);                                                                           \
     }
 #define TILES(V) TILE(1, V) TILE(2, V) TILE(3, V) TILE(4, V) TILE(5, V) TILE(6, V)
-#define NAMES(V) {tile_1_##V, tile_2_##V, tile_3_##V, tile_4_##V, tile_5_##V, tile_6_##V}
+#define NAMES(V)                                                                                                       \
+    { tile_1_##V, tile_2_##V, tile_3_##V, tile_4_##V, tile_5_##V, tile_6_##V }
 TILES(1)
 TILES(2)
 #if defined(__AVX512F__)
@@ -96,9 +98,12 @@ static void store_bytes(const ox_qjob *j, const uint32_t *sums, int64_t row, int
         uint8_t *out = (uint8_t *)j->out + (row + r) * j->ldc + col - j->out_first, last[OX_VLEN];
         int64_t i = 0;
         for (; i + OX_VLEN <= n; i += OX_VLEN)
-            vu_store_bytes(out + i, vu_quantized(__builtin_convertvector((vi)vu_load(sums + i), vf) * vf_load(scale + i), lo, hi, zero));
+            vu_store_bytes(
+                out + i,
+                vu_quantized(__builtin_convertvector((vi)vu_load(sums + i), vf) * vf_load(scale + i), lo, hi, zero));
         if (i == n) continue;
-        vu_store_bytes(last, vu_quantized(__builtin_convertvector((vi)vu_load(sums + i), vf) * vf_load(scale + i), lo, hi, zero));
+        vu_store_bytes(
+            last, vu_quantized(__builtin_convertvector((vi)vu_load(sums + i), vf) * vf_load(scale + i), lo, hi, zero));
         memcpy(out + i, last, (size_t)(n - i));
     }
 }
@@ -109,7 +114,8 @@ static void store_floats(const ox_qjob *j, const uint32_t *sums, int64_t row, in
         float *out = (float *)j->out + (row + r) * j->ldc + col - j->out_first, last[OX_VLEN];
         int64_t i = 0;
         for (; i + OX_VLEN <= n; i += OX_VLEN)
-            vf_store(out + i, __builtin_convertvector((vi)vu_load(sums + i), vf) * vf_load(scale + i) + vf_load(add + i));
+            vf_store(out + i,
+                     __builtin_convertvector((vi)vu_load(sums + i), vf) * vf_load(scale + i) + vf_load(add + i));
         if (i == n) continue;
         vf_store(last, __builtin_convertvector((vi)vu_load(sums + i), vf) * vf_load(scale + i) + vf_load(add + i));
         memcpy(out + i, last, (size_t)(n - i) * sizeof *out);
@@ -178,7 +184,8 @@ OX_IN vu packed_columns(const uint8_t *const *from, int64_t at, bool is_signed) 
 #endif
 }
 
-static void pack(const uint8_t *const *from, bool is_signed, int64_t n, int64_t width, uint32_t *groups, uint32_t *sums) {
+static void pack(const uint8_t *const *from, bool is_signed, int64_t n, int64_t width, uint32_t *groups,
+                 uint32_t *sums) {
     vu ones = vu_set(OX_QBYTES == 1 ? 0x01010101u : 0x00010001u);
     for (int64_t j = 0; j < width; j += OX_VLEN) {
         uint8_t rest[4][OX_VLEN];

@@ -5,7 +5,10 @@
 
 enum { STEP = 4 * OX_VLEN };
 
-typedef struct bounds { vf lo, hi; vu zero; } bounds;
+typedef struct bounds {
+    vf lo, hi;
+    vu zero;
+} bounds;
 OX_IN bounds bounds_of(int32_t lo, int32_t hi, int32_t zero) {
     return (bounds){vf_set((float)(lo - zero)), vf_set((float)(hi - zero)), vu_zero_less_magic(zero)};
 }
@@ -35,13 +38,15 @@ OX_IN void quantize_each_block(const float *x, const float *scale, const float *
     vu q[4];
     for (int v = 0; v < 4; v++) {
         vf z = vf_load(zero + v * OX_VLEN);
-        q[v] = vu_quantized(vf_load(x + v * OX_VLEN) / vf_load(scale + v * OX_VLEN), lo - z, hi - z, vu_zero_less_magic(0)) +
-               (vu)__builtin_convertvector(z, vi);
+        q[v] = vu_quantized(vf_load(x + v * OX_VLEN) / vf_load(scale + v * OX_VLEN), lo - z, hi - z,
+                            vu_zero_less_magic(0)) +
+               (vu) __builtin_convertvector(z, vi);
     }
     vu_store_4bytes(y, q);
 }
 
-static void quantize_each(const float *x, int64_t n, const float *scale, const float *zero, int32_t lo, int32_t hi, uint8_t *y) {
+static void quantize_each(const float *x, int64_t n, const float *scale, const float *zero, int32_t lo, int32_t hi,
+                          uint8_t *y) {
     vf least = vf_set((float)lo), most = vf_set((float)hi);
     int64_t i = 0;
     for (; i + STEP <= n; i += STEP) quantize_each_block(x + i, scale + i, zero + i, least, most, y + i);
@@ -70,13 +75,17 @@ OX_IN void dequantize_in(const uint8_t *x, bool is_signed, int64_t n, ox_qparam 
 }
 
 static void dequantize(const uint8_t *x, bool is_signed, int64_t n, ox_qparam p, float *y) {
-    if (is_signed) dequantize_in(x, true, n, p, y);
-    else dequantize_in(x, false, n, p, y);
+    if (is_signed)
+        dequantize_in(x, true, n, p, y);
+    else
+        dequantize_in(x, false, n, p, y);
 }
 
-static void dequantize_each(const uint8_t *x, bool is_signed, int64_t n, const float *scale, const float *zero, float *y) {
+static void dequantize_each(const uint8_t *x, bool is_signed, int64_t n, const float *scale, const float *zero,
+                            float *y) {
     int64_t i = 0;
-    for (; i + OX_VLEN <= n; i += OX_VLEN) vf_store(y + i, real_of(x + i, is_signed, vf_load(zero + i), vf_load(scale + i)));
+    for (; i + OX_VLEN <= n; i += OX_VLEN)
+        vf_store(y + i, real_of(x + i, is_signed, vf_load(zero + i), vf_load(scale + i)));
     for (; i < n; i++) y[i] = ((float)(is_signed ? (int8_t)x[i] : x[i]) - zero[i]) * scale[i];
 }
 
@@ -112,17 +121,20 @@ typedef struct pair_of {
 } pair_of;
 
 /* small: no result can reach 2^21 or be no number; bytes saturate by themselves then. */
-OX_IN void pair_block(bool product, bool is_signed, bool small, const uint8_t *a, const uint8_t *b, const pair_of *p, uint8_t *y) {
+OX_IN void pair_block(bool product, bool is_signed, bool small, const uint8_t *a, const uint8_t *b, const pair_of *p,
+                      uint8_t *y) {
     vu q[4];
     for (int v = 0; v < 4; v++) {
-        vf x = real_of(a + v * OX_VLEN, is_signed, p->zero_a, p->scale_a), z = real_of(b + v * OX_VLEN, is_signed, p->zero_b, p->scale_b);
+        vf x = real_of(a + v * OX_VLEN, is_signed, p->zero_a, p->scale_a),
+           z = real_of(b + v * OX_VLEN, is_signed, p->zero_b, p->scale_b);
         x = (product ? x * z : x + z) / p->scale_y;
         q[v] = small ? (vu)(x + 12582912.0f) + p->b.zero : vu_quantized(x, p->b.lo, p->b.hi, p->b.zero);
     }
     vu_store_4saturated(y, q, is_signed);
 }
 
-OX_IN void pair_in(bool product, bool is_signed, bool small, const uint8_t *a, const uint8_t *b, int64_t n, const pair_of *p, uint8_t *y) {
+OX_IN void pair_in(bool product, bool is_signed, bool small, const uint8_t *a, const uint8_t *b, int64_t n,
+                   const pair_of *p, uint8_t *y) {
     int64_t i = 0;
     for (; i + STEP <= n; i += STEP) pair_block(product, is_signed, small, a + i, b + i, p, y + i);
     if (i == n) return;
@@ -133,15 +145,24 @@ OX_IN void pair_in(bool product, bool is_signed, bool small, const uint8_t *a, c
     memcpy(y + i, rest[2], (size_t)(n - i));
 }
 
-static void pair(char op, const uint8_t *a, const uint8_t *b, int64_t n, bool is_signed, ox_qparam pa, ox_qparam pb, ox_qparam py, uint8_t *y) {
-    pair_of p = {.zero_a = vf_set((float)pa.zero), .scale_a = vf_set(pa.scale), .zero_b = vf_set((float)pb.zero), .scale_b = vf_set(pb.scale),
-                 .scale_y = vf_set(py.scale), .b = bounds_of(is_signed ? -128 : 0, is_signed ? 127 : 255, py.zero)};
+static void pair(char op, const uint8_t *a, const uint8_t *b, int64_t n, bool is_signed, ox_qparam pa, ox_qparam pb,
+                 ox_qparam py, uint8_t *y) {
+    pair_of p = {.zero_a = vf_set((float)pa.zero),
+                 .scale_a = vf_set(pa.scale),
+                 .zero_b = vf_set((float)pb.zero),
+                 .scale_b = vf_set(pb.scale),
+                 .scale_y = vf_set(py.scale),
+                 .b = bounds_of(is_signed ? -128 : 0, is_signed ? 127 : 255, py.zero)};
     float ra = 1024 * __builtin_fabsf(pa.scale), rb = 1024 * __builtin_fabsf(pb.scale);
     bool small = (op == '*' ? ra * rb : ra + rb) / py.scale < 1 << 21 && py.scale > 0;
-    if (op == '*' && small) pair_in(true, is_signed, true, a, b, n, &p, y);
-    else if (op == '*') pair_in(true, is_signed, false, a, b, n, &p, y);
-    else if (small) pair_in(false, is_signed, true, a, b, n, &p, y);
-    else pair_in(false, is_signed, false, a, b, n, &p, y);
+    if (op == '*' && small)
+        pair_in(true, is_signed, true, a, b, n, &p, y);
+    else if (op == '*')
+        pair_in(true, is_signed, false, a, b, n, &p, y);
+    else if (small)
+        pair_in(false, is_signed, true, a, b, n, &p, y);
+    else
+        pair_in(false, is_signed, false, a, b, n, &p, y);
 }
 
 extern const ox_qvec_kernels OX_ISA(ox_qvec_kernels);

@@ -19,7 +19,8 @@ static bool zeros_of(ox_run *r, int i, int64_t n, ox_qzero *out, int *failed) {
         *failed = -1;
         return false;
     }
-    for (int64_t k = 0; k < t->count; k++) v[k] = t->dtype == OX_INT8 ? ((const int8_t *)data)[k] : ((const uint8_t *)data)[k];
+    for (int64_t k = 0; k < t->count; k++)
+        v[k] = t->dtype == OX_INT8 ? ((const int8_t *)data)[k] : ((const uint8_t *)data)[k];
     *out = (ox_qzero){v, t->count > 1};
     return true;
 }
@@ -43,8 +44,8 @@ static void join_batches(ox_q_product *p, const ox_qzero *a_zero) {
 }
 
 /* The product of what lies at X with the matrices of B. */
-static int multiply(ox_run *r, ox_q_product p, const uint8_t *x, bool x_signed, ox_qzero za, const ox_tensor *b, bool trans, ox_qzero zb,
-                    const ox_qtail *tail, void *out) {
+static int multiply(ox_run *r, ox_q_product p, const uint8_t *x, bool x_signed, ox_qzero za, const ox_tensor *b,
+                    bool trans, ox_qzero zb, const ox_qtail *tail, void *out) {
     if (!p.batch || !p.m || !p.n) return 1;
     join_batches(&p, &za);
     uint64_t packed_size = ox_qgemm_packed_size(p.n, p.k), scratch_size = ox_qgemm_scratch(p.m, p.n, p.k);
@@ -55,7 +56,8 @@ static int multiply(ox_run *r, ox_q_product p, const uint8_t *x, bool x_signed, 
     int threads = ox_thread_count(r->ctx);
     for (int64_t g = 0; g < p.batch; g++) {
         if (!g || p.b_at[g] != p.b_at[g - 1])
-            ox_qgemm_pack(threads, p.n, p.k, y + p.b_at[g] * p.k * p.n, b->dtype == OX_INT8, trans ? p.k : p.n, trans, packed);
+            ox_qgemm_pack(threads, p.n, p.k, y + p.b_at[g] * p.k * p.n, b->dtype == OX_INT8, trans ? p.k : p.n, trans,
+                          packed);
         ox_qmatrix left = {x + p.a_at[g] * p.m * p.k, x_signed, p.k, za};
         ox_qgemm(threads, p.m, &left, packed, zb, tail, (uint8_t *)out + g * p.m * p.n * tail_size(tail), p.n, scratch);
     }
@@ -86,7 +88,9 @@ static int set_scale(ox_run *r, ox_qtail *tail, float factor, const ox_tensor *s
 }
 
 static int not_served(ox_run *r, int done) {
-    return done > 0 ? 0 : done < 0 ? -1 : ox_fail(r->ctx, OX_UNAVAILABLE, "this form of zero points or sizes is not served");
+    return done > 0   ? 0
+           : done < 0 ? -1
+                      : ox_fail(r->ctx, OX_UNAVAILABLE, "this form of zero points or sizes is not served");
 }
 
 /* A (float) is quantized as DynamicQuantizeLinear does it, then Y = A B + bias. */
@@ -109,7 +113,8 @@ int ox_run_dynamic_matmul(ox_run *r) {
     tail.add = add;
     ox_tensor *out = ox_output(r, 0, OX_FLOAT, p.rank, p.dims);
     int32_t z = (int32_t)zero;
-    return out ? not_served(r, multiply(r, p, x, false, (ox_qzero){&z, false}, b, false, zb, &tail, ox_tensor_mut(out))) : -1;
+    return out ? not_served(r, multiply(r, p, x, false, (ox_qzero){&z, false}, b, false, zb, &tail, ox_tensor_mut(out)))
+               : -1;
 }
 
 /* Bias of a product: absent, one number, or one per column. -1 after ox_fail. */
@@ -129,7 +134,8 @@ static int set_bias(ox_run *r, ox_qtail *tail, const ox_tensor *c, int64_t n) {
 }
 
 int ox_run_q_gemm(ox_run *r) {
-    const ox_tensor *a = ox_input(r, 0), *b = ox_input(r, 3), *bs = ox_input(r, 4), *ys = ox_input(r, 7), *yz = ox_input(r, 8);
+    const ox_tensor *a = ox_input(r, 0), *b = ox_input(r, 3), *bs = ox_input(r, 4), *ys = ox_input(r, 7),
+                    *yz = ox_input(r, 8);
     bool ta = ox_get_int(r->call, "transA") != 0, tb = ox_get_int(r->call, "transB") != 0;
     int64_t at = 0;
     ox_qzero za, zb;
@@ -137,7 +143,8 @@ int ox_run_q_gemm(ox_run *r) {
     int failed = 0;
     if (!a || !b || !bs) return ox_fail(r->ctx, OX_BAD_DATA, "an input is no tensor");
     if (!is_8bit(a) || !is_8bit(b)) return ox_kernel_no_type(r, is_8bit(a) ? b->dtype : a->dtype);
-    if (a->rank != 2 || b->rank != 2 || a->dims[!ta] != b->dims[tb]) return ox_fail(r->ctx, OX_BAD_DATA, "the matrices do not fit");
+    if (a->rank != 2 || b->rank != 2 || a->dims[!ta] != b->dims[tb])
+        return ox_fail(r->ctx, OX_BAD_DATA, "the matrices do not fit");
     if (ox_q_scalar(r, 1, 1, &a_scale) || ox_q_scalar(r, 7, 1, &y_scale) || ox_q_scalar(r, 8, 0, &y_zero)) return -1;
     if (!(y_scale > 0)) return ox_fail(r->ctx, OX_BAD_DATA, "scale is %g", (double)y_scale);
     if (yz && !is_8bit(yz)) return ox_kernel_no_type(r, yz->dtype);
@@ -146,7 +153,9 @@ int ox_run_q_gemm(ox_run *r) {
     if (!zeros_of(r, 2, 1, &za, &failed) || !zeros_of(r, 5, p.n, &zb, &failed)) return not_served(r, failed);
     ox_dtype type = yz ? yz->dtype : OX_FLOAT;
     ox_qtail tail = ox_q_tail(type, y_zero);
-    if (set_scale(r, &tail, (float)ox_get_float(r->call, "alpha") * a_scale, bs, p.n, y_scale) || set_bias(r, &tail, ox_input(r, 6), p.n)) return -1;
+    if (set_scale(r, &tail, (float)ox_get_float(r->call, "alpha") * a_scale, bs, p.n, y_scale) ||
+        set_bias(r, &tail, ox_input(r, 6), p.n))
+        return -1;
     const uint8_t *x = ox_tensor_data(a);
     if (ta && x) {
         uint8_t *turned = ox_scratch(r, (uint64_t)a->count + 1);
@@ -177,7 +186,8 @@ static bool geometry(const ox_q_conv *v, ox_qconv *c) {
     return true;
 }
 
-int ox_q_fast_conv(ox_run *r, const ox_q_conv *v, const ox_tensor *x, int x_zero, const ox_tensor *w, int w_zero, const ox_qtail *tail, void *out) {
+int ox_q_fast_conv(ox_run *r, const ox_q_conv *v, const ox_tensor *x, int x_zero, const ox_tensor *w, int w_zero,
+                   const ox_qtail *tail, void *out) {
     ox_qconv c;
     ox_qzero zx, zw;
     int failed = 0, threads = ox_thread_count(r->ctx);

@@ -63,8 +63,8 @@ static void bench_product(int64_t m, int64_t k, int64_t n) {
     double pack = least(pack_product, &p), sums = least(run_product, &p);
     p.tail = (ox_qtail){OX_Q_U8, NULL, &scale, false, NULL, 128, 0, 255};
     double bytes = least(run_product, &p);
-    printf("product %lldx%lldx%lld: sums %.1f us, u8 %.1f us (%.0f GMAC/s), packing %.1f us\n", (long long)m, (long long)k, (long long)n, sums, bytes,
-           (double)(m * n * k) / bytes * 1e-3, pack);
+    printf("product %lldx%lldx%lld: sums %.1f us, u8 %.1f us (%.0f GMAC/s), packing %.1f us\n", (long long)m,
+           (long long)k, (long long)n, sums, bytes, (double)(m * n * k) / bytes * 1e-3, pack);
     free((void *)(uintptr_t)p.a.data), free(p.b), free(p.packed), free(p.scratch), free(p.out);
 }
 
@@ -85,10 +85,21 @@ static void run_conv(void *user) {
     ox_qconv_run(1, &v->c, &v->x, v->packed, &v->tail, v->layout, v->out, v->scratch);
 }
 
-static void bench_conv(const char *name, int64_t groups, int64_t in_ch, int64_t out_ch, int64_t size, int64_t kernel, int64_t stride) {
+static void bench_conv(const char *name, int64_t groups, int64_t in_ch, int64_t out_ch, int64_t size, int64_t kernel,
+                       int64_t stride) {
     static const float scale = 0.001f;
-    int64_t out = (size + kernel / 2 * 2 - kernel) / stride + 1, macs = out * out * groups * out_ch * in_ch * kernel * kernel;
-    conv v = {.c = {1, groups, in_ch, out_ch, {size, size}, {out, out}, {kernel, kernel}, {stride, stride}, {1, 1}, {kernel / 2, kernel / 2}},
+    int64_t out = (size + kernel / 2 * 2 - kernel) / stride + 1,
+            macs = out * out * groups * out_ch * in_ch * kernel * kernel;
+    conv v = {.c = {1,
+                    groups,
+                    in_ch,
+                    out_ch,
+                    {size, size},
+                    {out, out},
+                    {kernel, kernel},
+                    {stride, stride},
+                    {1, 1},
+                    {kernel / 2, kernel / 2}},
               .tail = {OX_Q_U8, NULL, &scale, false, NULL, 128, 0, 255}};
     v.x.data = memory((uint64_t)(groups * in_ch * size * size));
     v.w = memory((uint64_t)(groups * in_ch * out_ch * kernel * kernel));
@@ -98,17 +109,38 @@ static void bench_conv(const char *name, int64_t groups, int64_t in_ch, int64_t 
     double pack = least(pack_conv, &v), planes = least(run_conv, &v);
     v.layout = v.x.layout = OX_Q_NHWC;
     double pixels = least(run_conv, &v);
-    printf("convolution %s: by planes %.1f us, by pixels %.1f us (%.0f GMAC/s), packing %.1f us\n", name, planes, pixels, (double)macs / pixels * 1e-3, pack);
+    printf("convolution %s: by planes %.1f us, by pixels %.1f us (%.0f GMAC/s), packing %.1f us\n", name, planes,
+           pixels, (double)macs / pixels * 1e-3, pack);
     free((void *)(uintptr_t)v.x.data), free(v.w), free(v.packed), free(v.scratch), free(v.out);
 }
 
 enum { MANY = 1 << 20 };
-typedef struct arrays { float *x; uint8_t *a, *b, *y; float lo, hi; ox_qparam p; } arrays;
-static void run_quantize(void *u) { arrays *v = u; ox_qv_quantize(v->x, MANY, v->p, 0, 255, v->y); }
-static void run_dequantize(void *u) { arrays *v = u; ox_qv_dequantize(v->a, false, MANY, v->p, v->x); }
-static void run_range(void *u) { arrays *v = u; ox_qv_range(v->x, MANY, &v->lo, &v->hi); }
-static void run_add(void *u) { arrays *v = u; ox_qv_pair('+', v->a, v->b, MANY, false, v->p, v->p, v->p, v->y); }
-static void run_table(void *u) { arrays *v = u; ox_qv_table(v->a, MANY, v->b, v->y); }
+typedef struct arrays {
+    float *x;
+    uint8_t *a, *b, *y;
+    float lo, hi;
+    ox_qparam p;
+} arrays;
+static void run_quantize(void *u) {
+    arrays *v = u;
+    ox_qv_quantize(v->x, MANY, v->p, 0, 255, v->y);
+}
+static void run_dequantize(void *u) {
+    arrays *v = u;
+    ox_qv_dequantize(v->a, false, MANY, v->p, v->x);
+}
+static void run_range(void *u) {
+    arrays *v = u;
+    ox_qv_range(v->x, MANY, &v->lo, &v->hi);
+}
+static void run_add(void *u) {
+    arrays *v = u;
+    ox_qv_pair('+', v->a, v->b, MANY, false, v->p, v->p, v->p, v->y);
+}
+static void run_table(void *u) {
+    arrays *v = u;
+    ox_qv_table(v->a, MANY, v->b, v->y);
+}
 
 int main(int argc, char **argv) {
     if (argc > 1) seconds = atof(argv[1]);
@@ -124,7 +156,8 @@ int main(int argc, char **argv) {
     bench_conv("3x3 512->512 @7", 1, 512, 512, 7, 3, 1);
     arrays v = {memory(MANY * 4), memory(MANY), memory(MANY), memory(MANY), 0, 0, {0.02f, 3}};
     for (int i = 0; i < MANY; i++) v.x[i] = (float)(i % 1000) * 0.01f;
-    printf("1 Mi elements: quantize %.1f us, dequantize %.1f us, range %.1f us, add %.1f us, table %.1f us\n", least(run_quantize, &v), least(run_dequantize, &v),
-           least(run_range, &v), least(run_add, &v), least(run_table, &v));
+    printf("1 Mi elements: quantize %.1f us, dequantize %.1f us, range %.1f us, add %.1f us, table %.1f us\n",
+           least(run_quantize, &v), least(run_dequantize, &v), least(run_range, &v), least(run_add, &v),
+           least(run_table, &v));
     return 0;
 }

@@ -53,14 +53,21 @@ static double expected(const ox_qtail *t, uint32_t sum, int64_t j) {
 
 static double got(ox_qtype t, const void *out, int64_t i) {
     switch (t) {
-    case OX_Q_S32: return ((const int32_t *)out)[i];
-    case OX_Q_FLOAT: return (double)((const float *)out)[i];
-    case OX_Q_U8: return ((const uint8_t *)out)[i];
-    default: return ((const int8_t *)out)[i];
+    case OX_Q_S32:
+        return ((const int32_t *)out)[i];
+    case OX_Q_FLOAT:
+        return (double)((const float *)out)[i];
+    case OX_Q_U8:
+        return ((const uint8_t *)out)[i];
+    default:
+        return ((const int8_t *)out)[i];
     }
 }
 
-typedef struct numbers { int32_t bias[512], zero[512]; float scale[512], add[512]; } numbers;
+typedef struct numbers {
+    int32_t bias[512], zero[512];
+    float scale[512], add[512];
+} numbers;
 
 /* A tail of some type with its numbers. */
 static ox_qtail some_tail(numbers *x, ox_qtype type, bool is_signed) {
@@ -104,9 +111,12 @@ static void one_product(int64_t m, int64_t n, int64_t k, int kind) {
         for (int64_t j = 0; j < n; j++) {
             uint32_t sum = 0;
             int za = left.zero.value ? a_zero[left.zero.per ? i : 0] : 0, zb = bz.value ? x.zero[bz.per ? j : 0] : 0;
-            for (int64_t l = 0; l < k; l++) sum += (uint32_t)((of(a, i * lda + l, as) - za) * (of(b, trans ? j * ldb + l : l * ldb + j, bs) - zb));
+            for (int64_t l = 0; l < k; l++)
+                sum += (uint32_t)((of(a, i * lda + l, as) - za) * (of(b, trans ? j * ldb + l : l * ldb + j, bs) - zb));
             double want = expected(&t, sum, j), is = got(t.type, first, i * ldc + j);
-            if (want != is && !(isnan(want) && isnan(is))) fail_msg("%lldx%lldx%lld type %d at %lld,%lld: %.9g instead of %.9g", (long long)m, (long long)n, (long long)k, t.type, (long long)i, (long long)j, is, want);
+            if (want != is && !(isnan(want) && isnan(is)))
+                fail_msg("%lldx%lldx%lld type %d at %lld,%lld: %.9g instead of %.9g", (long long)m, (long long)n,
+                         (long long)k, t.type, (long long)i, (long long)j, is, want);
         }
     free(a), free(b), free(packed), free(scratch), free(first), free(out);
 }
@@ -118,19 +128,23 @@ static void test_products(void **unused) {
     one_product(1, 100, 70001, 0); /* the sum wraps */
 }
 
-static void reference_conv(const ox_qconv *c, const ox_qimage *x, const uint8_t *w, bool ws, ox_qzero wz, uint32_t *sums) {
+static void reference_conv(const ox_qconv *c, const ox_qimage *x, const uint8_t *w, bool ws, ox_qzero wz,
+                           uint32_t *sums) {
     int64_t outs = c->groups * c->out_ch, ins = c->groups * c->in_ch, plane = c->in[0] * c->in[1], at = 0;
     for (int64_t b = 0; b < c->batch; b++)
         for (int64_t o = 0; o < outs; o++)
             for (int64_t p = 0; p < c->out[0] * c->out[1]; p++, at++) {
                 uint32_t sum = 0;
                 for (int64_t i = 0; i < c->in_ch * c->kernel[0] * c->kernel[1]; i++) {
-                    int64_t ch = i / (c->kernel[0] * c->kernel[1]), ky = i / c->kernel[1] % c->kernel[0], kx = i % c->kernel[1];
+                    int64_t ch = i / (c->kernel[0] * c->kernel[1]), ky = i / c->kernel[1] % c->kernel[0],
+                            kx = i % c->kernel[1];
                     int64_t iy = p / c->out[1] * c->stride[0] + ky * c->dilation[0] - c->begin[0],
                             ix = p % c->out[1] * c->stride[1] + kx * c->dilation[1] - c->begin[1];
                     if (iy < 0 || ix < 0 || iy >= c->in[0] || ix >= c->in[1]) continue;
                     int64_t in = o / c->out_ch * c->in_ch + ch, px = iy * c->in[1] + ix;
-                    int v = of(x->data, x->layout == OX_Q_NCHW ? (b * ins + in) * plane + px : (b * plane + px) * ins + in, x->is_signed);
+                    int v =
+                        of(x->data, x->layout == OX_Q_NCHW ? (b * ins + in) * plane + px : (b * plane + px) * ins + in,
+                           x->is_signed);
                     int u = of(w, o * c->in_ch * c->kernel[0] * c->kernel[1] + i, ws);
                     sum += (uint32_t)((v - x->zero) * (u - (wz.value ? wz.value[wz.per ? o : 0] : 0)));
                 }
@@ -146,7 +160,8 @@ static void one_conv(ox_qconv c, int kind) {
         if (c.in[i] + c.begin[i] + end < extent) c.in[i] = extent;
         c.out[i] = (c.in[i] + c.begin[i] + end - extent) / c.stride[i] + 1;
     }
-    int64_t outs = c.groups * c.out_ch, ins = c.groups * c.in_ch, plane = c.in[0] * c.in[1], pixels = c.out[0] * c.out[1], n = c.batch * outs * pixels;
+    int64_t outs = c.groups * c.out_ch, ins = c.groups * c.in_ch, plane = c.in[0] * c.in[1],
+            pixels = c.out[0] * c.out[1], n = c.batch * outs * pixels;
     int64_t weights = outs * c.in_ch * c.kernel[0] * c.kernel[1];
     bool ws = next() % 2;
     numbers x;
@@ -168,13 +183,16 @@ static void one_conv(ox_qconv c, int kind) {
         ox_qconv_run(thread_counts[k], &c, &image, packed, &t, layout, out, scratch);
         free(scratch);
         for (int64_t i = 0; i < n; i++) {
-            int64_t o = i / pixels % outs, at = layout == OX_Q_NCHW ? i : (i / pixels / outs * pixels + i % pixels) * outs + o;
+            int64_t o = i / pixels % outs,
+                    at = layout == OX_Q_NCHW ? i : (i / pixels / outs * pixels + i % pixels) * outs + o;
             double want = expected(&t, sums[i], o), is = got(t.type, out, at);
             if (want != is)
-                fail_msg("batch %lld groups %lld channels %lld %lld in %lldx%lld kernel %lldx%lld stride %lld %lld begin %lld %lld type %d layouts %d %d at %lld: %.9g instead of %.9g",
-                         (long long)c.batch, (long long)c.groups, (long long)c.in_ch, (long long)c.out_ch, (long long)c.in[0], (long long)c.in[1],
-                         (long long)c.kernel[0], (long long)c.kernel[1], (long long)c.stride[0], (long long)c.stride[1], (long long)c.begin[0],
-                         (long long)c.begin[1], t.type, image.layout, layout, (long long)i, is, want);
+                fail_msg("batch %lld groups %lld channels %lld %lld in %lldx%lld kernel %lldx%lld stride %lld %lld "
+                         "begin %lld %lld type %d layouts %d %d at %lld: %.9g instead of %.9g",
+                         (long long)c.batch, (long long)c.groups, (long long)c.in_ch, (long long)c.out_ch,
+                         (long long)c.in[0], (long long)c.in[1], (long long)c.kernel[0], (long long)c.kernel[1],
+                         (long long)c.stride[0], (long long)c.stride[1], (long long)c.begin[0], (long long)c.begin[1],
+                         t.type, image.layout, layout, (long long)i, is, want);
         }
     }
     free(data), free(w), free(packed), free(sums), free(out);
@@ -182,7 +200,11 @@ static void one_conv(ox_qconv c, int kind) {
 
 /* Some convolution; kernel, stride and dilation of small numbers. */
 static void some_conv(int64_t groups, int64_t in_ch, int64_t out_ch, int kind) {
-    ox_qconv c = {.batch = between(1, 2), .groups = groups, .in_ch = in_ch, .out_ch = out_ch, .in = {between(1, 18), between(1, 40)}};
+    ox_qconv c = {.batch = between(1, 2),
+                  .groups = groups,
+                  .in_ch = in_ch,
+                  .out_ch = out_ch,
+                  .in = {between(1, 18), between(1, 40)}};
     for (int i = 0; i < 2; i++) {
         c.kernel[i] = next() % 3 ? between(1, 5) : 1;
         c.stride[i] = next() % 2 ? 1 : between(1, 3);
@@ -198,7 +220,8 @@ static void test_convolutions(void **unused) {
     for (int i = 0; i < 60; i++) some_conv(between(2, 5), between(1, 9), between(1, 20), i % 12);
     for (int i = 0; i < 100; i++) some_conv(between(2, 90), 1, 1, i % 12); /* depthwise */
     for (int i = 0; i < 20; i++)
-        one_conv((ox_qconv){1, between(60, 150), 1, 1, {9, 11}, {0}, {3, 3}, {1 + i % 2, 1 + i % 3 / 2}, {1, 1}, {0}}, 3);
+        one_conv((ox_qconv){1, between(60, 150), 1, 1, {9, 11}, {0}, {3, 3}, {1 + i % 2, 1 + i % 3 / 2}, {1, 1}, {0}},
+                 3);
     one_conv((ox_qconv){2, 1, 64, 96, {20, 20}, {0}, {1, 1}, {1, 1}, {1, 1}, {0}}, 3);
     one_conv((ox_qconv){1, 1, 3, 32, {40, 40}, {0}, {3, 3}, {2, 2}, {1, 1}, {0}}, 3);
 }
@@ -227,14 +250,19 @@ static int quantized(float x, float scale, float zero, int lo, int hi) {
 static void test_arrays(void **unused) {
     (void)unused;
     enum { N = 300 };
-    static const float odd[] = {NAN, INFINITY, -INFINITY, -0.0f, 1e30f, -1e30f, 3e9f, 0.5f, 1.5f, 2.5f, -0.5f, -1.5f, 1e-40f};
+    static const float odd[] = {NAN,  INFINITY, -INFINITY, -0.0f, 1e30f, -1e30f, 3e9f,
+                                0.5f, 1.5f,     2.5f,      -0.5f, -1.5f, 1e-40f};
     float x[N], scale[N], zero[N], back[N];
     uint8_t y[N], z[N], *b = bytes(N, 3), table[256];
     for (int t = 0; t < 400; t++) {
         bool is_signed = t % 2;
         int n = (int)between(0, N), lo = is_signed ? -128 : 0, hi = lo + 255;
-        ox_qparam p = {t % 5 ? (float)between(1, 1000) * 0.01f : 1, some_zero(is_signed)}, pb = {(float)between(1, 1000) * 0.01f, some_zero(is_signed)},
-                  py = {t % 7 ? (float)between(1, 1000) * 0.01f : t % 2 ? 1e-20f : 1e30f, some_zero(is_signed)};
+        ox_qparam p = {t % 5 ? (float)between(1, 1000) * 0.01f : 1, some_zero(is_signed)},
+                  pb = {(float)between(1, 1000) * 0.01f, some_zero(is_signed)},
+                  py = {t % 7   ? (float)between(1, 1000) * 0.01f
+                        : t % 2 ? 1e-20f
+                                : 1e30f,
+                        some_zero(is_signed)};
         for (int i = 0; i < N; i++) {
             x[i] = i % 9 ? (float)between(-3000, 3000) * (t % 3 ? 0.01f : 0.5f) : odd[next() % 13];
             scale[i] = (float)between(1, 50) * 0.1f;
@@ -259,7 +287,8 @@ static void test_arrays(void **unused) {
         for (int i = 0; i < n; i++) assert_true(back[i] == ((float)of(y, i, is_signed) - zero[i]) * scale[i]);
         ox_qv_pair(t % 3 ? '+' : '*', y, b, n, is_signed, p, pb, py, z);
         for (int i = 0; i < n; i++) {
-            volatile float u = ((float)of(y, i, is_signed) - (float)p.zero) * p.scale, v = ((float)of(b, i, is_signed) - (float)pb.zero) * pb.scale;
+            volatile float u = ((float)of(y, i, is_signed) - (float)p.zero) * p.scale,
+                           v = ((float)of(b, i, is_signed) - (float)pb.zero) * pb.scale;
             assert_int_equal(of(z, i, is_signed), quantized(t % 3 ? u + v : u * v, py.scale, (float)py.zero, lo, hi));
         }
         for (int i = 0; i < 256; i++) table[i] = (uint8_t)next();
@@ -280,7 +309,8 @@ static void test_sizes(void **unused) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_products), cmocka_unit_test(test_convolutions), cmocka_unit_test(test_transposition), cmocka_unit_test(test_arrays),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_products), cmocka_unit_test(test_convolutions),
+                                       cmocka_unit_test(test_transposition), cmocka_unit_test(test_arrays),
                                        cmocka_unit_test(test_sizes)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
