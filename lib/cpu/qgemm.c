@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-ox_qset ox_qset_now(void) {
+static ox_qset best_set(void) {
     switch (ox_cpu_isa()) {
     case OX_ISA_AVX512: {
 #if defined(__x86_64__)
@@ -20,6 +20,15 @@ ox_qset ox_qset_now(void) {
     }
 }
 
+ox_qset ox_qset_now(void) {
+    static int known; /* found once + 1: the processor and the environment do not change */
+    int set = __atomic_load_n(&known, __ATOMIC_RELAXED);
+    if (set) return (ox_qset)(set - 1);
+    ox_qset best = best_set();
+    __atomic_store_n(&known, (int)best + 1, __ATOMIC_RELAXED);
+    return best;
+}
+
 extern const ox_qkernels ox_qkernels_plain, ox_qkernels_avx2, ox_qkernels_avx512, ox_qkernels_vnni;
 
 static const ox_qkernels *kernels_of(ox_qset set) {
@@ -32,12 +41,7 @@ static const ox_qkernels *kernels_of(ox_qset set) {
     return &ox_qkernels_plain;
 }
 
-const ox_qkernels *ox_qkernels_now(void) {
-    static const ox_qkernels *known; /* found once: the processor and the environment do not change */
-    const ox_qkernels *q = __atomic_load_n(&known, __ATOMIC_RELAXED);
-    if (!q) __atomic_store_n(&known, q = kernels_of(ox_qset_now()), __ATOMIC_RELAXED);
-    return q;
-}
+const ox_qkernels *ox_qkernels_now(void) { return kernels_of(ox_qset_now()); }
 
 /* ------------------------------------------------------------------------------------------------ packing */
 

@@ -56,6 +56,20 @@ static void pair_chunk(void *out, const void *const *in, int64_t n, const void *
     ox_q_store(p->type, out, 0, v, n, p->y.scale, p->y.zero);
 }
 
+/* Two arrays of one shape. */
+static int pair_arrays(ox_run *r, const pair *p, const ox_tensor *const *in, ox_tensor *out) {
+    const uint8_t *a = ox_tensor_data(in[0]), *b = ox_tensor_data(in[1]);
+    uint8_t *y = ox_tensor_mut(out);
+    int threads = ox_threads_for(r->ctx, out->count);
+    (void)threads;
+    if (!a || !b) return -1;
+#pragma omp parallel for num_threads(threads) schedule(static)
+    for (int64_t i = 0; i < out->count; i += 1 << 15)
+        ox_qv_pair(p->op, a + i, b + i, out->count - i < 1 << 15 ? out->count - i : 1 << 15, p->type == OX_INT8, whole(&p->a), whole(&p->b),
+                   whole(&p->y), y + i);
+    return 0;
+}
+
 static int run_pair(ox_run *r, char op, int a, int b, int y) {
     const ox_tensor *in[3];
     int n = 0, rank;
@@ -73,6 +87,7 @@ static int run_pair(ox_run *r, char op, int a, int b, int y) {
     p.vectors = op != '?' && small(&p.a) && small(&p.b) && small(&p.y);
     if (ox_loop_shape(r, n, in, &rank, &dims)) return -1;
     ox_tensor *out = ox_output(r, 0, p.type, rank, dims);
+    if (out && p.vectors && in[0]->count == out->count && in[1]->count == out->count) return pair_arrays(r, &p, in, out);
     ox_dtype as[3] = {op == '?' ? OX_BOOL : p.type, p.type, p.type};
     return out ? ox_elementwise(r, out, p.type, n, in, as, pair_chunk, &p) : -1;
 }
