@@ -22,7 +22,7 @@ OX_IN vu group_of(const uint8_t *a, uint32_t flip) {
 #endif
 }
 
-/* Sums of R rows and V vectors of columns; straight to bytes at OUT where that is given. */
+/* Sums of R rows and V vectors of columns; as they are or as bytes at OUT where that is given. */
 OX_IN void tile(const ox_qjob *j, const uint8_t *const *a, const uint8_t *b, int64_t col, int R, int V, uint32_t *sums,
                 uint8_t *out) {
     vu acc[OX_QROWS][VECTORS];
@@ -43,7 +43,7 @@ OX_IN void tile(const ox_qjob *j, const uint8_t *const *a, const uint8_t *b, int
         }
     }
 #if defined(__AVX512F__)
-    if (V == 4 && out) {
+    if (V == 4 && out && j->type != OX_Q_S32) {
         narrow n = narrow_of(j->zero, j->lo, j->hi, j->type == OX_Q_S8);
         vf scale[VECTORS];
         UNROLL for (int v = 0; v < V; v++) scale[v] = vf_load(j->scale + col + v * OX_VLEN);
@@ -53,9 +53,10 @@ OX_IN void tile(const ox_qjob *j, const uint8_t *const *a, const uint8_t *b, int
         return;
     }
 #endif
-    (void)out;
+    uint8_t *to = out ? out : (uint8_t *)sums;
+    int64_t ld = out ? j->ldc * 4 : WIDE * 4;
     UNROLL for (int r = 0; r < R; r++) UNROLL for (int v = 0; v < V; v++)
-        vu_store(sums + r * WIDE + v * OX_VLEN, acc[r][v]);
+        vu_store(to + r * ld + v * OX_VLEN * 4, acc[r][v]);
 }
 
 typedef void (*tile_fn)(const ox_qjob *j, const uint8_t *const *a, const uint8_t *b, int64_t col, uint32_t *sums,
@@ -127,13 +128,15 @@ static void rows(const ox_qjob *j, int64_t p, const uint8_t *const *a, int64_t f
     int vectors = (int)((n + OX_VLEN - 1) / OX_VLEN);
     const uint8_t *b = j->panels + col * j->groups * j->n_segments * 4;
     uint32_t sums[OX_QROWS * WIDE];
-    bool corrected = j->row_zero || j->row_sum,
-         bytes = OX_VLEN == 16 && n == WIDE && !corrected && (j->type == OX_Q_U8 || j->type == OX_Q_S8);
+    bool corrected = j->row_zero || j->row_sum, bytes = j->type == OX_Q_U8 || j->type == OX_Q_S8,
+         direct =
+             !corrected && n == vectors * OX_VLEN && (j->type == OX_Q_S32 || (bytes && OX_VLEN == 16 && n == WIDE));
+    int64_t size = bytes ? 1 : 4;
     for (int64_t i = 0; i < count; i += OX_QROWS) {
         int m = count - i < OX_QROWS ? (int)(count - i) : OX_QROWS;
-        uint8_t *out8 = bytes ? (uint8_t *)j->out + (first + i) * j->ldc + col - j->out_first : NULL;
-        tiles[vectors - 1][m - 1](j, a + i, b, col, sums, out8);
-        if (bytes) continue;
+        uint8_t *to = direct ? (uint8_t *)j->out + ((first + i) * j->ldc + col - j->out_first) * size : NULL;
+        tiles[vectors - 1][m - 1](j, a + i, b, col, sums, to);
+        if (direct) continue;
         if (corrected) correct(j, sums, first + i, m, col, vectors);
         if (j->type == OX_Q_FLOAT) {
             store_floats(j, sums, first + i, m, col, n);
