@@ -252,7 +252,7 @@ OX_FAMILY(microsoft, "com.microsoft",
        "R_zero_point) => (T? Y, T? Y_h, T? Y_c) T: float, T1: int32, T2: int8|uint8"),
     OP("DynamicQuantizeMatMul", 1,
        "(T1 A, T2 B, T1 b_scale, T2? b_zero_point, T1? bias) => (T1 Y) T1: float, T2: int8|uint8",
-       .infer = infer_dynamic_matmul),
+       .infer = infer_dynamic_matmul, .kernel = ox_run_dynamic_matmul),
     OP("EmbedLayerNormalization", 1,
        "<epsilon: float = 1e-12, mask_index_type: int?>(T1 input_ids, T1? segment_ids, T word_embedding, T "
        "position_embedding, T? segment_embedding, T gamma, T beta, T1? mask, T1? position_ids) => (T "
@@ -381,7 +381,7 @@ OX_FAMILY(microsoft, "com.microsoft",
        "<alpha: float = 1.0, transA: int = 0, transB: int = 0>(TA A, T a_scale, TA a_zero_point, TB B, T "
        "b_scale, TB b_zero_point, TC? C, T? y_scale, TYZ? y_zero_point) => (TY Y) T: float, TA: int8|uint8, "
        "TB: int8|uint8, TC: int32, TYZ: int8|uint8, TY: float|int8|uint8",
-       .infer = infer_q_gemm),
+       .infer = infer_q_gemm, .kernel = ox_run_q_gemm),
     OP("QLinearAdd", 1,
        "(T A, float A_scale, T? A_zero_point, T B, float B_scale, T? B_zero_point, float C_scale, T? "
        "C_zero_point) => (T C) T: int8|uint8",
