@@ -2,6 +2,7 @@
  * row has a signature; shape rules are here, kernels in microsoft_quant.c and microsoft_fused.c. Rows without a
  * kernel are known to passes and shape inference, and named when a model cannot be run. */
 #include "op/microsoft.h"
+#include "op/microsoft_attention.h"
 
 /* ------------------------------------------------------------------------------------------------ shape rules */
 
@@ -228,7 +229,7 @@ OX_FAMILY(microsoft, "com.microsoft",
        "qkv_hidden_sizes: ints?, rotary_embedding_dim: int?, scale: float?, unidirectional: int = 0>(T "
        "input, T weights, T? bias, M? mask_index, T? past, T? attention_bias, M? past_sequence_length) => "
        "(T output, T? present) T: bfloat16|float|float16, M: int32",
-       .infer = infer_attention),
+       .infer = infer_attention, .kernel = ox_ms_run_attention),
     OP("BiasAdd", 1,
        "(T X, T bias, T skip) => (T Y) T: float|float16",
        .infer = infer_first),
@@ -314,7 +315,7 @@ OX_FAMILY(microsoft, "com.microsoft",
        "T_KV_SCALE? v_scale, T? q_norm_weight, T? k_norm_weight) => (T output, T_CACHE? present_key, "
        "T_CACHE? present_value, T? output_qk) T: bfloat16|float|float16, T_CACHE: "
        "bfloat16|float|float16|float8e4m3fn|int8|uint8, T_KV_SCALE: float, M: int32",
-       .infer = infer_group_query),
+       .infer = infer_group_query, .kernel = ox_ms_run_group_query),
     OP("Inverse", 1,
        "(T X) => (T Y) T: floats",
        .infer = infer_first),
@@ -346,7 +347,7 @@ OX_FAMILY(microsoft, "com.microsoft",
        "key, T? value, T? bias, M? key_padding_mask, T? attention_bias, T? past_key, T? past_value, M? "
        "past_sequence_length, M? cache_indirection) => (T output, T? present_key, T? present_value, QK? qk) "
        "T: bfloat16|float|float16, QK: bfloat16|float|float16, M: int32",
-       .infer = infer_multi_head),
+       .infer = infer_multi_head, .kernel = ox_ms_run_multi_head),
     OP("NhwcConv", 1,
        "<auto_pad: string = \"NOTSET\", dilations: ints?, group: int = 1, kernel_shape: ints?, pads: ints?, "
        "strides: ints?>(T X, T W, T? B) => (T Y) T: floats",
@@ -368,7 +369,7 @@ OX_FAMILY(microsoft, "com.microsoft",
        "scale: float?, unidirectional: int = 0>(T1 input, T2 weight, T3 bias, T3 input_scale, T3 "
        "weight_scale, T4? mask_index, T1? input_zero_point, T2? weight_zero_point, T3? past) => (T3 output, "
        "T3? present) T1: int8|uint8, T2: int8|uint8, T3: float|float16, T4: int32",
-       .infer = infer_attention),
+       .infer = infer_attention, .kernel = ox_ms_run_attention),
     OP("QEmbedLayerNormalization", 1,
        "<epsilon: float = 1e-12>(T1 input_ids, T1? segment_ids, T2 word_embedding_quant, T2 "
        "position_embedding_quant, T2? segment_embedding, T2 gamma_quant, T2 beta_quant, T1? mask, T "
@@ -456,7 +457,7 @@ OX_FAMILY(microsoft, "com.microsoft",
        "<interleaved: int?, is_packed_batching: int?, num_heads: int?, rotary_embedding_dim: int?, scale: "
        "float?>(T input, M position_ids, T cos_cache, T sin_cache) => (T output) T: bfloat16|float|float16, "
        "M: int64",
-       .infer = infer_first),
+       .infer = infer_first, .kernel = ox_ms_run_rotary),
     OP("SkipGroupNorm", 1,
        "<activation: int, channels_last: int = 1, epsilon: float = 1e-05, groups: int>(T X, M gamma, M "
        "beta, T skip, T? bias) => (T Y, T? S) T: float|float16, M: float|float16",
