@@ -52,7 +52,7 @@ static int read_flex(ox_run *r, flex *f, const ox_tensor *q, const ox_tensor *k,
     *f = (flex){q->dims[0], q->dims[1], k->dims[1], q->dims[2], k->dims[2], q->dims[3], v->dims[3], q->dtype, OX_UNDEFINED, OX_FLOAT};
     bool fits = k->dims[0] == f->batch && v->dims[0] == f->batch && v->dims[1] == f->kv_heads && v->dims[2] == f->keys &&
                 k->dims[3] == f->size && k->dtype == q->dtype && v->dtype == q->dtype;
-    if (!fits) return ox_fail(r->ctx, OX_BAD_DATA, "Q, K and V do not fit together");
+    if (!fits || !f->size) return ox_fail(r->ctx, OX_BAD_DATA, "Q, K and V do not fit together");
     if (f->kv_heads ? f->heads % f->kv_heads : f->heads)
         return ox_fail(r->ctx, OX_BAD_DATA, "%" PRId64 " and %" PRId64 " heads cannot be", f->heads, f->kv_heads);
     f->soft = soft_type(r->call, f->type);
@@ -144,8 +144,8 @@ static int run_flex(ox_run *r) {
     flex f;
     const ox_tensor *q = ox_need(r, 0), *k = ox_need(r, 1), *v = ox_need(r, 2);
     if (!q || !k || !v || !ox_ok_float(r, q) || read_flex(r, &f, q, k, v)) return -1;
-    int64_t rows = f.batch * f.heads * f.queries, scores, per = f.kv_heads ? f.heads / f.kv_heads : 1;
-    if (!ox_mul_ok(rows, f.keys, &scores)) return ox_fail(r->ctx, OX_NO_MEMORY, "the scores are too many");
+    int64_t rows = f.batch * f.heads * f.queries, scores, bytes, per = f.kv_heads ? f.heads / f.kv_heads : 1;
+    if (!ox_mul_ok(rows, f.keys, &scores) || !ox_mul_ok(scores, (int64_t)width(&f), &bytes)) return ox_fail(r->ctx, OX_NO_MEMORY, "the scores are too many");
     ox_tensor *y = ox_output(r, 0, f.type, 4, (int64_t[]){f.batch, f.heads, f.queries, f.v_size});
     void *qs = y ? scaled(r, &f, q) : NULL, *ks = qs ? scaled(r, &f, k) : NULL;
     void *s = ks ? ox_scratch(r, ((uint64_t)scores + 1) * width(&f)) : NULL;

@@ -39,8 +39,8 @@ static struct {
 
 static void load_jpeg(void) {
     void *handle = dlopen(JPEG_LIB_VERSION >= 80 ? "libjpeg.so.8" : "libjpeg.so.62", RTLD_NOW | RTLD_LOCAL);
-    jpeg.there = WANT(jpeg, jpeg_std_error) & WANT(jpeg, jpeg_CreateDecompress) & WANT(jpeg, jpeg_mem_src) & WANT(jpeg, jpeg_read_header) &
-                 WANT(jpeg, jpeg_start_decompress) & WANT(jpeg, jpeg_read_scanlines) & WANT(jpeg, jpeg_destroy_decompress);
+    jpeg.there = WANT(jpeg, jpeg_std_error) && WANT(jpeg, jpeg_CreateDecompress) && WANT(jpeg, jpeg_mem_src) && WANT(jpeg, jpeg_read_header) &&
+                 WANT(jpeg, jpeg_start_decompress) && WANT(jpeg, jpeg_read_scanlines) && WANT(jpeg, jpeg_destroy_decompress);
 }
 
 typedef struct jpeg_errors {
@@ -123,12 +123,12 @@ static struct {
 
 static void load_png(void) {
     void *handle = dlopen("libpng16.so.16", RTLD_NOW | RTLD_LOCAL);
-    png.there = WANT(png, png_create_read_struct) & WANT(png, png_create_info_struct) & WANT(png, png_destroy_read_struct) &
-                WANT(png, png_set_longjmp_fn) & WANT(png, png_longjmp) & WANT(png, png_set_read_fn) & WANT(png, png_get_io_ptr) &
-                WANT(png, png_read_info) & WANT(png, png_get_image_width) & WANT(png, png_get_image_height) & WANT(png, png_set_expand) &
-                WANT(png, png_set_strip_16) & WANT(png, png_set_strip_alpha) & WANT(png, png_set_gray_to_rgb) &
-                WANT(png, png_set_interlace_handling) & WANT(png, png_read_update_info) & WANT(png, png_get_rowbytes) &
-                WANT(png, png_read_row) & WANT(png, png_set_user_limits);
+    png.there = WANT(png, png_create_read_struct) && WANT(png, png_create_info_struct) && WANT(png, png_destroy_read_struct) &&
+                WANT(png, png_set_longjmp_fn) && WANT(png, png_longjmp) && WANT(png, png_set_read_fn) && WANT(png, png_get_io_ptr) &&
+                WANT(png, png_read_info) && WANT(png, png_get_image_width) && WANT(png, png_get_image_height) && WANT(png, png_set_expand) &&
+                WANT(png, png_set_strip_16) && WANT(png, png_set_strip_alpha) && WANT(png, png_set_gray_to_rgb) &&
+                WANT(png, png_set_interlace_handling) && WANT(png, png_read_update_info) && WANT(png, png_get_rowbytes) &&
+                WANT(png, png_read_row) && WANT(png, png_set_user_limits);
 }
 
 typedef struct bytes { const uint8_t *data; size_t n, at; } bytes;
@@ -207,8 +207,8 @@ static struct {
 
 static void load_tiff(void) {
     void *handle = dlopen(TIFFLIB_VERSION >= 20221213 ? "libtiff.so.6" : "libtiff.so.5", RTLD_NOW | RTLD_LOCAL);
-    tiff.there = WANT(tiff, TIFFClientOpen) & WANT(tiff, TIFFSetErrorHandler) & WANT(tiff, TIFFSetWarningHandler) & WANT(tiff, TIFFGetField) &
-                 WANT(tiff, TIFFReadRGBAImageOriented) & WANT(tiff, TIFFClose);
+    tiff.there = WANT(tiff, TIFFClientOpen) && WANT(tiff, TIFFSetErrorHandler) && WANT(tiff, TIFFSetWarningHandler) && WANT(tiff, TIFFGetField) &&
+                 WANT(tiff, TIFFReadRGBAImageOriented) && WANT(tiff, TIFFClose);
     if (!tiff.there) return;
     tiff.TIFFSetErrorHandler(NULL);
     tiff.TIFFSetWarningHandler(NULL);
@@ -277,7 +277,7 @@ static struct {
 
 static void load_webp(void) {
     void *handle = dlopen("libwebp.so.7", RTLD_NOW | RTLD_LOCAL);
-    webp.there = WANT(webp, WebPGetInfo) & WANT(webp, WebPDecodeRGBInto);
+    webp.there = WANT(webp, WebPGetInfo) && WANT(webp, WebPDecodeRGBInto);
 }
 
 int ox_decode_webp(ox_run *r, const uint8_t *data, size_t n, ox_picture *p) {
@@ -324,11 +324,11 @@ static struct {
 
 static void load_jpeg2000(void) {
     void *handle = dlopen("libopenjp2.so.7", RTLD_NOW | RTLD_LOCAL);
-    opj.there = WANT(opj, opj_create_decompress) & WANT(opj, opj_set_default_decoder_parameters) & WANT(opj, opj_setup_decoder) &
-                WANT(opj, opj_stream_default_create) & WANT(opj, opj_stream_set_read_function) & WANT(opj, opj_stream_set_skip_function) &
-                WANT(opj, opj_stream_set_seek_function) & WANT(opj, opj_stream_set_user_data) & WANT(opj, opj_stream_set_user_data_length) &
-                WANT(opj, opj_read_header) & WANT(opj, opj_decode) & WANT(opj, opj_end_decompress) & WANT(opj, opj_image_destroy) &
-                WANT(opj, opj_destroy_codec) & WANT(opj, opj_stream_destroy);
+    opj.there = WANT(opj, opj_create_decompress) && WANT(opj, opj_set_default_decoder_parameters) && WANT(opj, opj_setup_decoder) &&
+                WANT(opj, opj_stream_default_create) && WANT(opj, opj_stream_set_read_function) && WANT(opj, opj_stream_set_skip_function) &&
+                WANT(opj, opj_stream_set_seek_function) && WANT(opj, opj_stream_set_user_data) && WANT(opj, opj_stream_set_user_data_length) &&
+                WANT(opj, opj_read_header) && WANT(opj, opj_decode) && WANT(opj, opj_end_decompress) && WANT(opj, opj_image_destroy) &&
+                WANT(opj, opj_destroy_codec) && WANT(opj, opj_stream_destroy);
 }
 
 typedef struct opj_file { const uint8_t *data; int64_t n, at; } opj_file;

@@ -282,7 +282,7 @@ static int read_sides(ox_run *r, ox_ms_attention *a, const ox_tensor *q, const o
     a->batch = q->dims[0];
     a->queries = q->dims[1];
     a->heads = a->kv_heads = heads;
-    bool fits = heads > 0 && q->dims[2] % heads == 0 && k->dims[0] == a->batch && v->dims[0] == a->batch && v->dims[split ? 2 : 1] == *length;
+    bool fits = heads > 0 && q->dims[2] >= heads && q->dims[2] % heads == 0 && k->dims[0] == a->batch && v->dims[0] == a->batch && v->dims[split ? 2 : 1] == *length;
     if (fits && split) fits = k->dims[1] == heads && v->dims[1] == heads && k->dims[3] == q->dims[2] / heads;
     if (fits && !split) fits = k->dims[2] == q->dims[2] && v->dims[2] % heads == 0;
     if (!fits) return ox_fail(r->ctx, OX_BAD_DATA, "query, key and value do not fit together");

@@ -51,6 +51,7 @@ int ox_ms_run_rotary(ox_run *r) {
     int64_t n, heads = ox_has(r->call, "num_heads") ? ox_get_int(r->call, "num_heads") : 0;
     const int64_t *ids = x && cache ? ox_run_ints(r, 1, &n) : NULL;
     if (!ids || !ox_ok_float(r, x)) return -1;
+    if (!x->count) return ox_output_share(r, 0, x, x->rank, x->dims);
     if (x->rank < 3 || x->rank > 4 || cache->rank != 2 || cache->dims[1] < 1) return ox_fail(r->ctx, OX_BAD_DATA, "the input or the caches have a wrong rank");
     rotary v = {.batch = x->dims[0], .flat = x->rank == 3, .interleaved = ox_has(r->call, "interleaved") && ox_get_int(r->call, "interleaved") != 0, .scale = 1};
     double scale = ox_has(r->call, "scale") ? ox_get_float(r->call, "scale") : 0;
@@ -117,7 +118,8 @@ static int read_lengths(ox_run *r, group *g) {
     int64_t n, m;
     const int64_t *last = ox_run_ints(r, 5, &n), *total = last ? ox_run_ints(r, 6, &m) : NULL;
     if (!total) return -1;
-    if (n != a->batch || m != 1 || total[0] < a->queries || total[0] > INT32_MAX)
+    bool fits = n == a->batch && m == 1 && total[0] >= a->queries && (total[0] <= g->before || total[0] == g->before + a->queries);
+    if (!fits)
         return ox_fail(r->ctx, OX_BAD_DATA, "seqlens_k or total_sequence_length do not fit the query");
     g->prompt = total[0] == a->queries;
     a->keys = total[0] > g->before ? total[0] : g->before;

@@ -183,6 +183,7 @@ int ox_ms_run_inverse(ox_run *r) {
     if (!x) return -1;
     int64_t n = x->rank > 1 ? x->dims[x->rank - 1] : 0;
     if (x->rank < 2 || x->dims[x->rank - 2] != n) return ox_fail(r->ctx, OX_BAD_DATA, "the input does not hold square matrices");
+    if (!x->count) return ox_output(r, 0, x->dtype, x->rank, x->dims) ? 0 : -1;
     const double *from = ox_as_doubles(r, x);
     double *m = from ? ox_scratch(r, ((uint64_t)(n * n) * 2 + 1) * sizeof *m) : NULL;
     ox_tensor *y = m ? ox_output(r, 0, x->dtype, x->rank, x->dims) : NULL;
@@ -205,7 +206,7 @@ static int run_distances(ox_run *r) {
     int64_t m = a->dims[0], k = b->dims[0], n = a->dims[1];
     const double *x = ox_as_doubles(r, a), *z = x ? ox_as_doubles(r, b) : NULL;
     ox_tensor *y = z ? ox_output(r, 0, a->dtype, 2, (int64_t[]){m, k}) : NULL;
-    for (int64_t i = 0; y && i < m * k; i++) {
+    for (int64_t i = 0; y && i < y->count; i++) {
         double sum = 0;
         for (int64_t j = 0; j < n; j++) {
             double d = x[i / k * n + j] - z[i % k * n + j];

@@ -63,8 +63,9 @@ static int crop_of(ox_call *c, int64_t h, int64_t w, int64_t at[2], int64_t size
     bool good = border[0] >= 0 && border[1] >= 0 && border[2] >= 0 && border[3] >= 0;
     for (int i = 0; i < 2 && good; i++) {
         int64_t all = i ? w : h, end;
-        size[i] = m ? scale[i] : all < 0 ? 0 : all - at[i] - border[2 + !i];
-        good = size[i] >= 0 && ox_add_ok(at[i], size[i], &end) && (all < 0 || end <= all);
+        size[i] = m ? scale[i] : all < 0 || at[i] > all || border[2 + !i] > all - at[i] ? 0 : all - at[i] - border[2 + !i];
+        if (all >= 0) good = at[i] <= all && (m || border[2 + !i] <= all - at[i]);
+        good = good && size[i] >= 0 && ox_add_ok(at[i], size[i], &end) && (all < 0 || end <= all);
     }
     return good ? 0 : ox_fail(c->ctx, OX_BAD_DATA, "border and scale do not fit the image");
 }
