@@ -3,6 +3,7 @@
  * kernel are known to passes and shape inference, and named when a model cannot be run. */
 #include "op/microsoft.h"
 #include "op/microsoft_attention.h"
+#include "op/window.h"
 
 /* ------------------------------------------------------------------------------------------------ shape rules */
 
@@ -110,6 +111,32 @@ static int infer_q_conv(ox_call *c) {
 static int infer_rank(ox_call *c) {
     ox_out_tensor(c, 0, ox_in_dtype(c, 0), ox_in_rank(c, 0), NULL);
     return 0;
+}
+
+/* A window over the middle axes of [N, spatial..., C]; channels: of the output, NULL as those of the input. */
+static int infer_last(ox_call *c, const int64_t *kernel, bool known, ox_dim channels) {
+    int rank = ox_in_rank(c, 0);
+    bool failed = false;
+    ox_window w;
+    if (rank >= 0 && rank < 3) return ox_fail(c->ctx, OX_BAD_DATA, "the input has rank %d", rank);
+    if (rank < 0 || !known) return infer_rank(c);
+    if (ox_window_init(&w, c, c->arena, rank - 2, kernel)) return -1;
+    ox_dim *d = ox_mv_no_dims(c, rank);
+    const ox_dim *x = ox_in_dims(c, 0);
+    for (int i = 0; i < rank; i++) d[i] = i > 0 && i < rank - 1 ? ox_window_dim(c->ctx, &w, i - 1, x[i], &failed) : x[i];
+    if (channels) d[rank - 1] = channels;
+    if (failed) return -1;
+    ox_out_tensor(c, 0, ox_in_dtype(c, 0), rank, d);
+    return 0;
+}
+static int infer_pool_last(ox_call *c) { return infer_last(c, NULL, true, NULL); }
+
+static int infer_conv_last(ox_call *c) {
+    int rank = ox_in_rank(c, 0);
+    const ox_dim *w = ox_in_rank(c, 1) == rank ? ox_in_dims(c, 1) : NULL;
+    int64_t *kernel = OX_NEW_N(c->arena, int64_t, rank > 0 ? rank : 1);
+    bool known = w && rank > 2 && ox_mv_known(rank - 2, w + 2, kernel);
+    return infer_last(c, kernel, known, known ? w[0] : NULL);
 }
 
 static int infer_q_mean(ox_call *c) {
@@ -374,16 +401,16 @@ OX_FAMILY(microsoft, "com.microsoft",
     OP("NhwcConv", 1,
        "<auto_pad: string = \"NOTSET\", dilations: ints?, group: int = 1, kernel_shape: ints?, pads: ints?, "
        "strides: ints?>(T X, T W, T? B) => (T Y) T: floats",
-       .infer = infer_rank, .kernel = ox_ms_run_nhwc_conv),
+       .infer = infer_conv_last, .kernel = ox_ms_run_nhwc_conv),
     OP("NhwcFusedConv", 1,
        "<activation: string?, activation_params: floats?, auto_pad: string = \"NOTSET\", dilations: ints?, "
        "group: int = 1, kernel_shape: ints?, pads: ints?, strides: ints?>(T X, T W, T? B, T? Z) => (T Y) T: "
        "float|float16",
-       .infer = infer_rank, .kernel = ox_ms_run_nhwc_conv),
+       .infer = infer_conv_last, .kernel = ox_ms_run_nhwc_conv),
     OP("NhwcMaxPool", 1,
        "<auto_pad: string = \"NOTSET\", ceil_mode: int = 0, dilations: ints?, kernel_shape: ints, pads: "
        "ints?, strides: ints?>(T x) => (T y) T: int8|uint8",
-       .infer = infer_rank, .kernel = ox_ms_run_nhwc_max_pool),
+       .infer = infer_pool_last, .kernel = ox_ms_run_nhwc_max_pool),
     OP("Pad", 1,
        "<mode: string = \"constant\">(T data, int64 pads, T? value) => (T output) T: floats",
        .infer = ox_infer_pad, .kernel = ox_run_pad),
