@@ -1,10 +1,11 @@
 /* com.microsoft: weights of 2, 4 and 8 bits with a scale per block: MatMulNBits, MatMulBnb4, GatherBlockQuantized. Weights are made floats a few
  * rows at a time, so that the whole never lies in memory. Rows are in microsoft.c. */
+#include "cpu/nbits.h"
 #include "op/blas.h"
 #include "op/compute.h"
 #include "op/microsoft.h"
 
-enum { ROWS = 32 }; /* of the weight at a time */
+enum { ROWS = 32, FEW = 4 }; /* rows of the weight at a time; rows of A that are few */
 
 /* ------------------------------------------------------------------------------------------------ MatMulNBits */
 
@@ -50,7 +51,34 @@ static void weight_row(const nbits *v, int64_t n, float *to) {
         to[k] = (to[k] - zero_of(v, n, v->group[k])) * v->scales[n * v->blocks + v->group[k]];
 }
 
+/* Few rows of A: each as a vector against the codes, which are never made floats. */
+static int multiply_few(ox_run *r, const nbits *v, float *y) {
+    int64_t jobs = (v->n + ROWS - 1) / ROWS, steps, padded = v->blocks * v->blob;
+    float *room = ox_scratch(r, (uint64_t)v->m * (uint64_t)(2 * padded + v->blocks) * sizeof *room);
+    ox_nbits_vector x[FEW];
+    if (!ox_mul_ok(v->n, v->k, &steps)) steps = INT64_MAX;
+    const int threads = jobs > 1 ? ox_threads_for(r->ctx, steps / 8) : 1;
+    float *zeros = room ? ox_scratch(r, (uint64_t)threads * (uint64_t)v->blocks * sizeof *zeros) : NULL;
+    if (!zeros) return -1;
+    for (int64_t i = 0; i < v->m; i++, room += 2 * padded + v->blocks) {
+        x[i] = (ox_nbits_vector){v->blocks, v->blob, room, room + padded, room + 2 * padded};
+        ox_nbits_spread(&x[i], v->a + i * v->k, v->k);
+    }
+#pragma omp parallel for num_threads(threads) schedule(static)
+    for (int64_t job = 0; job < jobs; job++) {
+        float *zero = zeros + ox_thread_index() * v->blocks;
+        for (int64_t n = job * ROWS; n < v->n && n < (job + 1) * ROWS; n++) {
+            for (int64_t k = 0; k < v->blocks; k++) zero[k] = zero_of(v, n, k);
+            for (int64_t i = 0; i < v->m; i++)
+                y[i * v->n + n] = ox_nbits_dot(&x[i], v->b + n * padded, v->scales + n * v->blocks, zero) + (v->bias ? v->bias[n] : 0);
+        }
+    }
+    return 0;
+}
+
 static int multiply(ox_run *r, const nbits *v, float *y) {
+    if (v->m <= FEW && v->bits == 4 && !v->group) return multiply_few(r, v, y);
+
     int64_t jobs = (v->n + ROWS - 1) / ROWS, steps;
     if (!ox_mul_ok(v->n, v->k, &steps)) steps = INT64_MAX;
     const int threads = jobs > 1 ? ox_threads_for(r->ctx, steps) : 1;
