@@ -176,6 +176,11 @@ case("RotaryEmbedding offset", "float[2,3,16] x, int64[1] p, float[8,4] c, float
 case("RotaryEmbedding part", "float[2,3,16] x, int64[2,3] p, float[8,2] c, float[8,2] s", "float y", "com.microsoft.RotaryEmbedding <num_heads = 2, rotary_embedding_dim = 4> (x, p, c, s)", p=(0, 8))
 case("RotaryEmbedding heads", "float[2,2,3,8] x, int64[2,3] p, float[8,4] c, float[8,4] s", "float y", "com.microsoft.RotaryEmbedding (x, p, c, s)", p=(0, 8))
 
+HALF = {"loose": 5e-3}
+case("RotaryEmbedding float16", "float16[2,3,16] x, int64[2,3] p, float16[8,4] c, float16[8,4] s", "float16 y", "com.microsoft.RotaryEmbedding (x, p, c, s)", p=(0, 8), **HALF)
+case("GroupQueryAttention float16", PROMPT.replace("float[", "float16["), "float16 y, float16 k2, float16 v2", "com.microsoft.GroupQueryAttention <num_heads = 4, kv_num_heads = 2> (q, k, v, , , n, t)",
+     n=[3, 3], t=4, part=cached([4, 4]), **HALF)
+
 QATT = "uint8[2,5,12] x, int8[12,24] w, float[24] b, float xs, float ws"
 case("QAttention", QATT + ", uint8 xz, int8 wz", "float y", "com.microsoft.QAttention <num_heads = 2> (x, w, b, xs, ws, , xz, wz)", xs=0.02, ws=0.01, xz=120, wz=3)
 case("QAttention past", QATT + ", int32[2,8] m, uint8 xz, int8 wz, float[2,2,2,3,4] p", "float y, float present", "com.microsoft.QAttention <num_heads = 2, unidirectional = 1> (x, w, b, xs, ws, m, xz, wz, p)", xs=0.02, ws=0.01, xz=120, wz=0, m=(0, 2))
@@ -207,6 +212,9 @@ for op, more, ins in (("SkipLayerNormalization", ", float[8] beta, float[8] b", 
     case(op, "float[2,3,8] x, float[2,3,8] s, float[8] g" + more, "float y", f"com.microsoft.{op} <epsilon = 0.001> ({ins})")
     case(op + " sum", "float[2,3,8] x, float[1,3,8] s, float[8] g" + more, "float y, float m, float i, float t", f"com.microsoft.{op} <epsilon = 0.001> ({ins})")
 case("SimplifiedLayerNormalization", "float[2,3,8] x, float[8] g", "float y", "SimplifiedLayerNormalization <epsilon = 0.001> (x, g)")
+
+case("SkipLayerNormalization float16", "float16[2,3,8] x, float16[2,3,8] s, float16[8] g", "float16 y", "com.microsoft.SkipLayerNormalization <epsilon = 0.001> (x, s, g)", loose=5e-3)
+case("FastGelu float16", "float16[2,3,8] x", "float16 y", "com.microsoft.FastGelu (x)", loose=5e-3)
 
 # ---- embeddings
 EMBED = "int32[2,5] ids, int32[2,5] seg, float[10,8] w, float[6,8] p, float[2,8] s, float[8] g, float[8] b"
