@@ -203,7 +203,7 @@ static int bias_strides(ox_run *r, const gemm *g, const ox_tensor *c, int64_t *r
     return 0;
 }
 
-static int run_gemm(ox_run *r) {
+int ox_run_gemm(ox_run *r) {
     gemm g = {0};
     int64_t row = 0, col = 0;
     const ox_tensor *a = ox_need(r, 0), *b = ox_need(r, 1), *c = ox_input(r, 2);
@@ -298,7 +298,7 @@ OX_FAMILY(matmul, "",
     OP("Gemm", 13,
        "<alpha: float = 1.0, beta: float = 1.0, transA: int = 0, transB: int = 0>(T A, T B, T? C) => (T "
        "Y) T: floats|bfloat16|int32|int64|uint32|uint64",
-       .infer = infer_gemm, .kernel = run_gemm),
+       .infer = infer_gemm, .kernel = ox_run_gemm),
     OP("Gemm", 11,
        "<alpha: float = 1.0, beta: float = 1.0, transA: int = 0, transB: int = 0>(T A, T B, T? C) => (T "
        "Y) T: floats|int32|int64|uint32|uint64"),

@@ -2,6 +2,7 @@
  * double), rounded once per output. Rows are in microsoft.c. */
 #include "cpu/vec.h"
 #include "op/blas.h"
+#include "op/compose.h"
 #include "op/microsoft.h"
 
 #include <math.h>
@@ -88,8 +89,6 @@ typedef struct fused {
 static int fused_dims(ox_run *r, const ox_tensor *a, const ox_tensor *b, fused *f) {
     int ra = a->rank, rb = b->rank, ba = ra > 2 ? ra - 2 : 0, bb = rb > 2 ? rb - 2 : 0;
     if (!ra || !rb) return ox_fail(r->ctx, OX_BAD_DATA, "a matrix product of a scalar");
-    if (flag(r->call, "transBatchA") || flag(r->call, "transBatchB"))
-        return ox_fail(r->ctx, OX_UNAVAILABLE, "transBatchA and transBatchB are not served");
     f->ta = flag(r->call, "transA") && ra > 1;
     f->tb = flag(r->call, "transB") && rb > 1;
     f->m = ra > 1 ? a->dims[ra - 2 + f->ta] : 1;
@@ -126,8 +125,15 @@ static int64_t batch_of(const fused *f, const ox_tensor *t, int64_t at) {
     return place;
 }
 
-int ox_ms_run_matmul(ox_run *r) {
-    const ox_tensor *a = ox_input(r, 0), *b = ox_input(r, 1);
+/* An operand whose first axis belongs behind its batches: [n, batches..., k] to [batches..., n, k]. */
+static const ox_tensor *batches_first(ox_steps *s, const ox_tensor *t, const char *attribute) {
+    int64_t perm[64];
+    if (!t || !flag(s->r->call, attribute) || t->rank < 3 || t->rank > 64) return t;
+    for (int i = 0; i < t->rank; i++) perm[i] = i < t->rank - 2 ? i + 1 : i == t->rank - 2 ? 0 : i;
+    return ox_step_transposed(s, t, perm);
+}
+
+static int multiply(ox_run *r, const ox_tensor *a, const ox_tensor *b) {
     fused f = {0};
     if (!a || !b || a->dtype != b->dtype || !ox_dtype_is_float(a->dtype))
         return ox_fail(r->ctx, OX_BAD_DATA, "the inputs are no tensors of one float type");
@@ -152,6 +158,14 @@ int ox_ms_run_matmul(ox_run *r) {
                  w + batch_of(&f, b, i) * sb, ldb, 0, out + i * sy, f.n);
     ox_floats_done(r, y, out);
     return 0;
+}
+
+int ox_ms_run_matmul(ox_run *r) {
+    ox_steps s = {.r = r};
+    const ox_tensor *a = batches_first(&s, ox_input(r, 0), "transBatchA"), *b = batches_first(&s, ox_input(r, 1), "transBatchB");
+    int rc = s.failed ? -1 : multiply(r, a, b);
+    for (int i = 0; i < s.n; i++) ox_tensor_unref(s.kept[i]);
+    return rc;
 }
 
 /* ------------------------------------------------------------------------------------------------ normalization */

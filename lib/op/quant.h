@@ -45,8 +45,6 @@ int ox_run_qlinear_matmul(ox_run *r);
 int ox_infer_matmul_integer(ox_call *c);
 int ox_run_matmul_integer(ox_run *r);
 int ox_run_matmul_to_float(ox_run *r); /* com.microsoft.MatMulIntegerToFloat */
-int ox_run_dynamic_matmul(ox_run *r);  /* com.microsoft.DynamicQuantizeMatMul */
-int ox_run_q_gemm(ox_run *r);          /* com.microsoft.QGemm */
 int ox_q_infer_conv(ox_call *c, int weight, ox_dtype dtype);
 /* Shape of a matrix product with NumPy's rules; -1 after ox_fail. */
 int ox_q_matmul_dims(ox_call *c, int a, int b, ox_dtype dtype);
