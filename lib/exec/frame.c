@@ -108,6 +108,7 @@ static int run_step(ox_frame *f, ox_plan *p, ox_step *s, ox_running *now) {
                 .run_body = run_body,
                 .frame = f,
                 .memory = !now ? NULL : now->place->placed ? &ox_slot_memory : &ox_notes_memory,
+                .kept = now ? &s->kept : NULL,
                 .step = now,
                 .instead = s->native ? s->native->run : NULL,
                 .state = s->state};
@@ -390,8 +391,11 @@ void ox_frame_free(ox_frame *f) {
         empty_plan(p);
         ox_placements_free(f, p);
         for (size_t k = 0; k < p->n_made_once; k++) empty(&p->made_once[k]);
-        for (size_t k = 0; k < p->n_steps; k++)
-            if (p->steps[k].native && p->steps[k].native->done) p->steps[k].native->done(f->ctx, p->steps[k].state);
+        for (size_t k = 0; k < p->n_steps; k++) {
+            ox_step *s = &p->steps[k];
+            if (s->native && s->native->done) s->native->done(f->ctx, s->state);
+            if (s->kept.data && s->kept.free) s->kept.free(s->kept.data);
+        }
     }
     for (ox_made_tensor *m = f->made; m; m = m->next) ox_tensor_unref(m->t);
     for (ox_constant_cell *c = f->constants; c; c = c->next) ox_rt_unref(c->value);

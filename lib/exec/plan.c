@@ -286,6 +286,15 @@ static int plan_steps(ox_frame *f, ox_plan *p) {
     return 0;
 }
 
+/* Which inputs a kernel may keep something of. */
+static void find_fixed(ox_plan *p) {
+    for (size_t k = 0; k < p->n_steps; k++) {
+        ox_step *s = &p->steps[k];
+        for (int i = 0; i < s->n_in && i < 32; i++)
+            if (s->in[i] && s->in_cell[i] == OX_NO_CELL && !s->around[i]) s->kept.fixed |= 1u << i;
+    }
+}
+
 static void find_most(ox_frame *f, ox_plan *p) {
     int in = 1, out = 1;
     for (size_t k = 0; k < p->n_steps + p->n_once; k++) {
@@ -322,6 +331,7 @@ static int plan_graph(ox_frame *f, const ox_graph *g, ox_plan *outer) {
     plan_inputs(f, p);
     if (plan_steps(f, p) || plan_outputs(f, p)) return -1;
     if (!f->plain) ox_lower_plan(f, p);
+    find_fixed(p);
     find_most(f, p);
     plan_lifetimes(f, p);
     return 0;

@@ -28,6 +28,7 @@ typedef struct ox_step {
     bool *around;         /* per input: a cell of a graph around, which is no constant */
     const struct ox_native *native; /* runs instead of the kernel, with state; NULL */
     void *state;
+    ox_kept kept;
     bool moves;           /* brings a value to another form; stands for no node */
     const ox_node **with; /* nodes that were joined to this one */
     size_t n_with;
