@@ -50,13 +50,16 @@ static int infer_gather(ox_call *c) {
     return gather_elems(c, axis);
 }
 
-/* Indices of input 1 made non-negative; NULL after ox_fail. */
+/* Indices of input 1 as they are when none is negative, else made so; NULL after ox_fail. */
 static const int64_t *read_indices(ox_run *r, int64_t size, int64_t *n) {
     const int64_t *idx = ox_run_ints(r, 1, n);
-    int64_t *out = idx ? ox_scratch(r, ((uint64_t)*n + 1) * sizeof *out) : NULL;
+    bool good = true;
+    for (int64_t i = 0; idx && i < *n; i++) good &= (uint64_t)idx[i] < (uint64_t)size;
+    if (good) return idx;
+    int64_t *out = ox_scratch(r, ((uint64_t)*n + 1) * sizeof *out);
     if (!out) return NULL;
     for (int64_t i = 0; i < *n; i++)
-        if ((out[i] = ox_mv_at(r->call, idx[i], size)) < 0) return NULL;
+        if ((out[i] = ox_mv_index(r->call, idx[i], size, "index")) < 0) return NULL;
     return out;
 }
 

@@ -97,11 +97,17 @@ void ox_mv_fill(char *dst, const char *elem, size_t size, int64_t n) {
     }
 }
 
-/* Up to 32 bytes by two overlapping moves, more by memcpy(). */
+/* Up to 64 bytes by moves that may overlap, more by memcpy(). */
 static inline void move_bytes(char *dst, const char *src, size_t n) {
     typedef struct wide { uint64_t a, b; } wide;
-    if (n > 32) {
+    if (n > 64) {
         memcpy(dst, src, n);
+    } else if (n > 32) {
+        wide v[4];
+        memcpy(v, src, 32);
+        memcpy(v + 2, src + n - 32, 32);
+        memcpy(dst, v, 32);
+        memcpy(dst + n - 32, v + 2, 32);
     } else if (n >= 16) {
         wide a, b;
         memcpy(&a, src, 16);
