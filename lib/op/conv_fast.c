@@ -8,6 +8,7 @@
 #include "op/conv_fast.h"
 #include "cpu/conv.h"
 #include "cpu/gemm.h"
+#include "cpu/vec.h"
 #include "op/compute.h"
 
 enum { LEAST_WINDOW = 16, LEAST_WORK = 1 << 12, MOST_STRIDE = 4 };
@@ -53,28 +54,40 @@ static bool is_one_row(const ox_conv_job *v) {
     return true;
 }
 
-/* y[channel][t] = sum over k of w[channel][k] * x[t * stride + k] */
+/* Packed weights that could not be made do not stay. */
+static int forget_packed(ox_run *r, const float *packed) {
+    if (packed && r->kept && r->kept->data == (const char *)packed - offsetof(kept_weights, packed)) {
+        ox_payload_free(r->kept->data);
+        r->kept->data = NULL;
+    }
+    return -1;
+}
+
+/* y[channel][t] = sum over k of x[t * stride + k] * w[channel][k]: computed with t down the rows, so that the weights can be packed once. */
 static int windows(ox_run *r, const ox_conv_job *v, const float *x, const float *bias, float *y) {
     const ox_image *im = &v->image;
     int last = im->n - 1, threads = ox_thread_count(r->ctx);
-    int64_t n = im->out_size, k = im->kernel[last], step = im->stride[last], pad = im->begin[last], reach;
-    if (!ox_mul_ok(n - 1, step, &reach) || reach > INT64_MAX / 8 - k) return 0;
+    int64_t n = im->out_size, k = im->kernel[last], step = im->stride[last], pad = im->begin[last], m = v->out_channels, reach;
+    uint64_t bytes = ox_gemm_packed_bytes(m, k);
+    if (!ox_mul_ok(n - 1, step, &reach) || reach > INT64_MAX / 8 - k || bytes == UINT64_MAX) return 0;
     reach += k;
-    const float *w = ox_as_floats(r, ox_input(r, 1));
-    if (!w) return -1;
-    float *padded = NULL;
+    bool ready;
+    float *packed = packed_room(r, bytes / sizeof(float) + 1, &ready), *padded = NULL;
+    const float *w = packed && !ready ? ox_as_floats(r, ox_input(r, 1)) : NULL;
+    if (!packed || (!ready && !w)) return forget_packed(r, packed);
+    if (!ready) ox_gemm_pack(threads, true, m, k, w, k, packed);
+    float *rows = ox_scratch(r, (uint64_t)(n * m) * sizeof *rows); /* as many as the output has at most */
+    if (!rows) return -1;
     if (pad || reach > im->in_size) {
         if (!(padded = ox_scratch(r, (uint64_t)reach * sizeof *padded))) return -1;
         memset(padded, 0, (size_t)reach * sizeof *padded);
     }
     for (int64_t b = 0; b < v->batch; b++) {
         const float *from = x + b * im->in_size;
-        float *to = y + b * v->out_channels * n;
         int64_t have = im->in_size < reach - pad ? im->in_size : reach - pad;
         if (padded && have > 0) memcpy(padded + pad, from, (size_t)have * sizeof *from);
-        for (int64_t m = 0; bias && m < v->out_channels; m++)
-            for (int64_t i = 0; i < n; i++) to[m * n + i] = bias[m];
-        ox_gemm(threads, false, true, v->out_channels, n, k, 1, w, k, padded ? padded : from, step, bias != NULL, NULL, NULL, to, n);
+        ox_gemm_packed(threads, false, n, m, k, 1, padded ? padded : from, step, packed, bias, NULL, rows, m);
+        ox_permute(threads, sizeof *rows, 2, (int64_t[]){n, m}, (int64_t[]){1, 0}, rows, y + b * m * n);
     }
     return 1;
 }
@@ -127,13 +140,7 @@ static int in_blocks(ox_run *r, const ox_conv *c, ox_conv_form form, const float
     if (ok <= 0) return ok;
     float *packed = packed_room(r, ox_conv_packed_floats(c, form), &ready);
     const float *w = packed && !ready ? ox_as_floats(r, ox_input(r, 1)) : NULL;
-    if (!packed || (!ready && !w)) {
-        if (r->kept && r->kept->data && !ready && (r->kept->fixed & 2)) {
-            ox_payload_free(r->kept->data); /* not filled */
-            r->kept->data = NULL;
-        }
-        return -1;
-    }
+    if (!packed || (!ready && !w)) return forget_packed(r, packed);
     if (!ready) ox_conv_pack(c, form, w, NULL, packed, threads);
     if (form != OX_CONV_PLANAR) ox_image_block(threads, c->batch, c->in_channels, c->in_h * c->in_w, x, b.x);
     ox_conv_run(threads, c, form, form == OX_CONV_PLANAR ? x : b.x, packed, b.bias, NULL, b.y, b.scratch);
@@ -326,12 +333,6 @@ int ox_conv_spread_fast(ox_run *r, const ox_conv_job *v, const float *x, const f
     if (!plan_spread(v, &s)) return 0;
     float *packed = packed_room(r, s.packed[s.sh * s.sw] + 1, &ready);
     if (!packed) return -1;
-    if (!ready && pack_phases(r, v, &s, packed)) {
-        if (r->kept && r->kept->data == (char *)packed - offsetof(kept_weights, packed)) {
-            ox_payload_free(r->kept->data); /* not filled */
-            r->kept->data = NULL;
-        }
-        return -1;
-    }
+    if (!ready && pack_phases(r, v, &s, packed)) return forget_packed(r, packed);
     return run_phases(r, &s, packed, x, bias, y);
 }
