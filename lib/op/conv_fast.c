@@ -207,6 +207,20 @@ static void put_phase(const ox_conv *c, const phase *ph, const phase *pw, int64_
     }
 }
 
+/* The same for two phases that alternate along a row: FIRST holds the even places. */
+static void zip_phases(const ox_conv *c, const phase *ph, int64_t sh, int64_t height, int64_t width, const float *first, const float *second, float *y) {
+    int64_t planes = c->batch * c->out_channels, pairs = width / 2, even = width - pairs;
+    for (int64_t i = 0; i < planes * ph->count; i++) {
+        float *restrict to = y + (i / ph->count * height + ph->first + i % ph->count * sh) * width;
+        const float *restrict a = first + i * even, *restrict b = second + i * pairs;
+        for (int64_t j = 0; j < pairs; j++) {
+            to[2 * j] = a[j];
+            to[2 * j + 1] = b[j];
+        }
+        if (even > pairs) to[2 * pairs] = a[pairs];
+    }
+}
+
 typedef struct spread_plan {
     ox_conv c[MOST_STRIDE * MOST_STRIDE]; /* one per phase, row by row */
     phase h[MOST_STRIDE], w[MOST_STRIDE];
@@ -291,19 +305,24 @@ static int run_phases(ox_run *r, const spread_plan *s, const float *packed, cons
     int ok = in == UINT64_MAX ? 0 : (b.x = ox_scratch(r, in * sizeof(float))) ? make_room(r, &most, OX_CONV_BLOCKED, bias, &b) : -1;
     float *scratch = ok > 0 && bytes ? ox_scratch(r, bytes) : NULL, *planar = y;
     if (ok <= 0) return ok;
-    if (phases > 1) planar = ox_scratch(r, blocked_floats(c->batch, c->out_channels, most.out_h, most.out_w) * sizeof(float));
-    if (!planar || (bytes && !scratch)) return -1;
+    uint64_t room = blocked_floats(c->batch, c->out_channels, most.out_h, most.out_w);
+    bool zip = s->sw == 2 && s->w[0].count + s->w[1].count == s->width && s->w[0].first + s->w[1].first == 1;
+    if (phases > 1) planar = ox_scratch(r, room * sizeof(float));
+    float *other = zip ? ox_scratch(r, room * sizeof(float)) : planar;
+    if (!planar || !other || (bytes && !scratch)) return -1;
     ox_image_block(threads, c->batch, c->in_channels, c->in_h * c->in_w, x, b.x);
     for (int64_t i = 0; i < phases; i++) {
+        const phase *ph = &s->h[i / s->sw];
+        float *to = i % s->sw ? other : planar;
         c = &s->c[i];
-        if (!c->out_h || !c->out_w) continue;
-        if (s->packed[i] == s->packed[i + 1]) {
-            fill_empty(c, bias, planar);
-        } else {
+        if (c->out_h && c->out_w && s->packed[i] == s->packed[i + 1]) {
+            fill_empty(c, bias, to);
+        } else if (c->out_h && c->out_w) {
             ox_conv_run(threads, c, spread_form(c), b.x, packed + s->packed[i], b.bias, NULL, b.y, scratch);
-            ox_image_unblock(threads, c->batch, c->out_channels, c->out_h * c->out_w, b.y, planar);
+            ox_image_unblock(threads, c->batch, c->out_channels, c->out_h * c->out_w, b.y, to);
         }
-        if (phases > 1) put_phase(c, &s->h[i / s->sw], &s->w[i % s->sw], s->sh, s->sw, s->height, s->width, planar, y);
+        if (zip && i % 2 && ph->count) zip_phases(c, ph, s->sh, s->height, s->width, s->w[0].first ? other : planar, s->w[0].first ? planar : other, y);
+        if (phases > 1 && !zip && c->out_h && c->out_w) put_phase(c, &s->h[i / s->sw], &s->w[i % s->sw], s->sh, s->sw, s->height, s->width, planar, y);
     }
     return 1;
 }
