@@ -237,6 +237,7 @@ static bool plan_spread(const ox_conv_job *v, spread_plan *s) {
     s->sw = all.stride_w;
     s->height = all.in_h;
     s->width = all.in_w;
+    if (all.pad_top < 0 || all.pad_left < 0) return false; /* an output_shape that is larger than what the windows cover */
     if (s->sh > MOST_STRIDE || s->sw > MOST_STRIDE || (s->sh > 1 && all.dilation_h > 1) || (s->sw > 1 && all.dilation_w > 1)) return false;
     for (int64_t i = 0; i < s->sh; i++)
         if (!find_phase(i, s->height, all.kernel_h, s->sh, all.dilation_h, all.pad_top, &s->h[i])) return false;
