@@ -155,6 +155,12 @@ static const struct { const char *name; int (*run)(run_args *a); } commands[] = 
     {"profile", run_profile}, {"tune", run_tune},
 };
 
+/* Only tune takes a list. */
+static int check_threads(run_args *a) {
+    if (!a->c.threads || !strchr(a->c.threads, ',') || !strcmp(a->command, "tune")) return 0;
+    return ox_fail(a->c.ctx, OX_USAGE, "--threads takes one number, '%.200s' is a list; tune takes lists", a->c.threads);
+}
+
 static int work(void *arg) {
     run_args *a = arg;
     const char *known[16];
@@ -162,7 +168,7 @@ static int work(void *arg) {
     if (a->c.n_operands == 0) return ox_fail(a->c.ctx, OX_USAGE, "no command given: inspect, print, parse, compare, run, test, bench, profile or tune; try --help");
     a->command = a->c.operands[0];
     for (size_t i = 0; i < n; i++) {
-        if (!strcmp(commands[i].name, a->command)) return commands[i].run(a);
+        if (!strcmp(commands[i].name, a->command)) return check_threads(a) < 0 ? -1 : commands[i].run(a);
         known[i] = commands[i].name;
     }
     const char *near = ox_nearest(a->command, known, n);
@@ -187,6 +193,7 @@ int main(int argc, char **argv) {
         .examples = "  onnx-run compare model.onnx model.opt.onnx --samples=5 -v\n  onnx-run run model.onnx --input image=image.npy -o out.npz\n",
         .options = options,
         .on_option = on_option,
+        .lists = true,
         .user = &a,
     };
     if (!cli_start(&a.c)) return OX_NO_MEMORY;

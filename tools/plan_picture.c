@@ -10,7 +10,7 @@
 
 enum {
     WIDTH = 1200, HEIGHT = 760,
-    LEFT = 90, TOP = 84, WIDE = WIDTH - LEFT - 30, HIGH = HEIGHT - TOP - 84, /* of the field */
+    LEFT = 90, TOP = 84, WIDE = WIDTH - LEFT - 30, HIGH = HEIGHT - TOP - 96, /* of the field */
     MOST_TITLES = 4000, /* about 400 bytes each */
     MOST_POINTS = 2000, /* of the line of live bytes */
     NAME_MAX_SHOWN = 100
@@ -145,7 +145,7 @@ static void add_buffers(const field *f) {
     for (size_t i = 0; i < n; i++) by_size[i] = &p->buffers[i];
     if (n > MOST_TITLES) {
         qsort(by_size, n, sizeof *by_size, larger_first);
-        ox_text_add(f->t, "<path class=\"value small\" d=\"");
+        ox_text_add(f->t, "<path class=\"value\" d=\"");
         for (size_t i = MOST_TITLES; i < n; i++) {
             const ox_place_buffer *b = by_size[i];
             double w = (double)(b->last + 1 - b->first) * f->x_scale, h = (double)b->bytes * f->y_scale;
@@ -178,15 +178,16 @@ static void add_live(const field *f) {
 
 /* ---- the picture: what is around ---- */
 
+/* Without variables, which not every viewer of pictures knows. */
 static const char style[] =
-    ":root{--ink:#1b2430;--soft:#55616f;--line:#d9dfe7;--paper:#fff;--value:#8fb4ea;--output:#8fd0a5;--scratch:#f0c987;--live:#1b2430;--bound:#b0301a}\n"
-    "@media (prefers-color-scheme:dark){:root{--ink:#e6ebf1;--soft:#a1adba;--line:#303945;--paper:#12161c;--value:#3d6bb0;--output:#2f7d4c;"
-    "--scratch:#91682a;--live:#e6ebf1;--bound:#ff8a75}}\n"
-    "svg{background:var(--paper);font:13px system-ui,sans-serif}text{fill:var(--ink)}.title{font-size:20px;font-weight:600}.soft{fill:var(--soft)}\n"
-    ".axis path{stroke:var(--soft);fill:none}.axis .grid{stroke:var(--line)}.axis text{fill:var(--soft)}.x{text-anchor:middle}.y{text-anchor:end}\n"
-    "rect,.small{stroke:var(--paper);stroke-width:.5}.value{fill:var(--value)}.output{fill:var(--output)}.scratch{fill:var(--scratch)}\n"
-    "#buffers rect:hover{stroke:var(--ink);stroke-width:2}.live,.bound{fill:none;stroke-width:1.5;pointer-events:none}.live{stroke:var(--live)}\n"
-    ".bound{stroke:var(--bound);stroke-dasharray:6 4}\n";
+    "svg{font:13px system-ui,Arial,'DejaVu Sans',sans-serif}text{fill:#1b2430}.paper{fill:#fff}.title{font-size:20px;font-weight:600}.soft,.axis text{fill:#55616f}\n"
+    ".axis path{stroke:#55616f;fill:none}.axis .grid{stroke:#d9dfe7}.x{text-anchor:middle}.y{text-anchor:end}\n"
+    ".value,.output,.scratch{stroke:#fff;stroke-width:.5}.value{fill:#8fb4ea}.output{fill:#8fd0a5}.scratch{fill:#f0c987}\n"
+    ".live,.bound{fill:none;stroke-width:1.5;pointer-events:none}.live{stroke:#1b2430}.bound{stroke:#b0301a;stroke-dasharray:6 4}\n"
+    "#buffers rect:hover{stroke:#1b2430;stroke-width:2}\n"
+    "@media (prefers-color-scheme:dark){text{fill:#e6ebf1}.paper{fill:#12161c}.soft,.axis text{fill:#a1adba}.axis path{stroke:#a1adba}\n"
+    ".axis .grid{stroke:#303945}.value,.output,.scratch{stroke:#12161c}.value{fill:#3d6bb0}.output{fill:#2f7d4c}.scratch{fill:#91682a}\n"
+    ".live{stroke:#e6ebf1}.bound{stroke:#ff8a75}#buffers rect:hover{stroke:#e6ebf1}}\n";
 
 static const char *base_name(const char *path) {
     const char *slash = strrchr(path, '/');
@@ -199,7 +200,7 @@ static void add_head(ox_text *t, const plan_facts *p) {
     add_name(t, base_name(p->title));
     ox_text_add(t, "</title>\n<style>\n");
     ox_text_add(t, style);
-    ox_text_addf(t, "</style>\n<rect x=\"0\" y=\"0\" width=\"%d\" height=\"%d\" style=\"fill:var(--paper);stroke:none\"/>\n<text class=\"title\" x=\"%d\" y=\"34\">", WIDTH, HEIGHT, LEFT);
+    ox_text_addf(t, "</style>\n<rect class=\"paper\" width=\"%d\" height=\"%d\"/>\n<text class=\"title\" x=\"%d\" y=\"34\">", WIDTH, HEIGHT, LEFT);
     add_name(t, base_name(p->title));
     ox_text_addf(t, "</text>\n<text class=\"soft\" x=\"%d\" y=\"58\">arena ", LEFT);
     add_bytes(t, s->arena);
@@ -211,8 +212,8 @@ static void add_head(ox_text *t, const plan_facts *p) {
 }
 
 static void add_legend(ox_text *t) {
-    static const struct { const char *class, *text; int wide; } marks[] = {{"value", "values", 80}, {"output", "outputs", 86}, {"scratch", "scratch memory", 132}};
-    int x = LEFT, y = HEIGHT - 22;
+    static const struct { const char *class, *text; int wide; } marks[] = {{"value", "values", 80}, {"output", "outputs", 86}, {"scratch", "scratch memory", 142}};
+    int x = LEFT, y = HEIGHT - 20;
     ox_text_add(t, "<g>\n");
     for (size_t i = 0; i < sizeof marks / sizeof *marks; i++) {
         ox_text_addf(t, "<rect class=\"%s\" x=\"%d\" y=\"%d\" width=\"14\" height=\"12\"/><text x=\"%d\" y=\"%d\">%s</text>\n", marks[i].class, x, y - 11, x + 20, y, marks[i].text);

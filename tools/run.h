@@ -40,6 +40,8 @@ int run_operands(run_args *a, int n, bool more, const char *what);
 bool run_ends_in(const char *path, const char *ending);
 /* Puts a field of a CSV line at the end of T, in quotes where it needs them; control characters are escaped. */
 void run_csv_field(ox_text *t, const char *field);
+/* Adds TEXT as it stands between the quotes of a JSON string, or a YAML one. */
+void run_json_text(cli *c, ox_text *t, const char *text);
 /* The name of a node as tables, pictures and traces show it: its own, else that of its first output. Maybe "". */
 const char *run_node_name(const ox_node *n);
 

@@ -79,8 +79,22 @@ static void list(run_args *a, const figures *f, row *r) {
     memcpy(r, rows, sizeof rows);
 }
 
-static json_t *bench_json(run_args *a, const row *rows) {
+/* The sizes that the inputs had. */
+static json_t *sizes_json(run_args *a, const run_session *s) {
+    json_t *inputs = json_object();
+    for (size_t i = 0; i < s->m->graph->n_inputs; i++) {
+        const ox_tensor *t = s->in[i] && s->in[i]->kind == OX_RT_TENSOR ? s->in[i]->t : NULL;
+        if (!t) continue;
+        json_t *dims = json_array();
+        for (int k = 0; k < t->rank; k++) cli_json_add(&a->c, dims, NULL, json_integer((json_int_t)t->dims[k]));
+        cli_json_add(&a->c, inputs, s->m->graph->inputs[i]->name, dims);
+    }
+    return inputs;
+}
+
+static json_t *bench_json(run_args *a, const row *rows, json_t *inputs) {
     json_t *tree = json_pack("{s:s, s:i}", "schema", "onnx-run/bench", "version", 1);
+    cli_json_add(&a->c, tree, "inputs", inputs);
     for (const row *r = rows; r < rows + N_ROWS; r++)
         cli_json_add(&a->c, tree, r->key, r->text ? json_string(cli_utf8(&a->c, r->text)) : r->whole ? json_integer((json_int_t)r->n) : json_real(r->real));
     return tree;
@@ -116,6 +130,7 @@ int run_bench(run_args *a) {
     f.load = s.ready - s.started;
     if (result == 0) result = measure(a, &s, &m);
     if (result == 0) result = ox_frame_place(s.f, &f.plan);
+    json_t *inputs = result == 0 && a->json ? sizes_json(a, &s) : NULL;
     run_session_close(&s);
     if (result < 0) return -1;
     summarize(&m, &f);
@@ -128,5 +143,5 @@ int run_bench(run_args *a) {
     ox_text csv = {.arena = a->c.ctx->arena};
     list(a, &f, rows);
     bench_csv(&csv, rows);
-    return run_write_files(a, a->json ? bench_json(a, rows) : NULL, &csv, NULL);
+    return run_write_files(a, a->json ? bench_json(a, rows, inputs) : NULL, &csv, NULL);
 }

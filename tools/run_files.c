@@ -47,6 +47,15 @@ void run_csv_field(ox_text *t, const char *field) {
     ox_text_add(t, "\"");
 }
 
+void run_json_text(cli *c, ox_text *t, const char *text) {
+    for (const char *p = cli_utf8(c, text); *p; p++) {
+        unsigned char byte = (unsigned char)*p;
+        if (byte == '"' || byte == '\\') ox_text_addf(t, "\\%c", byte);
+        else if (byte < 0x20) ox_text_addf(t, "\\u%04x", byte);
+        else ox_text_add_n(t, p, 1);
+    }
+}
+
 /* ---- figures ---- */
 
 uint64_t run_peak_rss(void) {
