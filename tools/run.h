@@ -45,8 +45,8 @@ void run_json_text(cli *c, ox_text *t, const char *text);
 /* The name of a node as tables, pictures and traces show it: its own, else that of its first output. Maybe "". */
 const char *run_node_name(const ox_node *n);
 
-/* Writes TREE to --json (its reference is taken over; NULL: none) and CSV to --csv where that was given (NULL: none), together with MORE, an
- * output that is written already (NULL: none). All appear, or none. */
+/* Writes TREE to --json and CSV (NULL: none) to --csv where these were given, together with MORE, an output that is written already (NULL:
+ * none). All appear, or none. The reference to TREE is taken over. */
 struct json_t;
 int run_write_files(run_args *a, struct json_t *tree, const ox_text *csv, ox_out *more);
 /* Most bytes that this process held; 0 where the system does not tell. */

@@ -22,8 +22,8 @@ int run_write_files(run_args *a, json_t *tree, const ox_text *csv, ox_out *more)
     int result = 0;
     if (more) add_out(a, &outs, more);
     if (a->csv && csv) result = add_out(a, &outs, ox_out_text(a->c.ctx, a->csv, csv->data ? csv->data : "", csv->len));
-    if (tree && result == 0) result = add_out(a, &outs, cli_json(&a->c, a->json, tree));
-    else if (tree) json_decref(tree);
+    if (a->json && result == 0) result = add_out(a, &outs, cli_json(&a->c, a->json, tree)); /* without a tree memory ran out */
+    else json_decref(tree);
     if (result == 0 && outs.n) result = ox_outs_commit(&outs, NULL);
     ox_outs_close(&outs);
     return result;

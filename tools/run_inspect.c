@@ -105,13 +105,13 @@ int run_inspect(run_args *a) {
     cli_census n;
     cli_count(s.m->arena, s.m, &n);
     json_t *tree = a->json ? contents_json(a, s.m, &n) : NULL; /* before the model is inferred: as the file says it */
-    if (!tree) add_contents(&t, s.m, &n);
+    if (!a->json) add_contents(&t, s.m, &n);
     const char *why = NULL;
     plan_facts facts = {.title = s.m->path ? s.m->path : "standard input"};
     bool off = a->memory_plan && !strcmp(a->memory_plan, "off"), picture = a->memory_plan && !off;
     int result = off ? cli_check_dims(&a->c, s.m, a->c.operands[1], a->dims, a->n_dims) : make_plan(a, &s, &facts, &why);
     if (result == 1 && picture) result = ox_fail(ctx, OX_UNAVAILABLE, "no memory plan: %s", why);
-    if (result >= 0 && tree) {
+    if (result >= 0 && a->json) {
         if (why) cli_json_add(&a->c, tree, "memory_plan_error", json_string(cli_utf8(&a->c, why)));
         else if (!off) add_plan_json(a, tree, &facts.stats);
     } else if (result >= 0) {

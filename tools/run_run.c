@@ -32,9 +32,10 @@ static int write_values(run_args *a, const run_session *s, bool folder) {
     const ox_array *arrays = arrays_of(a, s, "a TensorProto");
     if (!arrays) return -1;
     uint32_t n = s->m->graph->ret->n_in;
+    struct stat st;
     if (!folder && n != 1) return ox_fail(ctx, OX_USAGE, "the model has %u outputs, -o %s is one file: name a folder, or an .npz", n, a->out);
-    bool made = folder && mkdir(a->out, 0777) == 0;
-    if (folder && !made && errno != EEXIST) return ox_fail(ctx, OX_CANT_CREATE, "%s: %s", a->out, strerror(errno));
+    bool made = folder && stat(a->out, &st) < 0;
+    if (made && mkdir(a->out, 0777) < 0) return ox_fail(ctx, OX_CANT_CREATE, "%s: %s", a->out, strerror(errno));
     ox_outs outs = {0};
     int result = 0;
     for (uint32_t i = 0; i < n && result == 0; i++) {
