@@ -204,7 +204,8 @@ static bool is_view(const seen *s) {
 
 static bool shapes_only(const ox_node *n) { return ox_is(n, "Shape") || ox_is(n, "Size"); }
 
-void profile_count(const ox_node *n, ox_rt *const *in, int n_in, ox_rt *const *out, int n_out, profile_work *w) {
+void profile_count(const ox_node *n, const ox_node *const *with, size_t n_with, ox_rt *const *in, int n_in, ox_rt *const *out, int n_out,
+                   profile_work *w) {
     seen s = {n, in, out, n_in, n_out};
     uint32_t flags = n->op ? n->op->flags : 0;
     *w = (profile_work){0};
@@ -218,6 +219,8 @@ void profile_count(const ox_node *n, ox_rt *const *in, int n_in, ox_rt *const *o
     w->written = w->output;
     if (flags & OX_CONTROL) w->read = w->written = 0;
     else operations(&s, w);
+    for (size_t i = 0; i < n_with; i++)
+        if (with[i]->op && with[i]->op->flags & OX_ELEMENTWISE) w->flops += count(out_of(&s, 0));
     if (shapes_only(n)) w->read = 0;
     if ((flags & OX_MOVES_DATA) && is_view(&s)) w->read = w->written = 0;
 }

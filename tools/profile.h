@@ -15,7 +15,8 @@ typedef struct profile_work {
     double read, written; /* bytes */
     double activation, parameter, output; /* bytes of the values that are read, of the constants, of what is made */
 } profile_work;
-void profile_count(const ox_node *n, ox_rt *const *in, int n_in, ox_rt *const *out, int n_out, profile_work *w);
+/* Of N; nodes of WITH, which are computed along with it, add an operation for each element of output 0. */
+void profile_count(const ox_node *n, const ox_node *const *with, size_t n_with, ox_rt *const *in, int n_in, ox_rt *const *out, int n_out, profile_work *w);
 
 /* What the processor computes and its memory gives at most, per second and billions, with the threads that serve. */
 typedef struct profile_roof { double gflops, gbps; } profile_roof;
@@ -34,6 +35,8 @@ typedef struct profile_shape {
     const char *shapes;              /* of the inputs, for people */
     const char *in_json, *out_json;  /* for the trace */
     profile_work work;
+    const ox_node *const *with;      /* nodes that are computed along with it */
+    size_t n_with;
     struct profile_shape *other;     /* of the same node */
 } profile_shape;
 

@@ -63,6 +63,20 @@ static void node(writer *w, const profile_event *e, size_t run) {
     end(w, e->end - e->start);
 }
 
+/* Nodes that were computed along with another one: events without time, at its end, so that every node has one. */
+static void fused(writer *w, const profile_event *e, size_t run) {
+    for (size_t i = 0; i < e->shape->n_with; i++) {
+        const ox_node *n = e->shape->with[i];
+        begin(w, "Node", run_node_name(n), "_kernel_time", "X", e->end);
+        ox_text_add(&w->t, "\"op_name\":\"");
+        run_json_text(&w->p->a->c, &w->t, n->op_type);
+        ox_text_add(&w->t, "\",\"provider\":\"CPUExecutionProvider\",\"fused_into\":\"");
+        run_json_text(&w->p->a->c, &w->t, e->shape->name);
+        ox_text_addf(&w->t, "\",\"depth\":%d,\"run\":%zu", e->depth, run);
+        end(w, 0);
+    }
+}
+
 static void counter(writer *w, int64_t ts, uint64_t live) {
     begin(w, "Memory", "memory", "", "C", ts);
     ox_text_addf(&w->t, "\"live_bytes\":%llu,\"arena_bytes\":%llu", (unsigned long long)live, (unsigned long long)w->p->plan.stats.arena);
@@ -78,6 +92,7 @@ static void one_run(writer *w, size_t i) {
     for (const profile_event *e = p->events + r->first; e < p->events + r->first + r->n; e++) {
         if (e->step >= 0 && (size_t)e->step < p->plan.n_steps) counter(w, e->start, p->plan.live[e->step]);
         node(w, e, i);
+        fused(w, e, i);
     }
     counter(w, r->end, 0);
 }

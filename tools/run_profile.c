@@ -80,20 +80,24 @@ static int64_t index_of(profile *p, const ox_node *n) {
     return known ? (int64_t)known - 1 : -1;
 }
 
-static profile_shape *shape_for(profile *p, const ox_node *n, ox_rt *const *in, int n_in, ox_rt *const *out, int n_out) {
-    key k = {.len = 0};
+static profile_shape *shape_for(profile *p, const ox_step_info *info, ox_rt *const *in, int n_in, ox_rt *const *out, int n_out) {
+    const ox_node *n = info->node;
+    key k; /* not cleared: it is large */
+    k.len = 0;
     add_to_key(&k, in, n_in);
     add_to_key(&k, out, n_out);
     profile_shape *first = ox_map_get(&p->shapes, n);
     for (profile_shape *s = first; s; s = s->other)
-        if (s->n_key == k.len && !memcmp(s->key, k.n, k.len * sizeof *k.n)) return s;
+        if (s->n_key == k.len && s->n_with == info->n_with && !memcmp(s->key, k.n, k.len * sizeof *k.n)) return s;
     profile_shape *s = OX_NEW(p->arena, profile_shape);
     *s = (profile_shape){.node = n, .name = run_node_name(n), .index = index_of(p, n), .key = ox_dup(p->arena, k.n, k.len * sizeof *k.n), .n_key = k.len,
         .op = n->domain[0] ? ox_format(p->arena, "%s::%s", n->domain, n->op_type) : n->op_type, .other = first};
     s->shapes = values_text(p->arena, in, n_in);
     s->in_json = values_json(p->arena, in, n_in);
     s->out_json = values_json(p->arena, out, n_out);
-    profile_count(n, in, n_in, out, n_out, &s->work);
+    s->n_with = info->n_with;
+    if (s->n_with) s->with = ox_dup(p->arena, info->with, s->n_with * sizeof *s->with);
+    profile_count(n, s->with, s->n_with, in, n_in, out, n_out, &s->work);
     ox_map_put(&p->shapes, n, s);
     return s;
 }
@@ -114,7 +118,7 @@ static double take_inside(profile *p, int depth, double ms) {
 static void take_note(void *user, const ox_step_info *info, ox_rt *const *in, int n_in, ox_rt *const *out, int n_out) {
     profile *p = user;
     double entered = run_now();
-    profile_event e = {.shape = shape_for(p, info->node, in, n_in, out, n_out), .start = nanoseconds(p, info->start * 1e3),
+    profile_event e = {.shape = shape_for(p, info, in, n_in, out, n_out), .start = nanoseconds(p, info->start * 1e3),
         .end = nanoseconds(p, (info->start + info->seconds) * 1e3), .algorithm = info->algorithm, .scratch = info->scratch,
         .arena_offset = info->arena_offset, .depth = info->depth, .step = -1};
     if (!info->depth) e.step = p->step++;
@@ -158,7 +162,11 @@ static void keep_once(profile *p) {
     ox_map again;
     size_t kept = 0;
     ox_map_init(&again, p->arena);
-    for (size_t i = p->once.n; i < p->n_events; i++) ox_map_put(&again, p->events[i].shape->node, p);
+    for (size_t i = p->once.n; i < p->n_events; i++) {
+        const profile_shape *s = p->events[i].shape;
+        ox_map_put(&again, s->node, p);
+        for (size_t k = 0; k < s->n_with; k++) ox_map_put(&again, s->with[k], p);
+    }
     for (size_t i = 0; i < p->once.n; i++)
         if (!ox_map_has(&again, p->events[i].shape->node)) p->events[kept++] = p->events[i];
     p->once.n = kept; /* the rest of its place stays unused */

@@ -116,7 +116,7 @@ static void advise_threads(tune *t) {
     const tune_row *few = other(t, TUNE_THREADS, least), *many = other(t, TUNE_THREADS, most);
     ox_text text = {.arena = t->arena};
     ox_text_addf(&text, "Set %lld thread%s: a run takes %.3f ms (median)", (long long)n, n == 1 ? "" : "s", b->p50);
-    if (few && n != least) ox_text_addf(&text, ", with %lld %.2f times as long", (long long)least, few->p50 / b->p50);
+    if (few && n != least) ox_text_addf(&text, ", with %lld thread%s %.2f times as long", (long long)least, least == 1 ? "" : "s", few->p50 / b->p50);
     if (many && n != most) ox_text_addf(&text, "; with %lld it takes %.3f ms, not less by 2 %%", (long long)most, many->p50);
     ox_text_add(&text, ".");
     advise(t, text.data);
