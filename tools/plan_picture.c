@@ -114,7 +114,9 @@ static void add_name(ox_text *t, const char *name) {
         cli_add_markup(t, name);
         return;
     }
-    snprintf(cut, sizeof cut, "%.*s...%s", (int)ox_utf8_prefix(name, half), name, name + len - half);
+    const char *tail = name + len - half;
+    while ((*tail & 0xc0) == 0x80) tail++; /* no piece of a character */
+    snprintf(cut, sizeof cut, "%.*s...%s", (int)ox_utf8_prefix(name, half), name, tail);
     cli_add_markup(t, cut);
 }
 

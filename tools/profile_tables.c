@@ -98,8 +98,14 @@ enum { NAME_WIDE = 44, MOST_ROWS = 20 };
 static void print_label(const profile *p, const char *label) {
     const char *shown = cli_shown(p->arena, label);
     size_t len = strlen(shown);
-    if (len <= NAME_WIDE) printf("%-*s", NAME_WIDE, shown);
-    else printf("%.*s..%s", NAME_WIDE / 2, shown, shown + len - (NAME_WIDE / 2 - 2));
+    if (len <= NAME_WIDE) {
+        printf("%-*s", NAME_WIDE, shown);
+        return;
+    }
+    int head = (int)ox_utf8_prefix(shown, NAME_WIDE / 2);
+    const char *tail = shown + len - (NAME_WIDE / 2 - 2);
+    while ((*tail & 0xc0) == 0x80) tail++; /* no piece of a character */
+    printf("%.*s..%s", head, shown, tail);
 }
 
 static void print_row(const profile *p, const row *r, const char *label, double whole) {

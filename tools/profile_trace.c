@@ -56,7 +56,9 @@ static void node(writer *w, const profile_event *e, size_t run) {
                  s->in_json, s->out_json);
     ox_text_addf(&w->t, ",\"activation_size\":%.0f,\"parameter_size\":%.0f,\"output_size\":%.0f", s->work.activation, s->work.parameter, s->work.output);
     add_figures(w, e);
-    ox_text_addf(&w->t, ",\"algorithm\":\"%s\",\"workspace\":%llu,\"arena_offset\":", e->algorithm ? e->algorithm : "", (unsigned long long)e->scratch);
+    ox_text_add(&w->t, ",\"algorithm\":\"");
+    run_json_text(&w->p->a->c, &w->t, e->algorithm ? e->algorithm : "");
+    ox_text_addf(&w->t, "\",\"workspace\":%llu,\"arena_offset\":", (unsigned long long)e->scratch);
     if (e->arena_offset == UINT64_MAX) ox_text_add(&w->t, "-1");
     else ox_text_addf(&w->t, "%llu", (unsigned long long)e->arena_offset);
     ox_text_addf(&w->t, ",\"depth\":%d,\"run\":%zu,\"self_us\":%.3f", e->depth, run, e->self * 1e3);
