@@ -194,7 +194,7 @@ static int rewrite(ox_raise *s, ox_node *n, const ox_op *target) {
 
 static int raise_node(ox_raise *s, ox_node *n) {
     if (n->callee || n->domain[0]) return 0;
-    if (!n->op && ox_is(n, "ImageScaler")) return ox_raise_image_scaler(s, n);
+    if (ox_is(n, "ImageScaler") && s->version >= 10) return ox_raise_image_scaler(s, n);
     if (!n->op)
         return ox_fail(s->ctx, OX_UNAVAILABLE, "operator %s is unknown: nobody can tell what it is in opset %lld", n->op_type, (long long)s->version);
     const ox_op *target = ox_op_find(s->ctx, "", n->op_type, s->version);

@@ -192,9 +192,18 @@ static double bytes_of(const ox_rt *v) {
     return sum;
 }
 
-static bool is_parameter(const ox_node *n, int i) {
-    const ox_value *v = (uint32_t)i < n->n_in ? n->in[i].v : NULL;
-    return (uint32_t)i >= n->n_in || (v && (v->is_init || ox_constant(v)));
+static bool reads_constant(const ox_node *n, const ox_tensor *t) {
+    for (uint32_t i = 0; i < n->n_in; i++)
+        if (n->in[i].v && (n->in[i].v->data == t || ox_constant(n->in[i].v) == t)) return true;
+    return false;
+}
+
+/* Whether input I is a constant: of the node, of one that is computed along with it, or made for it when it was lifted to the newest form. */
+static bool is_parameter(const profile_shape *s, const seen *c, int i) {
+    const ox_tensor *t = in_of(c, i);
+    bool found = t && reads_constant(s->node, t);
+    for (size_t k = 0; t && !found && k < s->n_with; k++) found = reads_constant(s->with[k], t);
+    return found || (!s->n_with && (uint32_t)i >= s->node->n_in);
 }
 
 static bool is_view(const seen *s) {
@@ -204,23 +213,25 @@ static bool is_view(const seen *s) {
 
 static bool shapes_only(const ox_node *n) { return ox_is(n, "Shape") || ox_is(n, "Size"); }
 
-void profile_count(const ox_node *n, const ox_node *const *with, size_t n_with, ox_rt *const *in, int n_in, ox_rt *const *out, int n_out,
-                   profile_work *w) {
+void profile_count(profile_shape *shape, ox_rt *const *in, int n_in, ox_rt *const *out, int n_out) {
+    const ox_node *n = shape->node;
     seen s = {n, in, out, n_in, n_out};
-    uint32_t flags = n->op ? n->op->flags : 0;
+    uint32_t flags = n->op && !shape->layout ? n->op->flags : 0;
+    profile_work *w = &shape->work;
     *w = (profile_work){0};
     for (int i = 0; i < n_out; i++) w->output += bytes_of(out[i]);
     for (int i = 0; i < n_in; i++) {
         double bytes = bytes_of(in[i]);
-        *(is_parameter(n, i) ? &w->parameter : &w->activation) += bytes;
+        *(is_parameter(shape, &s, i) ? &w->parameter : &w->activation) += bytes;
         bool part_only = i == 0 && ((flags & OX_MOVES_DATA) || !strcmp(n->op_type, "EmbedLayerNormalization")) && bytes > w->output;
-        w->read += part_only ? w->output : bytes;
+        w->read += part_only && !shape->layout ? w->output : bytes;
     }
     w->written = w->output;
+    if (shape->layout) return;
     if (flags & OX_CONTROL) w->read = w->written = 0;
     else operations(&s, w);
-    for (size_t i = 0; i < n_with; i++)
-        if (with[i]->op && with[i]->op->flags & OX_ELEMENTWISE) w->flops += count(out_of(&s, 0));
+    for (size_t i = 0; i < shape->n_with; i++)
+        if (shape->with[i]->op && shape->with[i]->op->flags & OX_ELEMENTWISE) w->flops += count(out_of(&s, 0));
     if (shapes_only(n)) w->read = 0;
     if ((flags & OX_MOVES_DATA) && is_view(&s)) w->read = w->written = 0;
 }

@@ -5,11 +5,11 @@
 #include <stdlib.h>
 
 enum { R_OUT, R_JSON, R_INPUT, R_RANDOM, R_SEED, R_SAMPLES, R_DIM, R_RTOL, R_ATOL, R_FULL, R_MAX, R_REPEAT, R_WARMUP, R_SECONDS,
-       R_CSV, R_PLAN, R_BY, R_ROOF, R_BATCH, R_LATENCY };
+       R_CSV, R_PLAN, R_BY, R_ROOF, R_BATCH, R_LATENCY, R_CAPACITY };
 
 static const cli_option options[] = {
-    {"-o", "FILE", "run: outputs as .npz, .pb, or a folder of output_N.pb; parse: the model; profile: the trace; tune: settings as YAML", R_OUT, false},
-    {"--json", "FILE", "figures as JSON ('-': standard output): inspect, compare, test, bench, profile, tune", R_JSON, false},
+    {"-o", "FILE", "run: outputs as .npz, .pb, or a folder of output_N.pb; parse: the model; profile: the trace; tune: settings as YAML; pack: the buffers with offsets", R_OUT, false},
+    {"--json", "FILE", "figures as JSON ('-': standard output): inspect, compare, test, bench, profile, tune, pack", R_JSON, false},
     {"--csv", "FILE", "the same as CSV: bench, profile, tune", R_CSV, false},
     {"--input", "NAME=FILE", "value of an input (.npy, .npz or .pb); FILE.npz alone: all inputs that it holds, by their names", R_INPUT, false},
     {"--random", "SEED", "seed of the inputs that are not given", R_RANDOM, false},
@@ -28,6 +28,7 @@ static const cli_option options[] = {
     {"--max-elements", "N", "print: tensors with more elements are elided (default 16)", R_MAX, true},
     {"--repeat", "N", "runs that count: bench (default 20), profile (1), tune (100 at most)", R_REPEAT, true},
     {"--warmup", "N", "runs before, the first one apart: bench, profile, tune (default 2)", R_WARMUP, true},
+    {"--capacity", "N", "pack: bytes that the arena may have (default: as few as are found)", R_CAPACITY, true},
     {0},
 };
 
@@ -72,6 +73,7 @@ static int on_option(cli *c, int id, const char *value) {
     case R_REPEAT: return cli_int(c, "--repeat", value, 1, 1000000, &a->repeat);
     case R_WARMUP: return cli_int(c, "--warmup", value, 0, 1000000, &a->warmup);
     case R_MAX: return cli_int(c, "--max-elements", value, 0, INT32_MAX, &a->max_elements);
+    case R_CAPACITY: return cli_int(c, "--capacity", value, 1, (int64_t)1 << 62, &a->capacity);
     case R_DIM: return cli_dim(c, value, &a->dims, &a->n_dims);
     case R_RTOL: return cli_double(c, "--rtol", value, &a->rtol);
     case R_ATOL: return cli_double(c, "--atol", value, &a->atol);
@@ -152,7 +154,7 @@ int run_compare(run_args *a) {
 
 static const struct { const char *name; int (*run)(run_args *a); } commands[] = {
     {"inspect", run_inspect}, {"print", run_print}, {"parse", run_parse}, {"compare", run_compare}, {"run", run_run}, {"test", run_test}, {"bench", run_bench},
-    {"profile", run_profile}, {"tune", run_tune},
+    {"profile", run_profile}, {"tune", run_tune}, {"pack", run_pack},
 };
 
 /* Only tune takes a list. */
@@ -165,7 +167,7 @@ static int work(void *arg) {
     run_args *a = arg;
     const char *known[16];
     size_t n = sizeof commands / sizeof commands[0];
-    if (a->c.n_operands == 0) return ox_fail(a->c.ctx, OX_USAGE, "no command given: inspect, print, parse, compare, run, test, bench, profile or tune; try --help");
+    if (a->c.n_operands == 0) return ox_fail(a->c.ctx, OX_USAGE, "no command given: inspect, print, parse, compare, run, test, bench, profile, tune or pack; try --help");
     a->command = a->c.operands[0];
     for (size_t i = 0; i < n; i++) {
         if (!strcmp(commands[i].name, a->command)) return check_threads(a) < 0 ? -1 : commands[i].run(a);
@@ -189,7 +191,8 @@ int main(int argc, char **argv) {
                  "  test DIR...                directories of the ONNX backend test suite\n"
                  "  bench MODEL                latency\n"
                  "  profile MODEL -o TRACE     where the time goes, node by node, beside what the machine can do\n"
-                 "  tune MODEL -o SETTINGS     best number of threads and batch size, as settings for this and other runtimes",
+                 "  tune MODEL -o SETTINGS     best number of threads and batch size, as settings for this and other runtimes\n"
+                 "  pack BUFFERS.csv           places of buffers in one arena",
         .examples = "  onnx-run compare model.onnx model.opt.onnx --samples=5 -v\n  onnx-run run model.onnx --input image=image.npy -o out.npz\n",
         .options = options,
         .on_option = on_option,

@@ -1,6 +1,7 @@
 /* Private to onnx-run profile: what was seen of a run, what its work is, and what the machine could do.
  *
  * run_profile.c      runs and takes notes
+ * profile_shapes.c   shapes of calls, as the model has them
  * flops.c, roof.c    operations and bytes of a node; the machine's limits
  * profile_trace.c    the trace: an event per call
  * profile_tables.c   tables by operator, node and shape; JSON, CSV */
@@ -15,9 +16,6 @@ typedef struct profile_work {
     double read, written; /* bytes */
     double activation, parameter, output; /* bytes of the values that are read, of the constants, of what is made */
 } profile_work;
-/* Of N; nodes of WITH, which are computed along with it, add an operation for each element of output 0. */
-void profile_count(const ox_node *n, const ox_node *const *with, size_t n_with, ox_rt *const *in, int n_in, ox_rt *const *out, int n_out, profile_work *w);
-
 /* What the processor computes and its memory gives at most, per second and billions, with the threads that serve. */
 typedef struct profile_roof { double gflops, gbps; } profile_roof;
 /* Takes 0.3 s at most: a product of matrices, and sums of long arrays. -1 after ox_fail(). */
@@ -37,6 +35,7 @@ typedef struct profile_shape {
     profile_work work;
     const ox_node *const *with;      /* nodes that are computed along with it */
     size_t n_with;
+    bool layout;                     /* no call of the node: an image is brought into the layout that it, or its reader, takes */
     struct profile_shape *other;     /* of the same node */
 } profile_shape;
 
@@ -72,6 +71,10 @@ typedef struct profile {
     int64_t step;
 } profile;
 
+/* Found, or made. */
+profile_shape *profile_shape_for(profile *p, const ox_step_info *info, ox_rt *const *in, int n_in, ox_rt *const *out, int n_out);
+/* Fills s->work, for values as the model has them. Nodes that are computed along with it add an operation for each element of output 0. */
+void profile_count(profile_shape *s, ox_rt *const *in, int n_in, ox_rt *const *out, int n_out);
 /* The trace to PATH, not yet committed; NULL after ox_fail(). */
 ox_out *profile_trace(const profile *p, const char *path);
 void profile_print(const profile *p);

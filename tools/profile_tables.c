@@ -22,7 +22,7 @@ typedef struct table { row *rows; size_t n; double ms; } table; /* most time fir
 
 static const void *key_of(const profile *p, const profile_event *e, by by) {
     ox_ctx *ctx = p->a->c.ctx;
-    if (by == BY_NODE) return e->shape->node;
+    if (by == BY_NODE) return e->shape->layout ? (const void *)e->shape : e->shape->node;
     if (by == BY_OP) return ox_intern(ctx, e->shape->op);
     return ox_intern(ctx, ox_format(p->arena, "%s %s", e->shape->op, e->shape->shapes));
 }

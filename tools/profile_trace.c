@@ -47,9 +47,9 @@ static void add_figures(writer *w, const profile_event *e) {
 
 static void node(writer *w, const profile_event *e, size_t run) {
     const profile_shape *s = e->shape;
-    begin(w, "Node", s->name, "_kernel_time", "X", e->start);
+    begin(w, s->layout ? "Layout" : "Node", s->name, s->layout ? "_layout_time" : "_kernel_time", "X", e->start);
     ox_text_add(&w->t, "\"op_name\":\"");
-    run_json_text(&w->p->a->c, &w->t, s->node->op_type);
+    run_json_text(&w->p->a->c, &w->t, s->layout ? "Layout" : s->node->op_type);
     ox_text_add(&w->t, "\",\"domain\":\"");
     run_json_text(&w->p->a->c, &w->t, s->node->domain);
     ox_text_addf(&w->t, "\",\"provider\":\"CPUExecutionProvider\",\"node_index\":%lld,\"input_type_shape\":%s,\"output_type_shape\":%s", (long long)s->index,

@@ -21,6 +21,7 @@ typedef struct run_args {
     double roof_gflops, roof_gbps; /* 0: to be measured */
     const char *batch;        /* DIM=LIST or LIST; NULL */
     double latency;           /* ms; 0: no limit */
+    int64_t capacity;         /* 0: not given */
 } run_args;
 
 int run_inspect(run_args *a);
@@ -32,6 +33,7 @@ int run_test(run_args *a);
 int run_bench(run_args *a);
 int run_profile(run_args *a);
 int run_tune(run_args *a);
+int run_pack(run_args *a);
 
 /* A value file (.npy, .pb) as the declared type says. NULL after ox_fail(). */
 ox_rt *run_read_value(ox_ctx *ctx, const char *path, const ox_type *declared);

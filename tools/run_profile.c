@@ -6,102 +6,6 @@
 #include <math.h>
 #include <stdlib.h>
 
-/* ---- notes: shapes ---- */
-
-enum { MOST_KEY = 4096 }; /* numbers of a key; what is beyond is not told apart */
-
-typedef struct key { int64_t n[MOST_KEY]; size_t len; } key;
-
-static void push(key *k, int64_t v) {
-    if (k->len < MOST_KEY) k->n[k->len++] = v;
-}
-
-static void add_to_key(key *k, ox_rt *const *v, int n) {
-    for (int i = 0; i < n; i++) {
-        push(k, v[i] ? (int64_t)v[i]->kind : -1);
-        if (v[i] && v[i]->kind == OX_RT_SEQUENCE) push(k, v[i]->n);
-        const ox_tensor *t = v[i] ? v[i]->t : NULL;
-        if (!t) continue;
-        push(k, t->dtype);
-        push(k, t->rank);
-        for (int d = 0; d < t->rank; d++) push(k, t->dims[d]);
-    }
-}
-
-static void add_dims(ox_text *t, const ox_tensor *v) {
-    ox_text_add(t, "[");
-    for (int d = 0; d < v->rank; d++) ox_text_addf(t, "%s%lld", d ? "," : "", (long long)v->dims[d]);
-    ox_text_add(t, "]");
-}
-
-/* [{"float":[1,3,8,8]},...] as ONNX Runtime writes it; what is absent is passed over. */
-static const char *values_json(ox_arena *arena, ox_rt *const *v, int n) {
-    ox_text t = {.arena = arena};
-    bool any = false;
-    ox_text_add(&t, "[");
-    for (int i = 0; i < n; i++) {
-        if (!v[i] || v[i]->kind == OX_RT_NONE) continue;
-        ox_text_add(&t, any ? "," : "");
-        any = true;
-        if (v[i]->kind == OX_RT_TENSOR) {
-            ox_text_addf(&t, "{\"%s\":", ox_dtype_name(v[i]->t->dtype));
-            add_dims(&t, v[i]->t);
-            ox_text_add(&t, "}");
-        } else {
-            ox_text_addf(&t, "{\"%s\":[%lld]}", v[i]->kind == OX_RT_SEQUENCE ? "sequence" : "map", (long long)v[i]->n);
-        }
-    }
-    ox_text_add(&t, "]");
-    return t.data;
-}
-
-static const char *values_text(ox_arena *arena, ox_rt *const *v, int n) {
-    ox_text t = {.arena = arena};
-    ox_text_add(&t, "");
-    for (int i = 0; i < n; i++) {
-        if (i) ox_text_add(&t, " ");
-        if (!v[i] || v[i]->kind == OX_RT_NONE) ox_text_add(&t, "-");
-        else if (v[i]->kind == OX_RT_TENSOR) {
-            ox_text_add(&t, ox_dtype_name(v[i]->t->dtype));
-            add_dims(&t, v[i]->t);
-        } else {
-            ox_text_addf(&t, "%s of %lld", v[i]->kind == OX_RT_SEQUENCE ? "sequence" : "map", (long long)v[i]->n);
-        }
-    }
-    return t.data;
-}
-
-/* The position of a node in its graph, as in the file: all nodes of a graph are numbered when the first of them is met. */
-static int64_t index_of(profile *p, const ox_node *n) {
-    uintptr_t known = (uintptr_t)ox_map_get(&p->indices, n), i = 0;
-    if (known) return (int64_t)known - 1;
-    for (const ox_node *k = n->graph ? n->graph->first : NULL; k; k = k->next) ox_map_put(&p->indices, k, (void *)++i);
-    known = (uintptr_t)ox_map_get(&p->indices, n);
-    return known ? (int64_t)known - 1 : -1;
-}
-
-static profile_shape *shape_for(profile *p, const ox_step_info *info, ox_rt *const *in, int n_in, ox_rt *const *out, int n_out) {
-    const ox_node *n = info->node;
-    key k; /* not cleared: it is large */
-    k.len = 0;
-    add_to_key(&k, in, n_in);
-    add_to_key(&k, out, n_out);
-    profile_shape *first = ox_map_get(&p->shapes, n);
-    for (profile_shape *s = first; s; s = s->other)
-        if (s->n_key == k.len && s->n_with == info->n_with && !memcmp(s->key, k.n, k.len * sizeof *k.n)) return s;
-    profile_shape *s = OX_NEW(p->arena, profile_shape);
-    *s = (profile_shape){.node = n, .name = run_node_name(n), .index = index_of(p, n), .key = ox_dup(p->arena, k.n, k.len * sizeof *k.n), .n_key = k.len,
-        .op = n->domain[0] ? ox_format(p->arena, "%s::%s", n->domain, n->op_type) : n->op_type, .other = first};
-    s->shapes = values_text(p->arena, in, n_in);
-    s->in_json = values_json(p->arena, in, n_in);
-    s->out_json = values_json(p->arena, out, n_out);
-    s->n_with = info->n_with;
-    if (s->n_with) s->with = ox_dup(p->arena, info->with, s->n_with * sizeof *s->with);
-    profile_count(n, s->with, s->n_with, in, n_in, out, n_out, &s->work);
-    ox_map_put(&p->shapes, n, s);
-    return s;
-}
-
 /* ---- notes: calls ---- */
 
 static int64_t nanoseconds(const profile *p, double ms) { return llround((ms - p->s->started) * 1e6); }
@@ -118,7 +22,7 @@ static double take_inside(profile *p, int depth, double ms) {
 static void take_note(void *user, const ox_step_info *info, ox_rt *const *in, int n_in, ox_rt *const *out, int n_out) {
     profile *p = user;
     double entered = run_now();
-    profile_event e = {.shape = shape_for(p, info, in, n_in, out, n_out), .start = nanoseconds(p, info->start * 1e3),
+    profile_event e = {.shape = profile_shape_for(p, info, in, n_in, out, n_out), .start = nanoseconds(p, info->start * 1e3),
         .end = nanoseconds(p, (info->start + info->seconds) * 1e3), .algorithm = info->algorithm, .scratch = info->scratch,
         .arena_offset = info->arena_offset, .depth = info->depth, .step = -1};
     if (!info->depth) e.step = p->step++;

@@ -50,6 +50,45 @@ static bool exists(const char *path) {
     return stat(path, &st) == 0;
 }
 
+/* ---- what random numbers reach: two right programs give different ones, so type and shape alone can be compared ---- */
+
+typedef struct { ox_map *hit; bool any; } reach;
+
+static bool draws(const ox_node *n, int depth);
+
+static int body_reached(ox_graph *g, void *user) {
+    reach *r = user;
+    for (const ox_node *n = g->first; n && !r->any; n = n->next) {
+        for (uint32_t i = 0; i < n->n_in; i++) r->any |= n->in[i].v && ox_map_has(r->hit, n->in[i].v);
+        if (ox_each_body((ox_node *)(uintptr_t)n, body_reached, r)) return 1;
+    }
+    for (uint32_t i = 0; i < g->ret->n_in; i++) r->any |= g->ret->in[i].v && ox_map_has(r->hit, g->ret->in[i].v);
+    return r->any;
+}
+
+/* Whether a node draws random numbers, also in a function that it calls. */
+static bool draws(const ox_node *n, int depth) {
+    if (!n->callee) return n->op && !ox_node_pure(n);
+    for (const ox_node *m = n->callee->body ? n->callee->body->first : NULL; m && depth; m = m->next)
+        if (draws(m, depth - 1)) return true;
+    return false;
+}
+
+static void find_random(ox_graph *g, ox_map *hit) {
+    for (ox_node *n = g->first; n; n = n->next) {
+        reach r = {hit, draws(n, 32)};
+        for (uint32_t i = 0; i < n->n_in; i++) r.any |= n->in[i].v && ox_map_has(hit, n->in[i].v);
+        if (!r.any) ox_each_body(n, body_reached, &r);
+        for (uint32_t i = 0; r.any && i < n->n_out; i++)
+            if (n->out[i]) ox_map_put(hit, n->out[i], n);
+    }
+}
+
+static bool same_form(const ox_rt *a, const ox_rt *b) {
+    if (a->kind != b->kind || a->kind != OX_RT_TENSOR) return a->kind == b->kind;
+    return a->t->dtype == b->t->dtype && a->t->rank == b->t->rank && !memcmp(a->t->dims, b->t->dims, (size_t)a->t->rank * sizeof *a->t->dims);
+}
+
 static bool has_dft(const ox_graph *g) {
     for (const ox_node *n = g->first; n; n = n->next)
         if (ox_is(n, "DFT")) return true;
@@ -58,7 +97,10 @@ static bool has_dft(const ox_graph *g) {
 
 /* The suite's rule, exact for what is no float; the output's position names it. The suite's data of DFT hold zeros rounded in float:
  * its own runner compares them with 1e-6. */
-static int check_outputs(ox_ctx *ctx, ox_graph *g, const char *set, ox_rt **out) {
+static int check_outputs(ox_ctx *ctx, ox_graph *g, const char *set, ox_rt **out, bool *form_only) {
+    ox_map random;
+    ox_map_init(&random, ctx->arena);
+    find_random(g, &random);
     ox_tolerance tol = {1e-3, has_dft(g) ? 1e-6 : 1e-7, false};
     for (uint32_t i = 0; i < g->ret->n_in; i++) {
         const char *path = ox_format(ctx->arena, "%s/output_%u.pb", set, i);
@@ -66,13 +108,15 @@ static int check_outputs(ox_ctx *ctx, ox_graph *g, const char *set, ox_rt **out)
         if (!want) return -1;
         ox_difference d;
         ox_compare(want, out[i], &tol, &d);
+        bool form = !d.same && ox_map_has(&random, g->ret->in[i].v) && same_form(want, out[i]);
+        *form_only |= form;
         ox_rt_unref(want);
-        if (!d.same) return ox_fail(ctx, OX_NEGATIVE, "output %s: %s", g->out_names[i], d.text);
+        if (!d.same && !form) return ox_fail(ctx, OX_NEGATIVE, "output %s: %s", g->out_names[i], d.text);
     }
     return 0;
 }
 
-static int run_set(ox_ctx *ctx, ox_model *m, ox_frame *f, const char *set) {
+static int run_set(ox_ctx *ctx, ox_model *m, ox_frame *f, const char *set, bool *form_only) {
     ox_graph *g = m->graph;
     ox_rt **in = OX_NEW_N(ctx->arena, ox_rt *, g->n_inputs + 1), **out = OX_NEW_N(ctx->arena, ox_rt *, g->ret->n_in + 1);
     int result = 0;
@@ -81,13 +125,13 @@ static int run_set(ox_ctx *ctx, ox_model *m, ox_frame *f, const char *set) {
         if (exists(path) && !(in[i] = run_read_value(ctx, path, g->inputs[i]->type))) result = -1;
     }
     if (result == 0) result = ox_frame_run(f, in, out);
-    if (result == 0) result = check_outputs(ctx, g, set, out);
+    if (result == 0) result = check_outputs(ctx, g, set, out, form_only);
     for (size_t i = 0; i < g->n_inputs; i++) ox_rt_unref(in[i]);
     for (uint32_t i = 0; i < g->ret->n_in; i++) ox_rt_unref(out[i]);
     return result;
 }
 
-typedef struct { ox_ctx *ctx; const char *dir; int sets; } test_case;
+typedef struct { ox_ctx *ctx; const char *dir; int sets; bool form_only; } test_case;
 
 static int run_case(void *arg) {
     test_case *t = arg;
@@ -97,7 +141,7 @@ static int run_case(void *arg) {
     for (; result == 0; t->sets++) {
         const char *set = ox_format(t->ctx->arena, "%s/test_data_set_%d", t->dir, t->sets);
         if (!exists(set)) break;
-        result = run_set(t->ctx, m, f, set);
+        result = run_set(t->ctx, m, f, set, &t->form_only);
     }
     if (result == 0 && t->sets == 0) result = ox_fail(t->ctx, OX_BAD_DATA, "no test_data_set_0");
     ox_frame_free(f);
@@ -122,7 +166,7 @@ static int one(run_args *a, const char *dir, tally *sum) {
     *(result == 0 ? &sum->passed : status[0] == 's' ? &sum->skipped : &sum->failed) += 1;
     char shown[4096]; /* names of folders may come from an archive */
     ox_printable(shown, sizeof shown, dir);
-    if (result == 0 && a->c.verbose) printf("passed %s\n", shown);
+    if (result == 0 && a->c.verbose) printf("passed %s%s\n", shown, t.form_only ? " (type and shape only)" : "");
     if (result != 0) printf("%s %s: %s\n", status, shown, ox_error_text(t.ctx));
     cli_json_add(&a->c, sum->cases, NULL, json_pack("{s:s, s:s, s:s}", "dir", shown, "status", status, "reason", result == 0 ? "" : ox_error_text(t.ctx)));
     ox_ctx_free(t.ctx);

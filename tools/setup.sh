@@ -3,7 +3,7 @@
 set -eu
 
 packages='gcc libc6-dev make meson ninja-build pkg-config protobuf-c-compiler libprotobuf-c-dev libyaml-dev libjansson-dev libxxhash-dev
-libzip-dev zlib1g-dev libopenblas0-openmp libcmocka-dev scdoc'
+libzip-dev zlib1g-dev libopenblas0-openmp libcmocka-dev scdoc libjpeg62-turbo-dev libpng-dev libtiff-dev libwebp-dev libopenjp2-7-dev'
 
 # Packages of the list that are not installed, in one question.
 missing_packages() {
@@ -31,7 +31,7 @@ if command -v dpkg-query >/dev/null; then
     fi
 fi
 
-# Not root, or not Debian: fine as long as tools and libraries are there in some other way (OpenBLAS and scdoc are optional).
+# Not root, or not Debian: fine as long as tools and libraries are there in some other way (OpenBLAS, scdoc and the image libraries are optional).
 lacking=
 for tool in cc meson ninja pkg-config protoc-c; do
     command -v "$tool" >/dev/null || lacking="$lacking $tool"

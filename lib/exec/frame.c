@@ -3,6 +3,7 @@
  * A run fills cells and empties each after its last use. The first run with new input shapes allocates and takes notes; from
  * the second on values and scratch memory lie where place.c planned, and nothing is allocated (slots.c). After a
  * failure all cells are emptied; nothing of a run stays. */
+#include "exec/native.h"
 #include "exec/plan.h"
 
 #include <string.h>
@@ -51,7 +52,7 @@ static int run_body(ox_run *r, ox_graph *body, ox_rt **in, int n_in, ox_rt **out
 
 /* Brings payloads of constants into memory before the first use: that may read a file, and fail. */
 static int fetch_constants(ox_step *s, ox_rt *const *in) {
-    for (int i = 0; i < s->call.n_in; i++)
+    for (int i = 0; i < s->n_in; i++)
         if (in[i] && in[i]->kind == OX_RT_TENSOR && !ox_tensor_data(in[i]->t)) return -1;
     s->ready = true;
     return 0;
@@ -82,11 +83,11 @@ static int look_at_outputs(ox_running *now, ox_rt **in, ox_rt **out) {
 }
 
 static void tell(ox_frame *f, const ox_plan *p, const ox_step *s, const ox_running *now, double start) {
-    ox_step_info info = {.node = s->node, .start = start, .seconds = now_seconds() - start, .arena_offset = UINT64_MAX, .depth = p->depth};
+    ox_step_info info = {.node = s->node, .with = s->with, .n_with = s->n_with, .algorithm = s->native ? s->native->name : NULL, .start = start, .seconds = now_seconds() - start, .arena_offset = UINT64_MAX, .depth = p->depth};
     const ox_placement *m = now ? now->place : NULL;
     for (size_t i = 0; m && i < m->notes[now->step].n_scratch; i++) info.scratch += m->notes[now->step].scratch[i];
     if (m && m->placed && s->call.n_out) info.arena_offset = m->slots[now->step][0].offset;
-    f->hook(f->user, &info, p->in_now, s->call.n_in, p->out_now, s->call.n_out);
+    f->hook(f->user, &info, p->in_now, s->n_in, p->out_now, s->call.n_out);
 }
 
 static int run_step(ox_frame *f, ox_plan *p, ox_step *s, ox_running *now) {
@@ -96,7 +97,7 @@ static int run_step(ox_frame *f, ox_plan *p, ox_step *s, ox_running *now) {
         return ox_fail(f->ctx, OX_UNAVAILABLE, "the time budget of %g s is used up", f->seconds);
     if (f->processor_until > 0 && ++f->steps % LOOK_EVERY == 0 && processor_time() > f->processor_until)
         return ox_fail(f->ctx, OX_UNAVAILABLE, "the budget of processor time is used up");
-    for (int i = 0; i < s->call.n_in; i++) in[i] = s->in[i] ? *s->in[i] : NULL;
+    for (int i = 0; i < s->n_in; i++) in[i] = s->in[i] ? *s->in[i] : NULL;
     for (int i = 0; i < s->call.n_out; i++) out[i] = NULL;
     if (!s->ready && fetch_constants(s, in)) return -1;
     ox_run r = {.ctx = f->ctx,
@@ -107,7 +108,9 @@ static int run_step(ox_frame *f, ox_plan *p, ox_step *s, ox_running *now) {
                 .run_body = run_body,
                 .frame = f,
                 .memory = !now ? NULL : now->place->placed ? &ox_slot_memory : &ox_notes_memory,
-                .step = now};
+                .step = now,
+                .instead = s->native ? s->native->run : NULL,
+                .state = s->state};
     int rc = ox_run_kernel(&r);
     if (!rc && f->hook) tell(f, p, s, now, start);
     if (!rc && look_at_outputs(now, in, out)) {
@@ -387,9 +390,10 @@ void ox_frame_free(ox_frame *f) {
         empty_plan(p);
         ox_placements_free(f, p);
         for (size_t k = 0; k < p->n_made_once; k++) empty(&p->made_once[k]);
-        for (size_t k = 0; k < p->n_steps; k++) ox_call_done(&p->steps[k].call);
-        for (size_t k = 0; k < p->n_once; k++) ox_call_done(&p->once[k].call);
+        for (size_t k = 0; k < p->n_steps; k++)
+            if (p->steps[k].native && p->steps[k].native->done) p->steps[k].native->done(f->ctx, p->steps[k].state);
     }
+    for (ox_made_tensor *m = f->made; m; m = m->next) ox_tensor_unref(m->t);
     for (ox_constant_cell *c = f->constants; c; c = c->next) ox_rt_unref(c->value);
     for (int i = 0; i < f->n_scratch; i++) ox_arena_free(f->scratch[i]);
     ox_model_free(f->copy);

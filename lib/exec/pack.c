@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { GREEDY_WORK = 1 << 27 }; /* steps of a few cycles, for all parts together */
+enum { GREEDY_WORK = 1 << 25 }; /* steps of a few cycles, for all parts together */
 
 /* ---- buffers to parts ---- */
 
@@ -124,10 +124,13 @@ static int by_bytes(const void *a, const void *b) {
 
 /* Searches better places for parts above the goal, the highest first: what it needs in the end, the others may take too. */
 static void search_parts(ox_arena *arena, ox_pack_part *parts, size_t n, uint64_t goal, int64_t nodes, ox_pack_result *r) {
-    int64_t left = nodes;
-    qsort(parts, n, sizeof *parts, by_bytes);
-    for (size_t i = 0; i < n && parts[i].bytes > goal && left > 0; i++) {
-        bool least = ox_pack_search(arena, &parts[i], goal, &left);
+    int64_t left = nodes, above = 0;
+    if (n) qsort(parts, n, sizeof *parts, by_bytes);
+    for (size_t i = 0; i < n; i++) above += parts[i].bytes > goal;
+    for (size_t i = 0; i < n && parts[i].bytes > goal && left > 0; i++, above--) {
+        int64_t share = left / above, unused = share; /* what one leaves is for those that follow */
+        bool least = ox_pack_search(arena, &parts[i], goal, &unused);
+        left -= share - unused;
         if (parts[i].bytes > goal) {
             goal = parts[i].bytes;
             r->proved = least;
@@ -136,7 +139,7 @@ static void search_parts(ox_arena *arena, ox_pack_part *parts, size_t n, uint64_
     r->nodes = nodes - (left > 0 ? left : 0);
 }
 
-int ox_pack_spans(ox_ctx *ctx, ox_arena *arena, ox_buffer_span *spans, size_t n, const ox_pack_options *options, ox_pack_result *r) {
+int ox_pack(ox_ctx *ctx, ox_arena *arena, ox_buffer_span *spans, size_t n, const ox_pack_options *options, ox_pack_result *r) {
     ox_pack_options o = options ? *options : (ox_pack_options){0};
     ox_pack_part *parts;
     size_t n_parts;

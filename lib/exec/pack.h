@@ -16,8 +16,8 @@ typedef struct ox_buffer_span {
 } ox_buffer_span;
 
 enum {
-    OX_PACK_NODES = 4000000,    /* of the search, by default: seconds */
-    OX_PACK_NODES_PLAN = 40000, /* when a graph is planned: some 50 ms at most */
+    OX_PACK_NODES = 2000000,    /* of the search, by default: seconds */
+    OX_PACK_NODES_PLAN = 10000, /* when a graph is planned: some 50 ms at most */
     OX_PACK_LOG2_MAX = 62       /* sizes, alignments and the arena are at most 2^62 */
 };
 
@@ -36,7 +36,7 @@ typedef struct ox_pack_result {
 
 /* Sets the offsets; OPTIONS may be NULL, ARENA holds what is needed meanwhile. -1 after ox_fail(): a buffer is not as said above, or more
  * than 2^62 bytes are needed. */
-int ox_pack_spans(ox_ctx *ctx, ox_arena *arena, ox_buffer_span *spans, size_t n, const ox_pack_options *options, ox_pack_result *r);
+int ox_pack(ox_ctx *ctx, ox_arena *arena, ox_buffer_span *spans, size_t n, const ox_pack_options *options, ox_pack_result *r);
 /* Whether the offsets are right: aligned, inside of BYTES, and no two buffers that are live at one step share bytes. -1 after
  * ox_fail(OX_BUG) naming the buffers by their indices. Takes n log n + pairs that are both live. */
 int ox_pack_check(ox_ctx *ctx, ox_arena *arena, const ox_buffer_span *spans, size_t n, uint64_t bytes);

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LISTED_MAX = 1 << 16 }; /* items: keeping a longer list sorted takes longer than it saves */
+enum { LISTED_MAX = 1 << 18 }; /* items: keeping a longer list sorted takes longer than it saves */
 
 typedef struct block { /* of bytes taken */
     uint64_t offset, end;
@@ -23,7 +23,7 @@ typedef struct greedy {
     block *blocks;      /* those in the way of the item that is placed */
     size_t n_blocks;
     uint64_t *offset;   /* of placed items */
-    int64_t work;
+    int64_t work, work_max;
 } greedy;
 
 /* ---- what is in the way ---- */
@@ -107,7 +107,7 @@ static uint64_t find_place(greedy *g, const ox_pack_item *x, bool tight, uint64_
     return q.room != UINT64_MAX ? q.best : ox_pack_align(q.floor, q.align);
 }
 
-/* Bytes that the order needs; UINT64_MAX when that is not below LIMIT. MET: how many others each item is live together with. */
+/* Bytes that the order needs; UINT64_MAX when that is not below LIMIT or takes too much work. MET: how many others each item is live together with. */
 static uint64_t place_all(greedy *g, const uint32_t *order, const uint32_t *met, bool tight, uint64_t limit) {
     uint64_t top = 0;
     memset(g->latest, 0, 2 * g->leaves * sizeof *g->latest);
@@ -115,7 +115,7 @@ static uint64_t place_all(greedy *g, const uint32_t *order, const uint32_t *met,
     for (size_t k = 0; k < g->n; k++) {
         const ox_pack_item *x = &g->items[order[k]];
         uint64_t at = find_place(g, x, tight, met[order[k]]), end = at + x->size;
-        if (end >= limit) return UINT64_MAX;
+        if (end >= limit || g->work > g->work_max) return UINT64_MAX;
         mark_placed(g, order[k], at);
         if (end > top) top = end;
     }
@@ -223,6 +223,7 @@ int ox_pack_greedy(ox_ctx *ctx, ox_arena *arena, ox_pack_part *p, uint64_t goal,
         for (int tight = 0; tight < 2 && p->bytes > goal && (p->bytes == UINT64_MAX || *work > 0); tight++) {
             uint64_t limit = p->bytes == UINT64_MAX ? ((uint64_t)1 << OX_PACK_LOG2_MAX) + 1 : p->bytes;
             g.work = (int64_t)p->n;
+            g.work_max = p->bytes == UINT64_MAX ? INT64_MAX : *work;
             uint64_t bytes = place_all(&g, order, met, tight, limit);
             *work -= g.work;
             if (bytes == UINT64_MAX) continue;

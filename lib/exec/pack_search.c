@@ -8,18 +8,19 @@
  *   - what can be next is equal to a buffer that was tried at this node.
  * What remains is cut where no remaining buffer crosses, and the pieces are searched on their own.
  *
- * Orders of what is tried first matter much and none is always good: several take turns, each time with more nodes. Offsets are counted in
+ * What is tried first matters much, and no order is always good. So the search is given up early and begun again with another order: some
+ * fixed ones first, then those that begin with what is live where most attempts have failed, slightly disturbed. Offsets are counted in
  * units, the common divisor of the sizes, as 32-bit numbers: loops over sections become vector code. */
 #include "exec/pack_parts.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-enum { UNITS_MAX = 1 << 30, ITEMS_MAX = 20000, PAIRS_MAX = 1 << 23, FIRST_TURN = 2000, WORK_PER_NODE = 4096, NONE = INT32_MAX };
+enum { UNITS_MAX = 1 << 30, ITEMS_MAX = 20000, PAIRS_MAX = 1 << 23, SHORT_TURN = 4 /* nodes per item */, WORK_PER_NODE = 4096, NOISE = 60, FAILURE = 16, NONE = INT32_MAX };
 
 /* Which measures of an item count, most important first; the larger is tried first. */
-static const char *const orders[] = {"WAT", "TAW", "TWA", "SWT", "AWT"};
-enum { N_ORDERS = sizeof orders / sizeof orders[0] };
+static const char *const fixed_orders[] = {"WAT", "TAW", "TWA", "SWT", "AWT"}, *const learned_orders[] = {"FAW", "MWA", "DAW"};
+enum { N_FIXED = sizeof fixed_orders / sizeof fixed_orders[0], N_LEARNED = sizeof learned_orders / sizeof learned_orders[0] };
 
 typedef enum outcome { FOUND, IMPOSSIBLE, GIVEN_UP } outcome;
 
@@ -35,8 +36,9 @@ typedef struct search {
     int32_t *rest;         /* where it would rest on what is placed */
     int32_t *low;          /* below this it cannot lie; above rest: it was skipped */
     int32_t *offset;       /* of placed ones */
-    int32_t *ranks[N_ORDERS];
-    const int32_t *rank;   /* lower: tried first */
+    int32_t *rank;         /* lower: tried first */
+    struct ranked *ranked; /* to sort them */
+    uint64_t *failures;    /* per section: attempts that failed there, older ones count less */
     int32_t *next, *prev;  /* what is not placed, as a list in the order of the items; n is its head */
     bool *placed;
     size_t *near_at;       /* items live together with item i: near[near_at[i]] ... */
@@ -54,6 +56,7 @@ typedef struct search {
 static int32_t align_up(int32_t x, int32_t align) { return (x + align - 1) & ~(align - 1); }
 static int32_t least(int32_t a, int32_t b) { return a < b ? a : b; }
 static int32_t most(int32_t a, int32_t b) { return a > b ? a : b; }
+static int64_t least64(int64_t a, int64_t b) { return a < b ? a : b; }
 
 /* ---- changes ---- */
 
@@ -110,8 +113,14 @@ static bool fits(search *s, int32_t before, int32_t end, int32_t from, int32_t t
         s->work += 8 + (s->last[i] - s->first[i]) / 8;
     }
     int32_t top = 0;
-    for (int32_t k = from; k < to; k++) top = most(top, load[k] ? floor[k] + load[k] : 0); /* where a load is, a floor is */
-    return top <= s->capacity;
+    for (int32_t k = from; k < to; k++) {
+        floor[k] = load[k] ? floor[k] + load[k] : 0; /* where a load is, a floor is */
+        top = most(top, floor[k]);
+    }
+    if (top <= s->capacity) return true;
+    for (int32_t k = from; k < to; k++)
+        if (floor[k] > s->capacity) s->failures[k] += FAILURE;
+    return false;
 }
 
 /* Puts item i where it rests; what is live together with it will rest on it. False: then something does not fit any more. */
@@ -242,21 +251,29 @@ static int by_key(const void *a, const void *b) {
     return (x->item > y->item) - (x->item < y->item);
 }
 
-static int32_t *rank_items(search *s, const ox_pack_part *p, const char *order) {
-    ranked *list = OX_NEW_N(s->arena, ranked, s->n);
-    int32_t *rank = OX_NEW_N(s->arena, int32_t, s->n);
+static uint64_t measure(const search *s, const ox_pack_part *p, int32_t i, char what) {
+    uint64_t wide = (uint64_t)(s->last[i] - s->first[i]), size = (uint64_t)s->size[i], found = 0;
+    if (what == 'W') return wide;
+    if (what == 'A') return wide * size;
+    if (what == 'S') return size;
+    for (int32_t k = s->first[i]; k < s->last[i]; k++) {
+        uint64_t here = what == 'T' ? p->load[k] / s->unit : s->failures[k];
+        found = what == 'F' || what == 'D' ? found + here : here > found ? here : found;
+    }
+    return what == 'D' ? found / wide : found; /* failures: F all, D per section, M most of a section; T: most bytes of a section */
+}
+
+/* NOISE, in 1024ths, disturbs the first measure; SEED says how. */
+static void rank_items(search *s, const ox_pack_part *p, const char *order, uint64_t noise, uint64_t seed) {
+    ranked *list = s->ranked;
     for (int32_t i = 0; i < s->n; i++) {
-        uint64_t load = 0, wide = (uint64_t)(s->last[i] - s->first[i]), size = (uint64_t)s->size[i];
-        for (int32_t k = s->first[i]; k < s->last[i]; k++) load = p->load[k] > load ? p->load[k] : load;
         list[i].item = i;
-        for (int k = 0; k < 3; k++) {
-            char c = order[k];
-            list[i].key[k] = c == 'W' ? wide : c == 'A' ? wide * size : c == 'S' ? size : load;
-        }
+        for (int k = 0; k < 3; k++) list[i].key[k] = measure(s, p, i, order[k]);
+        uint64_t factor = noise ? 1024 - noise + (ox_hash_mix(seed, (uint64_t)i) >> 32) % (2 * noise + 1) : 1024;
+        list[i].key[0] *= factor; /* far below 2^64: measures are below 2^46, or counts of nodes times sections */
     }
     qsort(list, (size_t)s->n, sizeof *list, by_key);
-    for (int32_t i = 0; i < s->n; i++) rank[list[i].item] = i;
-    return rank;
+    for (int32_t i = 0; i < s->n; i++) s->rank[list[i].item] = i;
 }
 
 /* ---- a capacity ---- */
@@ -275,19 +292,27 @@ static void start_over(search *s) {
     s->n_changes = 0;
 }
 
+/* How long turn number TURN of one order may be: most are short, every other one twice as long, every fourth four times ... */
+static int64_t turn_length(const search *s, int64_t turn) { return SHORT_TURN * (int64_t)s->n * (turn & -turn); }
+
 /* Places within CAPACITY units, with *NODES at most, which it lowers. */
-static outcome reach(search *s, int32_t capacity, int64_t *nodes) {
+static outcome reach(search *s, const ox_pack_part *p, int32_t capacity, int64_t *nodes) {
     s->capacity = capacity;
-    for (int64_t turn = FIRST_TURN;; turn *= 2)
-        for (int k = 0; k < N_ORDERS; k++) {
-            s->rank = s->ranks[k];
-            start_over(s);
-            s->nodes = s->work = 0;
-            s->limit = turn < *nodes ? turn : *nodes;
-            outcome o = fits(s, s->n, s->n, 0, s->sections) ? solve_pieces(s, s->n, s->n) : IMPOSSIBLE;
-            *nodes -= s->nodes < s->limit ? s->nodes : s->limit;
-            if (o != GIVEN_UP || *nodes <= 0) return o;
-        }
+    memset(s->failures, 0, (size_t)s->sections * sizeof *s->failures);
+    for (int64_t k = 0;; k++) {
+        int64_t round = k < N_FIXED ? 0 : (k - N_FIXED) / N_LEARNED;
+        if (k < N_FIXED)
+            rank_items(s, p, fixed_orders[k], 0, 0);
+        else
+            rank_items(s, p, learned_orders[(k - N_FIXED) % N_LEARNED], round % 2 ? NOISE : 0, (uint64_t)k);
+        start_over(s);
+        s->nodes = s->work = 0;
+        s->limit = least64(turn_length(s, round + 1), *nodes);
+        outcome o = fits(s, s->n, s->n, 0, s->sections) ? solve_pieces(s, s->n, s->n) : IMPOSSIBLE;
+        *nodes -= least64(s->nodes, s->limit);
+        if (o != GIVEN_UP || *nodes <= 0) return o;
+        for (int32_t i = 0; i < s->sections; i++) s->failures[i] -= s->failures[i] / 8;
+    }
 }
 
 /* ---- a part ---- */
@@ -360,7 +385,9 @@ static bool prepare(search *s, const ox_pack_part *p) {
         s->size[i] = (int32_t)(x->size / s->unit + (x->size % s->unit != 0));
         s->align[i] = x->align > s->unit ? (int32_t)(x->align / s->unit) : 1;
     }
-    for (int k = 0; k < N_ORDERS; k++) s->ranks[k] = rank_items(s, p, orders[k]);
+    s->rank = OX_NEW_N(s->arena, int32_t, n + 1);
+    s->ranked = OX_NEW_N(s->arena, ranked, n + 1);
+    s->failures = OX_NEW_N(s->arena, uint64_t, s->sections);
     return find_near(s);
 }
 
@@ -382,11 +409,11 @@ bool ox_pack_search(ox_arena *arena, ox_pack_part *p, uint64_t goal, int64_t *no
     search s = {.arena = arena};
     if (!prepare(&s, p)) return false;
     int32_t best = (int32_t)(p->bytes / s.unit + (p->bytes % s.unit != 0)), low = (int32_t)(goal / s.unit);
-    int32_t try = low; /* the goal first; then halfway between it and the best */
+    int32_t first = best, try = low; /* the goal first; then halfway between it and the best */
     bool proved = s.exact;
     while (low < best && *nodes > 0) {
-        int64_t share = *nodes / 2 + 1, left = share;
-        outcome o = reach(&s, try, &left);
+        int64_t share = (try == low && best == first ? *nodes / 4 * 3 : *nodes / 2) + 1, left = share;
+        outcome o = reach(&s, p, try, &left);
         *nodes -= share - left;
         if (o == FOUND) {
             best = keep(&s, p);

@@ -53,14 +53,14 @@ static uint32_t new_buffer(trial *t, uint64_t bytes, uint32_t at, uint32_t step,
 }
 
 static uint32_t buffer_in(const trial *t, const ox_step *s, int input) {
-    uint32_t cell = input >= 0 && input < s->call.n_in ? s->in_cell[input] : NONE;
+    uint32_t cell = input >= 0 && input < s->n_in ? s->in_cell[input] : NONE;
     return cell == NONE ? NONE : t->of_cell[cell];
 }
 
 /* How often a step reads a buffer. */
 static uint32_t reads_of(const trial *t, const ox_step *s, uint32_t b) {
     uint32_t n = 0;
-    for (int i = 0; i < s->call.n_in; i++) n += buffer_in(t, s, i) == b;
+    for (int i = 0; i < s->n_in; i++) n += buffer_in(t, s, i) == b;
     for (size_t i = 0; i < s->n_captured; i++) n += t->of_cell[s->captured[i]] == b;
     return n;
 }
@@ -115,7 +115,7 @@ static void place_step(const job *j, trial *t, uint32_t step, uint32_t at) {
     const ox_notes *n = &j->m->notes[step];
     for (int i = 0; i < s->call.n_out; i++) place_output(j, t, step, i, at);
     for (size_t i = 0; i < n->n_scratch; i++) t->of_scratch[step][i] = new_buffer(t, n->scratch[i], at, step, -1);
-    for (int i = 0; i < s->call.n_in; i++) read_buffer(t, s->in_cell[i], at, n->pins);
+    for (int i = 0; i < s->n_in; i++) read_buffer(t, s->in_cell[i], at, n->pins);
     for (size_t i = 0; i < s->n_captured; i++) read_buffer(t, s->captured[i], at, true);
     for (int i = 0; i < s->call.n_out; i++) {
         const ox_made_output *m = &n->out[i];
@@ -171,7 +171,7 @@ static uint32_t *file_order(job *j) {
 typedef struct visit { uint32_t step, next; } visit;
 
 static uint32_t input_cell(const ox_step *s, uint32_t k) {
-    uint32_t n = (uint32_t)s->call.n_in;
+    uint32_t n = (uint32_t)s->n_in;
     return k < n ? s->in_cell[k] : s->captured[k - n];
 }
 
@@ -195,7 +195,7 @@ static uint32_t *depth_first(job *j) {
         while (depth) {
             visit *v = &stack[depth - 1];
             const ox_step *s = &p->steps[v->step];
-            if (v->next == (uint32_t)s->call.n_in + s->n_captured) {
+            if (v->next == (uint32_t)s->n_in + s->n_captured) {
                 order[n++] = v->step;
                 depth--;
                 continue;
@@ -218,7 +218,7 @@ static int64_t growth(const job *j, uint32_t step, const uint32_t *left) {
     int64_t bytes = 0;
     for (int i = 0; i < s->call.n_out; i++)
         if (n->out[i].how == OX_MADE_NEW) bytes += (int64_t)n->out[i].bytes;
-    for (int i = 0; i < s->call.n_in; i++) {
+    for (int i = 0; i < s->n_in; i++) {
         uint32_t c = s->in_cell[i], maker = c == NONE ? NONE : j->maker[c];
         if (maker == NONE || left[c] != 1 || j->p->returned[c]) continue;
         const ox_step *by = &j->p->steps[maker];
@@ -246,7 +246,7 @@ static uint32_t *least_growth(job *j) {
     uint32_t *fill = ox_dup(j->arena, from, (p->n_cells + 1) * sizeof *from);
     for (uint32_t k = 0; k < n; k++) {
         const ox_step *s = &p->steps[k];
-        for (uint32_t i = 0; i < (uint32_t)s->call.n_in + s->n_captured; i++) {
+        for (uint32_t i = 0; i < (uint32_t)s->n_in + s->n_captured; i++) {
             uint32_t c = input_cell(s, i);
             if (c == NONE) continue;
             users[fill[c]++] = k;
@@ -268,7 +268,7 @@ static uint32_t *least_growth(job *j) {
         ready[best] = ready[--n_ready];
         order[done++] = k;
         const ox_step *s = &p->steps[k];
-        for (uint32_t i = 0; i < (uint32_t)s->call.n_in + s->n_captured; i++) {
+        for (uint32_t i = 0; i < (uint32_t)s->n_in + s->n_captured; i++) {
             uint32_t c = input_cell(s, i);
             if (c != NONE) left[c]--;
         }
@@ -330,7 +330,7 @@ static int pack(job *j, trial *t) {
         s->naive += x->bytes;
     }
     ox_pack_result r;
-    if (ox_pack_spans(ctx, j->arena, spans, t->n, &(ox_pack_options){.nodes = OX_PACK_NODES_PLAN}, &r)) return -1;
+    if (ox_pack(ctx, j->arena, spans, t->n, &(ox_pack_options){.nodes = OX_PACK_NODES_PLAN}, &r)) return -1;
 #ifndef NDEBUG
     if (t->n <= CHECKED && ox_pack_check(ctx, j->arena, spans, t->n, r.bytes)) return -1;
 #endif
@@ -374,7 +374,7 @@ static void look_around(job *j) {
     memset(j->maker, 0xff, (p->n_cells + 1) * sizeof *j->maker);
     for (uint32_t k = 0; k < p->n_steps; k++) {
         const ox_step *s = &p->steps[k];
-        for (uint32_t i = 0; i < (uint32_t)s->call.n_in + s->n_captured; i++) {
+        for (uint32_t i = 0; i < (uint32_t)s->n_in + s->n_captured; i++) {
             uint32_t c = input_cell(s, i);
             if (c != NONE) j->readers[c]++;
         }

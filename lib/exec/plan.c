@@ -3,7 +3,7 @@
  * Nodes stand in topological order already. What no output depends on is left out. Constants get cells that are
  * filled once, and so do nodes of constants alone, which run before the first run. A use in a body counts for the node
  * of the value's own graph that holds the body. The cost is linear in the model (times the nesting depth). */
-#include "exec/plan.h"
+#include "exec/lower.h"
 
 #include <string.h>
 
@@ -144,13 +144,23 @@ static int find_body(ox_graph *g, void *user) {
 
 /* A step of constants alone need not run again. */
 static bool is_once(const ox_plan *p, const ox_step *s) {
-    for (int i = 0; i < s->call.n_in; i++)
+    for (int i = 0; i < s->n_in; i++)
         if (!is_fixed(p, s->in[i])) return false;
     return ox_node_pure(s->node) && !ox_each_body((ox_node *)(uintptr_t)s->node, find_body, NULL);
 }
 
+/* What lifts made belongs to the frame: steps may be joined, and go. */
+static void keep_made(ox_frame *f, ox_call *c) {
+    for (int i = 0; i < c->n_made; i++) {
+        ox_made_tensor *m = OX_NEW(f->arena, ox_made_tensor);
+        *m = (ox_made_tensor){c->made[i], f->made};
+        f->made = m;
+    }
+    c->n_made = 0;
+}
+
 static int read_cells(ox_frame *f, ox_step *s) {
-    for (int i = 0; i < s->call.n_in; i++) {
+    for (int i = 0; i < s->n_in; i++) {
         const ox_arg *a = &s->call.in[i];
         if (!a->v && a->t) { /* made by a lift, and the call's own */
             ox_constant_cell *c = OX_NEW(f->arena, ox_constant_cell);
@@ -169,6 +179,7 @@ static void make_cells(ox_frame *f, ox_plan *p, ox_step *s, bool once) {
     const ox_node *n = s->node;
     for (uint32_t i = 0; i < n->n_out && i < (uint32_t)s->call.n_out; i++) {
         if (!n->out[i]) continue;
+        if (!once) p->values[p->n_cells] = n->out[i];
         s->out[i] = once ? &p->made_once[p->n_made_once++] : &p->cells[p->n_cells++];
         ox_map_put(&f->cell_of, n->out[i], s->out[i]);
     }
@@ -181,14 +192,22 @@ static int plan_step(ox_frame *f, ox_plan *p, const ox_node *n) {
     s.in = OX_NEW_N(f->arena, ox_cell *, s.call.n_in + 1);
     s.out = OX_NEW_N(f->arena, ox_cell *, s.call.n_out + 1);
     s.in_cell = OX_NEW_N(f->arena, uint32_t, s.call.n_in + 1);
+    s.in_value = OX_NEW_N(f->arena, const ox_value *, s.call.n_in + 1);
+    s.around = OX_NEW_N(f->arena, bool, s.call.n_in + 1);
+    s.n_in = s.call.n_in;
     s.out_cell = OX_NEW_N(f->arena, uint32_t, s.call.n_out + 1);
     if (read_cells(f, &s)) {
         ox_call_done(&s.call);
         return ox_fail_in_node(f->ctx, n);
     }
+    keep_made(f, &s.call);
     bool once = is_once(p, &s);
     make_cells(f, p, &s, once);
-    for (int i = 0; i < s.call.n_in; i++) s.in_cell[i] = note_use(f, p, s.in[i]);
+    for (int i = 0; i < s.n_in; i++) {
+        s.in_value[i] = s.call.in[i].v;
+        s.in_cell[i] = note_use(f, p, s.in[i]);
+        s.around[i] = s.in_cell[i] == OX_NO_CELL && !is_fixed(p, s.in[i]);
+    }
     for (int i = 0; i < s.call.n_out; i++) s.out_cell[i] = number_of(p, s.out[i]);
     if (once) {
         p->once[p->n_once++] = s;
@@ -205,7 +224,7 @@ void ox_plan_releases(const ox_plan *p, const uint32_t *order, uint32_t *last, u
     memset(from, 0, (p->n_steps + 1) * sizeof *from);
     for (uint32_t k = 0; k < p->n_steps; k++) {
         const ox_step *s = &p->steps[order ? order[k] : k];
-        for (int i = 0; i < s->call.n_in; i++)
+        for (int i = 0; i < s->n_in; i++)
             if (s->in_cell[i] != OX_NO_CELL) last[s->in_cell[i]] = k;
         for (int i = 0; i < s->call.n_out; i++)
             if (s->out_cell[i] != OX_NO_CELL) last[s->out_cell[i]] = k;
@@ -235,7 +254,7 @@ static void plan_lifetimes(ox_frame *f, ox_plan *p) {
 static int plan_outputs(ox_frame *f, ox_plan *p) {
     const ox_node *ret = p->graph->ret;
     p->outputs = OX_NEW_N(f->arena, ox_cell *, ret->n_in + 1);
-    p->returned = OX_NEW_N(f->arena, bool, p->n_cells + 1);
+    p->returned = OX_NEW_N(f->arena, bool, 2 * p->n_cells + 1);
     for (uint32_t i = 0; i < ret->n_in; i++) {
         if (cell_of(f, ret->in[i].v, &p->outputs[i])) return -1;
         uint32_t k = note_use(f, p, p->outputs[i]);
@@ -249,6 +268,7 @@ static void plan_inputs(ox_frame *f, ox_plan *p) {
     p->inputs = OX_NEW_N(f->arena, ox_cell *, g->n_inputs + 1);
     for (size_t i = 0; i < g->n_inputs; i++) {
         if (ox_constant(g->inputs[i])) continue;
+        p->values[p->n_cells] = g->inputs[i];
         p->inputs[i] = &p->cells[p->n_cells++];
         ox_map_put(&f->cell_of, g->inputs[i], p->inputs[i]);
     }
@@ -256,21 +276,25 @@ static void plan_inputs(ox_frame *f, ox_plan *p) {
 
 static int plan_steps(ox_frame *f, ox_plan *p) {
     const ox_graph *g = p->graph;
-    int most_in = 1, most_out = 1;
     ox_map live;
     ox_map_init(&live, f->arena);
     find_live(g, &live);
     for (const ox_node *n = g->first; n; n = n->next) {
         if (!ox_map_has(&live, n) || holds_constant(n)) continue;
-        size_t before = p->n_steps;
         if (plan_step(f, p, n)) return -1;
-        const ox_call *c = before < p->n_steps ? &p->steps[before].call : &p->once[p->n_once - 1].call;
-        if (c->n_in > most_in) most_in = c->n_in;
-        if (c->n_out > most_out) most_out = c->n_out;
     }
-    p->in_now = OX_NEW_N(f->arena, ox_rt *, most_in);
-    p->out_now = OX_NEW_N(f->arena, ox_rt *, most_out);
     return 0;
+}
+
+static void find_most(ox_frame *f, ox_plan *p) {
+    int in = 1, out = 1;
+    for (size_t k = 0; k < p->n_steps + p->n_once; k++) {
+        const ox_step *s = k < p->n_steps ? &p->steps[k] : &p->once[k - p->n_steps];
+        if (s->n_in > in) in = s->n_in;
+        if (s->call.n_out > out) out = s->call.n_out;
+    }
+    p->in_now = OX_NEW_N(f->arena, ox_rt *, in);
+    p->out_now = OX_NEW_N(f->arena, ox_rt *, out);
 }
 
 static int plan_graph(ox_frame *f, const ox_graph *g, ox_plan *outer) {
@@ -289,12 +313,16 @@ static int plan_graph(ox_frame *f, const ox_graph *g, ox_plan *outer) {
     ox_map_put(&f->plan_of, g, p);
     size_t values = 0;
     for (const ox_node *n = g->first; n; n = n->next) values += n->n_out;
-    p->cells = OX_NEW_N(f->arena, ox_cell, g->n_inputs + values + 1);
+    size_t most = 2 * (g->n_inputs + values) + 1; /* every value in two forms */
+    p->cells = OX_NEW_N(f->arena, ox_cell, most);
+    p->values = OX_NEW_N(f->arena, const ox_value *, most);
     p->made_once = OX_NEW_N(f->arena, ox_cell, values + 1);
     p->steps = OX_NEW_N(f->arena, ox_step, g->n_nodes + 1);
     p->once = OX_NEW_N(f->arena, ox_step, g->n_nodes + 1);
     plan_inputs(f, p);
     if (plan_steps(f, p) || plan_outputs(f, p)) return -1;
+    if (!f->plain) ox_lower_plan(f, p);
+    find_most(f, p);
     plan_lifetimes(f, p);
     return 0;
 }

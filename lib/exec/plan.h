@@ -19,10 +19,18 @@ enum { OX_NO_CELL = UINT32_MAX };
 typedef struct ox_step {
     const ox_node *node;
     ox_call call;
-    ox_cell **in;         /* call.n_in entries; NULL: absent */
+    int n_in;             /* inputs: those of the call, or of what runs instead of its kernel */
+    ox_cell **in;         /* NULL: absent */
     ox_cell **out;        /* call.n_out entries; NULL: nobody reads it */
     uint32_t *in_cell;    /* the same as numbers of the plan's cells; OX_NO_CELL: constant, of a graph around, absent */
     uint32_t *out_cell;
+    const ox_value **in_value; /* NULL: absent or made by a lift */
+    bool *around;         /* per input: a cell of a graph around, which is no constant */
+    const struct ox_native *native; /* runs instead of the kernel, with state; NULL */
+    void *state;
+    bool moves;           /* brings a value to another form; stands for no node */
+    const ox_node **with; /* nodes that were joined to this one */
+    size_t n_with;
     uint32_t *captured;   /* cells of this graph that bodies of the node read, and bodies in them */
     size_t n_captured, cap_captured;
     bool ready;           /* the payloads of its constants are in memory */
@@ -83,6 +91,7 @@ typedef struct ox_plan {
     bool once_done;
     ox_cell *cells;            /* inputs, then outputs of steps */
     size_t n_cells;
+    const ox_value **values;   /* per cell */
     ox_cell *made_once;        /* outputs of the steps in `once`; kept between runs */
     size_t n_made_once;
     ox_cell **inputs;          /* per graph input: its cell, or NULL for a constant */
@@ -102,6 +111,11 @@ typedef struct ox_constant_cell {
     struct ox_constant_cell *next;
 } ox_constant_cell;
 
+typedef struct ox_made_tensor {
+    ox_tensor *t;
+    struct ox_made_tensor *next;
+} ox_made_tensor;
+
 struct ox_frame {
     ox_ctx *ctx;
     ox_arena *arena;
@@ -111,6 +125,8 @@ struct ox_frame {
     ox_map plan_of; /* graph -> plan */
     ox_map cell_of; /* value -> cell */
     ox_constant_cell *constants;
+    ox_made_tensor *made; /* by lifts of calls */
+    bool plain;     /* every node by its own kernel */
     ox_arena **scratch; /* by depth */
     int n_scratch;
     ox_frame_hook hook;

@@ -27,7 +27,7 @@ static void note(ox_running *now, int i, ox_made how, ox_dtype dtype, int rank, 
 
 /* The input whose memory a tensor is; -1. */
 static int source_of(const ox_running *now, ox_rt *const *in, const ox_tensor *t) {
-    for (int k = 0; k < step_of(now)->call.n_in; k++) {
+    for (int k = 0; k < step_of(now)->n_in; k++) {
         const ox_tensor *x = tensor_of(in[k]);
         if (x && root_of(x) == root_of(t)) return k;
     }
@@ -37,10 +37,10 @@ static int source_of(const ox_running *now, ox_rt *const *in, const ox_tensor *t
 /* Whether nobody but this step reads input k any more: its memory may be written over. */
 static bool dies_here(const ox_running *now, ox_rt *const *in, int k, uint64_t bytes) {
     const ox_step *s = step_of(now);
-    uint32_t cell = k < s->call.n_in ? s->in_cell[k] : OX_NO_CELL;
+    uint32_t cell = k < s->n_in ? s->in_cell[k] : OX_NO_CELL;
     const ox_tensor *t = cell == OX_NO_CELL ? NULL : tensor_of(in[k]);
     if (!t || t->base || !t->own || t->bytes != bytes || in[k]->refs != 1 || t->refs != 1) return false;
-    for (int i = 0; i < s->call.n_in; i++)
+    for (int i = 0; i < s->n_in; i++)
         if (i != k && s->in_cell[i] == cell) return false;
     bool input = cell < now->plan->graph->n_inputs; /* inputs have the first cells; what they hold is not ours */
     return !input && !now->plan->returned[cell] && now->plan->last[cell] == now->step;
@@ -87,7 +87,7 @@ void ox_note_outputs(ox_running *now, ox_rt *const *in, ox_rt *const *out) {
     const ox_step *s = step_of(now);
     ox_notes *n = &now->place->notes[now->step];
     n->pins = s->call.op->flags & OX_CONTROL;
-    for (int i = 0; i < s->call.n_in; i++) n->pins |= in[i] && in[i]->kind != OX_RT_TENSOR;
+    for (int i = 0; i < s->n_in; i++) n->pins |= in[i] && in[i]->kind != OX_RT_TENSOR;
     for (int i = 0; i < s->call.n_out; i++) {
         const ox_tensor *t = tensor_of(out[i]);
         ox_made_output *m = &n->out[i];

@@ -176,7 +176,7 @@ static int write_tensor(void *arg) {
     }
     if (!p) return -1;
     job->out = ox_out_open(job->ctx, job->path);
-    return job->out ? ox_pack(job->msg, &p->base, job->out) : -1;
+    return job->out ? ox_pack_message(job->msg, &p->base, job->out) : -1;
 }
 
 ox_out *ox_pb_tensor(ox_ctx *ctx, const char *path, const ox_tensor *t, const char *name) {

@@ -27,7 +27,7 @@ static void append(ProtobufCBuffer *buffer, size_t len, const uint8_t *data) {
     s->failed = failed != 0;
 }
 
-int ox_pack(const ox_message *msg, const ProtobufCMessage *m, ox_out *out) {
+int ox_pack_message(const ox_message *msg, const ProtobufCMessage *m, ox_out *out) {
     sink s = {.base = {append}, .out = out, .msg = msg};
     protobuf_c_message_pack_to_buffer(m, &s.base);
     return s.failed ? -1 : 0;
@@ -46,7 +46,7 @@ ox_out *ox_write_model(ox_message *msg, const Onnx__ModelProto *model, const cha
     if (check_size(ctx, path, protobuf_c_message_get_packed_size(&model->base))) return NULL;
     ox_out *out = ox_out_open(ctx, path);
     if (!out) return NULL;
-    if (!ox_pack(msg, &model->base, out)) return out;
+    if (!ox_pack_message(msg, &model->base, out)) return out;
     ox_out_close(out);
     return NULL;
 }

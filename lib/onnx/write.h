@@ -4,7 +4,7 @@
 
 #include "onnx/proto.h"
 
-int ox_pack(const ox_message *msg, const ProtobufCMessage *m, ox_out *out);
+int ox_pack_message(const ox_message *msg, const ProtobufCMessage *m, ox_out *out);
 /* The model written, not yet committed; NULL after ox_fail. */
 ox_out *ox_write_model(ox_message *msg, const Onnx__ModelProto *model, const char *path);
 /* Copies the external data files that the model refers to beside PATH, except those that are there already. */

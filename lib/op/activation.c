@@ -1,6 +1,5 @@
 /* Activation functions, element by element. */
-#include "op/kernel.h"
-#include "op/special.h"
+#include "op/vector.h"
 
 #include <tgmath.h>
 
@@ -9,50 +8,40 @@
 typedef struct params {
     float alpha, beta, gamma;
 } params;
-#define ALPHA ((C_)((const params *)p)->alpha)
-#define BETA  ((C_)((const params *)p)->beta)
-#define GAMMA ((C_)((const params *)p)->gamma)
+#define ALPHA ((double)((const params *)p)->alpha)
+#define BETA  ((double)((const params *)p)->beta)
+#define GAMMA ((double)((const params *)p)->gamma)
 
 static params params_of(const ox_call *c) {
     return (params){(float)ox_get_float(c, "alpha"), (float)ox_get_float(c, "beta"), (float)ox_get_float(c, "gamma")};
 }
 
-#define EXP(x)   _Generic((x), float : ox_fast_exp, default : exp)(x)
-#define TANH(x)  _Generic((x), float : ox_fast_tanh, default : tanh)(x)
-#define ERF(x)   _Generic((x), float : ox_fast_erf, default : erf)(x)
-#define LOG1P(x) _Generic((x), float : ox_fast_log1p, default : log1p)(x)
-#define MAX0(x)  ((x) < 0 ? 0 : (x)) /* NaN stays */
-/* name(x, p) for float and double, where C_ is the type, and the kernel. */
-#define REAL(name, ...)                                                                                                \
-    REAL_TYPE(name, FLOAT, float, __VA_ARGS__)                                                                         \
-    REAL_TYPE(name, DOUBLE, double, __VA_ARGS__)                                                                       \
+#define MAX0(x) ((x) < 0 ? 0 : (x)) /* NaN stays */
+/* The kernel: vectors for float, with alpha and SECOND as their parameters, and a loop for double. */
+#define REAL2(name, FN, SECOND, ...)                                                                                   \
+    OX_LOOP1(name, DOUBLE, double, __VA_ARGS__)                                                                        \
     static int run_##name(ox_run *r) {                                                                                 \
-        static const ox_chunk_fns fns = {[OX_FLOAT] = name##_FLOAT, [OX_DOUBLE] = name##_DOUBLE};                      \
+        static const ox_chunk_fns fns = {[OX_DOUBLE] = name##_DOUBLE};                                                 \
         params p = params_of(r->call);                                                                                 \
-        return ox_run_unary(r, fns, OX_UNDEFINED, &p);                                                                 \
+        float two[] = {p.alpha, p.SECOND};                                                                             \
+        return ox_vec_unary(r, OX_FN_##FN, two, fns, &p);                                                              \
     }
-#define REAL_TYPE(name, T, C, ...)                                                                                     \
-    OX_INLINE C name##_of_##C(C x, const void *p) {                                                                    \
-        typedef C C_;                                                                                                  \
-        (void)p;                                                                                                       \
-        return (C_)(__VA_ARGS__);                                                                                      \
-    }                                                                                                                  \
-    OX_LOOP1(name, T, C, name##_of_##C(x, p))
+#define REAL(name, FN, ...) REAL2(name, FN, beta, __VA_ARGS__)
 
-REAL(leaky_relu, x < 0 ? ALPHA * x : x)
-REAL(elu, x < 0 ? ALPHA * expm1(x) : x)
-REAL(selu, x > 0 ? GAMMA * x : GAMMA * (ALPHA * expm1(x)))
-REAL(celu, x > 0 ? x : x < 0 ? ALPHA * expm1(x / ALPHA) : x)
-REAL(sigmoid, 1 / (1 + EXP(-x)))
-REAL(hard_sigmoid, ALPHA *x + BETA < 0 ? 0 : ALPHA * x + BETA > 1 ? 1 : ALPHA * x + BETA)
-REAL(hard_swish, x *(x<-3 ? 0 : x> 3 ? 1 : x / 6 + (C_)0.5))
-REAL(swish, x / (1 + EXP(-(ALPHA * x))))
-REAL(softplus, MAX0(x) + LOG1P(EXP(-fabs(x))))
-REAL(softsign, x / (1 + fabs(x)))
-REAL(thresholded_relu, x > ALPHA ? x : 0)
-REAL(mish, x *TANH(MAX0(x) + LOG1P(EXP(-fabs(x)))))
-REAL(gelu_erf, (C_)0.5 * x * (1 + ERF(x * (C_)0.70710678118654752440)))
-REAL(gelu_tanh, (C_)0.5 * x * (1 + TANH((C_)0.79788456080286535588 * (x + (C_)0.044715 * x * x * x))))
+REAL(leaky_relu, LEAKY_RELU, x < 0 ? ALPHA * x : x)
+REAL(elu, ELU, x < 0 ? ALPHA * expm1(x) : x)
+REAL2(selu, SELU, gamma, x > 0 ? GAMMA * x : GAMMA * (ALPHA * expm1(x)))
+REAL(celu, CELU, x > 0 ? x : x < 0 ? ALPHA * expm1(x / ALPHA) : x)
+REAL(sigmoid, SIGMOID, 1 / (1 + exp(-x)))
+REAL(hard_sigmoid, HARD_SIGMOID, ALPHA * x + BETA < 0 ? 0 : ALPHA * x + BETA > 1 ? 1 : ALPHA * x + BETA)
+REAL(hard_swish, HARD_SWISH, x * (x < -3 ? 0 : x > 3 ? 1 : x / 6 + 0.5))
+REAL(swish, SWISH, x / (1 + exp(-(ALPHA * x))))
+REAL(softplus, SOFTPLUS, MAX0(x) + log1p(exp(-fabs(x))))
+REAL(softsign, SOFTSIGN, x / (1 + fabs(x)))
+REAL(thresholded_relu, THRESHOLDED_RELU, x > ALPHA ? x : 0)
+REAL(mish, MISH, x * tanh(MAX0(x) + log1p(exp(-fabs(x)))))
+REAL(gelu_erf, GELU, 0.5 * x * (1 + erf(x * 0.70710678118654752440)))
+REAL(gelu_tanh, GELU_TANH, 0.5 * x * (1 + tanh(0.79788456080286535588 * (x + 0.044715 * x * x * x))))
 
 static int infer_gelu(ox_call *c) {
     const char *how = ox_get_string(c, "approximate");
@@ -68,11 +57,11 @@ static int run_gelu(ox_run *r) {
 /* ---- Relu, Shrink: integers too */
 
 #define RELU(T, C) OX_LOOP1(relu, T, C, x < 0 ? 0 : x) /* NaN passes */
-OX_EACH_REAL(RELU)
+RELU(DOUBLE, double)
 OX_EACH_SIGNED(RELU)
 #define ENTRY_RELU(T, C) [OX_##T] = relu_##T,
-static const ox_chunk_fns relu_fns = {OX_EACH_REAL(ENTRY_RELU) OX_EACH_SIGNED(ENTRY_RELU)};
-static int run_relu(ox_run *r) { return ox_run_unary(r, relu_fns, OX_UNDEFINED, NULL); }
+static const ox_chunk_fns relu_fns = {ENTRY_RELU(DOUBLE, double) OX_EACH_SIGNED(ENTRY_RELU)};
+static int run_relu(ox_run *r) { return ox_vec_unary(r, OX_FN_RELU, NULL, relu_fns, NULL); }
 
 static int infer_relu(ox_call *c) {
     int64_t n, lo, hi;
@@ -138,9 +127,10 @@ typedef struct bounds {
             for (int64_t i = 0; i < n; i++) y[i] = y[i] > hi ? hi : y[i];                                              \
         }                                                                                                              \
     }
-OX_EACH_NUMBER(CLIP)
+OX_EACH_INT(CLIP)
+CLIP(DOUBLE, double)
 #define ENTRY_CLIP(T, C) [OX_##T] = clip_##T,
-static const ox_chunk_fns clip_fns = {OX_EACH_NUMBER(ENTRY_CLIP)};
+static const ox_chunk_fns clip_fns = {OX_EACH_INT(ENTRY_CLIP) ENTRY_CLIP(DOUBLE, double)};
 
 static int infer_clip(ox_call *c) {
     for (int i = 1; i < 3; i++) {
@@ -178,7 +168,10 @@ static int run_clip(ox_run *r) {
     int rc = 0;
     ox_dtype as = x ? ox_compute_type(x->dtype) : OX_UNDEFINED;
     bounds b = {bound(r, 1, as, &space[0], &rc), bound(r, 2, as, &space[1], &rc)};
-    return rc < 0 ? -1 : ox_run_unary(r, clip_fns, OX_UNDEFINED, &b);
+    float both[] = {-INFINITY, INFINITY};
+    if (b.min && as == OX_FLOAT) memcpy(&both[0], b.min, sizeof both[0]);
+    if (b.max && as == OX_FLOAT) memcpy(&both[1], b.max, sizeof both[1]);
+    return rc < 0 ? -1 : ox_vec_unary(r, OX_FN_CLIP, both, clip_fns, &b);
 }
 
 static int lift_clip(ox_call *c) {
@@ -225,22 +218,25 @@ static int infer_prelu(ox_call *c) {
 #define PRELU(T, C)          OX_LOOP2(prelu, T, C, x < 0 ? (C)(x * y) : x)
 #define PRELU_SIGNED(T, C)   OX_LOOP2(prelu, T, C, x < 0 ? (C)((uint64_t)x * (uint64_t)y) : x)
 #define PRELU_UNSIGNED(T, C) OX_LOOP2(prelu, T, C, (void)y, x)
-OX_EACH_REAL(PRELU)
+PRELU(DOUBLE, double)
 OX_EACH_SIGNED(PRELU_SIGNED)
 OX_EACH_UNSIGNED(PRELU_UNSIGNED)
 #define ENTRY_PRELU(T, C) [OX_##T] = prelu_##T,
-static const ox_chunk_fns prelu_fns = {OX_EACH_NUMBER(ENTRY_PRELU)};
+static const ox_chunk_fns prelu_fns = {OX_EACH_INT(ENTRY_PRELU) ENTRY_PRELU(DOUBLE, double)};
 
 /* Input 0 with input 1 broadcast to it. */
 static int run_pair(ox_run *r, const ox_chunk_fns fns, const ox_tensor *a, const ox_tensor *b, const void *user) {
+    bool prelu = fns == prelu_fns;
     int rank;
     int64_t *dims;
     const ox_tensor *in[] = {a, b};
     if (a->dtype != b->dtype) return ox_fail(r->ctx, OX_BAD_DATA, "the inputs have different element types");
     ox_dtype as[] = {ox_compute_type(a->dtype), ox_compute_type(a->dtype)};
-    if (!fns[as[0]]) return ox_kernel_no_type(r, a->dtype);
+    bool vector = prelu && as[0] == OX_FLOAT;
+    if (!vector && !fns[as[0]]) return ox_kernel_no_type(r, a->dtype);
     if (ox_loop_shape(r, 2, in, &rank, &dims) < 0) return -1;
     ox_tensor *y = ox_output(r, 0, a->dtype, rank, dims);
+    if (y && vector) return ox_vec_pair(r, OX_FN2_PRELU, y, a, b);
     return y ? ox_elementwise(r, y, as[0], 2, in, as, fns[as[0]], user) : -1;
 }
 
@@ -257,8 +253,13 @@ static int run_prelu(ox_run *r) {
     return rc;
 }
 
-#define SWIGLU(T, C) OX_LOOP2(swiglu, T, C, swish_of_##C(x, p) * y)
-OX_EACH_REAL(SWIGLU)
+OX_LOOP2(swiglu, DOUBLE, double, x / (1 + exp(-(ALPHA * x))) * y)
+
+static void swiglu_FLOAT(void *out, const void *const *in, int64_t n, const void *user) {
+    const ox_vec *v = ox_vec_table();
+    v->fn[OX_FN_SWISH](out, in[0], n, &((const params *)user)->alpha);
+    v->fn2[OX_FN2_MUL][OX_VV](out, out, in[1], n);
+}
 
 static int run_swiglu(ox_run *r) {
     static const ox_chunk_fns fns = {[OX_FLOAT] = swiglu_FLOAT, [OX_DOUBLE] = swiglu_DOUBLE};

@@ -1,5 +1,5 @@
 /* Element-wise functions of two or more inputs that broadcast together. */
-#include "op/kernel.h"
+#include "op/vector.h"
 
 #include <tgmath.h>
 
@@ -177,27 +177,36 @@ static ox_tensor *at_axis(ox_run *r, const ox_tensor *a, const ox_tensor *b) {
     return ox_tensor_reshaped(r->ctx, (ox_tensor *)(uintptr_t)b, b->dtype, rank, dims);
 }
 
-static int run_tensors(ox_run *r, const ox_chunk_fns fns, ox_dtype to, const ox_tensor *a, const ox_tensor *b,
+/* VEC: the function of vectors for what is computed in float, or NO_VEC. */
+enum { NO_VEC = OX_FN2_COUNT };
+
+static int run_tensors(ox_run *r, const ox_chunk_fns fns, ox_fn2 vec, ox_dtype to, const ox_tensor *a, const ox_tensor *b,
                        const void *user) {
     const ox_tensor *in[] = {a, b};
     int rank;
     int64_t *dims;
     if (a->dtype != b->dtype) return ox_fail(r->ctx, OX_BAD_DATA, "the inputs have different element types");
     ox_dtype as[] = {ox_compute_type(a->dtype), ox_compute_type(a->dtype)};
-    if (!fns[as[0]]) return ox_kernel_no_type(r, a->dtype);
+    bool vector = vec != (ox_fn2)NO_VEC && as[0] == OX_FLOAT;
+    if (!vector && !fns[as[0]]) return ox_kernel_no_type(r, a->dtype);
     if (ox_loop_shape(r, 2, in, &rank, &dims) < 0) return -1;
     ox_tensor *y = ox_output(r, 0, to ? to : a->dtype, rank, dims);
+    if (y && vector) return ox_vec_pair(r, vec, y, a, b);
     return y ? ox_elementwise(r, y, to ? to : as[0], 2, in, as, fns[as[0]], user) : -1;
 }
 
-static int run_pair(ox_run *r, const ox_chunk_fns fns, ox_dtype to, const void *user) {
+static int run_both(ox_run *r, const ox_chunk_fns fns, ox_fn2 vec, ox_dtype to, const void *user) {
     const ox_tensor *a = ox_input(r, 0), *b = ox_input(r, 1);
     if (!a || !b) return ox_fail(r->ctx, OX_BAD_DATA, "an input is no tensor");
-    if (!ox_has(r->call, "axis")) return run_tensors(r, fns, to, a, b, user);
+    if (!ox_has(r->call, "axis")) return run_tensors(r, fns, vec, to, a, b, user);
     ox_tensor *t = at_axis(r, a, b);
-    int rc = t ? run_tensors(r, fns, to, a, t, user) : -1;
+    int rc = t ? run_tensors(r, fns, vec, to, a, t, user) : -1;
     ox_tensor_unref(t);
     return rc;
+}
+
+static int run_pair(ox_run *r, const ox_chunk_fns fns, ox_dtype to, const void *user) {
+    return run_both(r, fns, (ox_fn2)NO_VEC, to, user);
 }
 
 /* ---- arithmetic: integers wrap around */
@@ -228,10 +237,10 @@ static int run_pair(ox_run *r, const ox_chunk_fns fns, ox_dtype to, const void *
 OX_EACH_INT(ADD_INT)
 OX_EACH_INT(SUB_INT)
 OX_EACH_INT(MUL_INT)
-OX_EACH_REAL(ADD_REAL)
-OX_EACH_REAL(SUB_REAL)
-OX_EACH_REAL(MUL_REAL)
-OX_EACH_REAL(DIV_REAL)
+ADD_REAL(DOUBLE, double)
+SUB_REAL(DOUBLE, double)
+MUL_REAL(DOUBLE, double)
+DIV_REAL(DOUBLE, double)
 OX_EACH_SIGNED(DIV_SIGNED)
 OX_EACH_UNSIGNED(DIV_UNSIGNED)
 OX_EACH_SIGNED(REM_SIGNED)
@@ -243,8 +252,10 @@ OX_EACH_REAL(MOD_REAL)
 /* A NaN on either side stays. */
 #define MIN(T, C) OX_LOOP2(min, T, C, x < y || x != x ? x : y)
 #define MAX(T, C) OX_LOOP2(max, T, C, x > y || x != x ? x : y)
-OX_EACH_NUMBER(MIN)
-OX_EACH_NUMBER(MAX)
+OX_EACH_INT(MIN)
+MIN(DOUBLE, double)
+OX_EACH_INT(MAX)
+MAX(DOUBLE, double)
 
 #define ENTRY_ADD(T, C) [OX_##T] = add_##T,
 #define ENTRY_SUB(T, C) [OX_##T] = sub_##T,
@@ -254,18 +265,18 @@ OX_EACH_NUMBER(MAX)
 #define ENTRY_MOD(T, C) [OX_##T] = mod_##T,
 #define ENTRY_MIN(T, C) [OX_##T] = min_##T,
 #define ENTRY_MAX(T, C) [OX_##T] = max_##T,
-static const ox_chunk_fns add_fns = {OX_EACH_NUMBER(ENTRY_ADD)};
-static const ox_chunk_fns sub_fns = {OX_EACH_NUMBER(ENTRY_SUB)};
-static const ox_chunk_fns mul_fns = {OX_EACH_NUMBER(ENTRY_MUL)};
-static const ox_chunk_fns div_fns = {OX_EACH_NUMBER(ENTRY_DIV)};
+static const ox_chunk_fns add_fns = {OX_EACH_INT(ENTRY_ADD) ENTRY_ADD(DOUBLE, double)};
+static const ox_chunk_fns sub_fns = {OX_EACH_INT(ENTRY_SUB) ENTRY_SUB(DOUBLE, double)};
+static const ox_chunk_fns mul_fns = {OX_EACH_INT(ENTRY_MUL) ENTRY_MUL(DOUBLE, double)};
+static const ox_chunk_fns div_fns = {OX_EACH_INT(ENTRY_DIV) ENTRY_DIV(DOUBLE, double)};
 static const ox_chunk_fns rem_fns = {OX_EACH_NUMBER(ENTRY_REM)};
 static const ox_chunk_fns mod_fns = {OX_EACH_NUMBER(ENTRY_MOD)};
-static const ox_chunk_fns min_fns = {OX_EACH_NUMBER(ENTRY_MIN)};
-static const ox_chunk_fns max_fns = {OX_EACH_NUMBER(ENTRY_MAX)};
+static const ox_chunk_fns min_fns = {OX_EACH_INT(ENTRY_MIN) ENTRY_MIN(DOUBLE, double)};
+static const ox_chunk_fns max_fns = {OX_EACH_INT(ENTRY_MAX) ENTRY_MAX(DOUBLE, double)};
 
-static int run_add(ox_run *r) { return run_pair(r, add_fns, OX_UNDEFINED, NULL); }
-static int run_sub(ox_run *r) { return run_pair(r, sub_fns, OX_UNDEFINED, NULL); }
-static int run_mul(ox_run *r) { return run_pair(r, mul_fns, OX_UNDEFINED, NULL); }
+static int run_add(ox_run *r) { return run_both(r, add_fns, OX_FN2_ADD, OX_UNDEFINED, NULL); }
+static int run_sub(ox_run *r) { return run_both(r, sub_fns, OX_FN2_SUB, OX_UNDEFINED, NULL); }
+static int run_mul(ox_run *r) { return run_both(r, mul_fns, OX_FN2_MUL, OX_UNDEFINED, NULL); }
 
 static int refuse_zero(ox_run *r) {
     const ox_tensor *t = ox_input(r, 1);
@@ -279,7 +290,7 @@ static int refuse_zero(ox_run *r) {
     return 0;
 }
 
-static int run_div(ox_run *r) { return refuse_zero(r) < 0 ? -1 : run_pair(r, div_fns, OX_UNDEFINED, NULL); }
+static int run_div(ox_run *r) { return refuse_zero(r) < 0 ? -1 : run_both(r, div_fns, OX_FN2_DIV, OX_UNDEFINED, NULL); }
 
 static int run_mod(ox_run *r) {
     if (refuse_zero(r) < 0) return -1;
@@ -288,7 +299,7 @@ static int run_mod(ox_run *r) {
 
 /* ---- any number of inputs, one after the other */
 
-static int run_many(ox_run *r, const ox_chunk_fns fns) {
+static int run_many(ox_run *r, const ox_chunk_fns fns, ox_fn2 vec) {
     const ox_tensor **in = OX_NEW_N(r->arena, const ox_tensor *, r->call->n_in + 1);
     int n = r->call->n_in, rank;
     int64_t *dims;
@@ -301,19 +312,21 @@ static int run_many(ox_run *r, const ox_chunk_fns fns) {
     if (!n) return ox_fail(r->ctx, OX_BAD_DATA, "there is no input");
     if (n == 1) return ox_output_share(r, 0, in[0], in[0]->rank, in[0]->dims);
     ox_dtype as[] = {ox_compute_type(in[0]->dtype), ox_compute_type(in[0]->dtype)};
-    if (!fns[as[0]]) return ox_kernel_no_type(r, in[0]->dtype);
+    bool vector = as[0] == OX_FLOAT;
+    if (!vector && !fns[as[0]]) return ox_kernel_no_type(r, in[0]->dtype);
     if (ox_loop_shape(r, n, in, &rank, &dims) < 0) return -1;
     ox_tensor *y = ox_output(r, 0, in[0]->dtype, rank, dims);
     for (int i = 1; y && i < n; i++) {
         const ox_tensor *two[] = {i == 1 ? in[0] : y, in[i]};
-        if (ox_elementwise(r, y, as[0], 2, two, as, fns[as[0]], NULL) < 0) return -1;
+        if ((vector ? ox_vec_pair(r, vec, y, two[0], two[1]) : ox_elementwise(r, y, as[0], 2, two, as, fns[as[0]], NULL)) < 0)
+            return -1;
     }
     return y ? 0 : -1;
 }
 
-static int run_min(ox_run *r) { return run_many(r, min_fns); }
-static int run_max(ox_run *r) { return run_many(r, max_fns); }
-static int run_sum(ox_run *r) { return run_many(r, add_fns); }
+static int run_min(ox_run *r) { return run_many(r, min_fns, OX_FN2_MIN); }
+static int run_max(ox_run *r) { return run_many(r, max_fns, OX_FN2_MAX); }
+static int run_sum(ox_run *r) { return run_many(r, add_fns, OX_FN2_ADD); }
 
 #define SHARE(T, C) OX_LOOP1(share, T, C, x / (C) * (const double *)p)
 OX_EACH_REAL(SHARE)
@@ -321,7 +334,7 @@ OX_EACH_REAL(SHARE)
 static int run_mean(ox_run *r) {
     static const ox_chunk_fns share_fns = {[OX_FLOAT] = share_FLOAT, [OX_DOUBLE] = share_DOUBLE};
     double n = r->call->n_in;
-    if (run_many(r, add_fns) < 0 || r->call->n_in < 2) return r->out[0] ? 0 : -1;
+    if (run_many(r, add_fns, OX_FN2_ADD) < 0 || r->call->n_in < 2) return r->out[0] ? 0 : -1;
     ox_tensor *y = r->out[0]->t;
     const ox_tensor *in = y;
     ox_dtype as = ox_compute_type(y->dtype);
@@ -330,22 +343,7 @@ static int run_mean(ox_run *r) {
 
 /* ---- powers */
 
-#define POW_REAL(T, C)                                                                                                 \
-    static void pow_##T(void *out, const void *const *in, int64_t n, const void *user) {                               \
-        const C *x = in[0], *y = in[1];                                                                                \
-        C *z = out;                                                                                                    \
-        bool same = true;                                                                                              \
-        (void)user;                                                                                                    \
-        for (int64_t i = 1; i < n; i++) same &= y[i] == y[0];                                                          \
-        if (same && y[0] == 2) { /* by far the commonest */                                                            \
-            for (int64_t i = 0; i < n; i++) z[i] = x[i] * x[i];                                                        \
-        } else if (same && y[0] == 3) {                                                                                \
-            for (int64_t i = 0; i < n; i++) z[i] = x[i] * x[i] * x[i];                                                 \
-        } else {                                                                                                       \
-            for (int64_t i = 0; i < n; i++) z[i] = pow(x[i], y[i]);                                                    \
-        }                                                                                                              \
-    }
-OX_EACH_REAL(POW_REAL)
+OX_LOOP2(pow, DOUBLE, double, y == 2 ? x * x : y == 3 ? x * x * x : pow(x, y))
 
 /* x to the y in wrapping integers; a negative power of anything but 1 and -1 is a fraction, cut off to 0. */
 static int64_t int_pow(int64_t x, int64_t y) {
@@ -360,7 +358,7 @@ static int64_t int_pow(int64_t x, int64_t y) {
 POW_INT(INT32, int32_t)
 POW_INT(INT64, int64_t)
 static const ox_chunk_fns pow_fns = {
-    [OX_FLOAT] = pow_FLOAT, [OX_DOUBLE] = pow_DOUBLE, [OX_INT32] = pow_INT32, [OX_INT64] = pow_INT64};
+    [OX_DOUBLE] = pow_DOUBLE, [OX_INT32] = pow_INT32, [OX_INT64] = pow_INT64};
 
 /* The tensor in another type, element by element. The caller releases it. */
 static ox_tensor *converted(ox_run *r, const ox_tensor *t, ox_dtype to) {
@@ -388,7 +386,7 @@ static int run_pow(ox_run *r) {
     ox_tensor *base = converted(r, x, real ? OX_DOUBLE : x->dtype),
               *exponent = base ? converted(r, y, base->dtype) : NULL;
     ox_tensor *at = exponent && ox_has(r->call, "axis") ? at_axis(r, base, exponent) : ox_tensor_ref(exponent);
-    int rc = at ? run_tensors(r, pow_fns, OX_UNDEFINED, base, at, NULL) : -1;
+    int rc = at ? run_tensors(r, pow_fns, OX_FN2_POW, OX_UNDEFINED, base, at, NULL) : -1;
     ox_tensor_unref(at);
     ox_tensor_unref(exponent);
     ox_tensor_unref(base);

@@ -1,5 +1,5 @@
-/* Matrix products. OpenBLAS is loaded at run time when the first large product comes, so that programs that multiply nothing do
- * not pay for it; without it own kernels serve. Work is cut into a tile grid that depends on shapes only, with one library
+/* Matrix products. Floats are multiplied by own kernels (cpu/gemm.h), doubles by OpenBLAS when it is installed: it is loaded when the first
+ * large product of doubles comes, so that programs without one do not pay for it. Work is cut into a tile grid that depends on shapes only, with one library
  * thread per tile, so that results do not depend on the number of threads. */
 #ifndef OX_BLAS_H
 #define OX_BLAS_H
@@ -12,7 +12,7 @@ void ox_sgemm(ox_ctx *ctx, bool trans_a, bool trans_b, int64_t m, int64_t n, int
               const float *b, int64_t ldb, float beta, float *c, int64_t ldc);
 void ox_dgemm(ox_ctx *ctx, bool trans_a, bool trans_b, int64_t m, int64_t n, int64_t k, double alpha, const double *a, int64_t lda,
               const double *b, int64_t ldb, double beta, double *c, int64_t ldc);
-/* Which library serves, for --version -v: "OpenBLAS 0.3.21 SkylakeX" or "own". */
+/* Which library serves, for --version -v: "own (avx512)" or "own (avx512), double: OpenBLAS 0.3.21 SkylakeX". */
 const char *ox_blas_name(ox_ctx *ctx);
 
 #endif

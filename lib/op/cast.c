@@ -264,11 +264,10 @@ static int run_to(ox_run *r, ox_dtype to) {
     if (ox_dtype_packed(to)) memset(out, 0, (size_t)y->bytes);
     int64_t chunks = (x->count + OX_CHUNK - 1) / OX_CHUNK;
     int threads = ox_threads_for(r->ctx, x->count);
-#pragma omp parallel for num_threads(threads) schedule(static)
-    for (int64_t k = 0; k < chunks; k++) {
+    OX_EACH(threads, k, chunks, {
         int64_t at = k * OX_CHUNK;
         cast_chunk(&c, in, out, at, x->count - at < OX_CHUNK ? x->count - at : OX_CHUNK);
-    }
+    });
     return 0;
 }
 

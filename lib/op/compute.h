@@ -16,6 +16,7 @@ static inline int ox_thread_index(void) { return 0; }
 #endif
 
 /* Kernels, by the name of their operator. */
+int ox_run_gemm(ox_run *r);
 int ox_run_conv(ox_run *r);
 int ox_run_conv_transpose(ox_run *r);
 int ox_run_deform_conv(ox_run *r);

@@ -26,8 +26,19 @@ static inline ox_dtype ox_compute_type(ox_dtype t) {
 
 /* Threads for a loop of so many steps of a few cycles each: one when starting others would cost more. Use:
  *     int threads = ox_threads_for(ctx, n);
- *     #pragma omp parallel for num_threads(threads) schedule(static) */
+ *     OX_EACH(threads, i, n, { ... }) */
 static inline int ox_threads_for(const ox_ctx *ctx, int64_t steps) { return steps < 1 << 18 ? 1 : ox_thread_count(ctx); }
+/* The block for each int64_t I from 0 to N - 1. One thread goes without OpenMP, which takes most of a microsecond to begin even then. */
+#define OX_EACH(THREADS, I, N, ...)                                                                                    \
+    do {                                                                                                               \
+        const int threads_ = (THREADS);                                                                                \
+        if (threads_ <= 1) {                                                                                           \
+            for (int64_t I = 0; I < (N); I++) __VA_ARGS__                                                              \
+        } else {                                                                                                       \
+            _Pragma("omp parallel for num_threads(threads_) schedule(static)") for (int64_t I = 0; I < (N); I++)       \
+                __VA_ARGS__                                                                                            \
+        }                                                                                                              \
+    } while (0)
 
 /* ---- conversion in bulk: N elements from element INDEX on ---- */
 void ox_to_floats(ox_dtype t, const void *data, int64_t index, int64_t n, float *out); /* any number type, bool */

@@ -6,60 +6,11 @@
  * serves every shape, and compilers can make vectors of it. */
 #include "op/kernel.h"
 
+#include "cpu/vec.h"
+
 #include <inttypes.h>
 
 /* ---- conversion */
-
-/* Widening by a multiplication, which is exact and also right for subnormal numbers. */
-static inline float half_to_float(uint16_t h) {
-    uint32_t em = (uint32_t)(h & 0x7fff) << 13, sign = (uint32_t)(h & 0x8000) << 16, bits;
-    float f;
-    memcpy(&f, &em, 4);
-    f *= 0x1p112f;
-    memcpy(&bits, &f, 4);
-    bits = (em >= 0x0f800000u ? em | 0x7f800000u : bits) | sign;
-    memcpy(&f, &bits, 4);
-    return f;
-}
-
-static inline uint16_t float_to_half(float v) {
-    uint32_t x, sub;
-    memcpy(&x, &v, 4);
-    uint32_t sign = x >> 16 & 0x8000, a = x & 0x7fffffff;
-    float small;
-    memcpy(&small, &a, 4);
-    small += 0.5f; /* the adder rounds to the last bit of a subnormal half */
-    memcpy(&sub, &small, 4);
-    uint32_t normal = (a + 0xc8000fffu + (a >> 13 & 1)) >> 13;
-    uint32_t nan = 0x7e00 | (a >> 13 & 0x3ff);
-    uint32_t h = a > 0x7f800000u ? nan : a >= 0x477ff000u ? 0x7c00 : a < 0x38800000u ? sub - 0x3f000000u : normal;
-    return (uint16_t)(h | sign);
-}
-
-static inline uint16_t float_to_bf16(float v) {
-    uint32_t x;
-    memcpy(&x, &v, 4);
-    uint32_t rounded = (x + 0x7fff + (x >> 16 & 1)) >> 16;
-    return (uint16_t)((x & 0x7fffffff) > 0x7f800000u ? x >> 16 | 0x40 : rounded);
-}
-
-static inline float bf16_to_float(uint16_t h) {
-    uint32_t x = (uint32_t)h << 16;
-    float f;
-    memcpy(&f, &x, 4);
-    return f;
-}
-
-#define CONVERT(name, FROM, TO)                                                                                        \
-    OX_INLINE void name##_all_in(void *out, const void *const *in, int64_t n, const void *user) {                      \
-        (void)user;                                                                                                    \
-        for (int64_t i = 0; i < n; i++) ((TO *)out)[i] = name(((const FROM *)in[0])[i]);                               \
-    }                                                                                                                  \
-    OX_TWICE(name##_all)
-CONVERT(half_to_float, uint16_t, float)
-CONVERT(float_to_half, float, uint16_t)
-CONVERT(bf16_to_float, uint16_t, float)
-CONVERT(float_to_bf16, float, uint16_t)
 
 void ox_to_floats(ox_dtype t, const void *data, int64_t index, int64_t n, float *out) {
     switch (t) {
@@ -67,10 +18,10 @@ void ox_to_floats(ox_dtype t, const void *data, int64_t index, int64_t n, float 
         memcpy(out, (const float *)data + index, (size_t)n * sizeof *out);
         return;
     case OX_FLOAT16:
-        half_to_float_all(out, (const void *[]){(const uint16_t *)data + index}, n, NULL);
+        ox_vec_table()->from_half(out, (const uint16_t *)data + index, n);
         return;
     case OX_BFLOAT16:
-        bf16_to_float_all(out, (const void *[]){(const uint16_t *)data + index}, n, NULL);
+        ox_vec_table()->from_bfloat16(out, (const uint16_t *)data + index, n);
         return;
     case OX_BOOL:
         for (int64_t i = 0; i < n; i++) out[i] = ((const uint8_t *)data + index)[i] != 0;
@@ -93,10 +44,10 @@ void ox_from_floats(ox_dtype t, void *data, int64_t index, int64_t n, const floa
         memcpy((float *)data + index, in, (size_t)n * sizeof *in);
         return;
     case OX_FLOAT16:
-        float_to_half_all((uint16_t *)data + index, (const void *[]){in}, n, NULL);
+        ox_vec_table()->to_half((uint16_t *)data + index, in, n);
         return;
     case OX_BFLOAT16:
-        float_to_bf16_all((uint16_t *)data + index, (const void *[]){in}, n, NULL);
+        ox_vec_table()->to_bfloat16((uint16_t *)data + index, in, n);
         return;
     case OX_DOUBLE:
         for (int64_t i = 0; i < n; i++) ((double *)data + index)[i] = (double)in[i];
@@ -356,8 +307,7 @@ int ox_elementwise(ox_run *r, ox_tensor *out, ox_dtype out_as, int n_in, const o
     for (int i = 0; i < n_in; i++) p.in[i].source = source_of(&p, &p.in[i]);
     int64_t blocks = (p.count + BLOCK - 1) / BLOCK;
     int threads = ox_threads_for(r->ctx, p.count);
-#pragma omp parallel for num_threads(threads) schedule(static)
-    for (int64_t k = 0; k < blocks; k++) run_block(&p, k * BLOCK);
+    OX_EACH(threads, k, blocks, { run_block(&p, k * BLOCK); });
     return 0;
 }
 

@@ -1,4 +1,5 @@
 /* Matrix products: MatMul, Gemm, Det with rules and kernels; Einsum's are in einsum.c. */
+#include "cpu/gemm.h"
 #include "op/blas.h"
 #include "op/compute.h"
 
@@ -58,6 +59,12 @@ static void multiply_batches(ox_ctx *ctx, const matmul *v) {
     for (int64_t i = 0; i < v->batches && shared; i++) shared = v->b_at[i] == 0 && v->a_at[i] == i;
     if (shared) { /* one right-hand side for all: one tall product */
         ox_product(ctx, v->as, false, false, v->batches * v->m, v->n, v->k, v->a, v->k, v->b, v->n, false, v->c, v->n);
+        return;
+    }
+    if (v->as == OX_FLOAT && v->batches > 1) {
+        const ox_gemm_many many = {v->batches, v->m * v->k, v->k * v->n, v->m * v->n, v->a_at, v->b_at};
+        ox_gemm_batch(ox_thread_count(ctx), &many, false, false, v->m, v->n, v->k, 1, (const float *)v->a, v->k, (const float *)v->b, v->n, NULL, NULL,
+                      (float *)v->c, v->n);
         return;
     }
     int threads =
@@ -196,7 +203,7 @@ static int bias_strides(ox_run *r, const gemm *g, const ox_tensor *c, int64_t *r
     return 0;
 }
 
-static int run_gemm(ox_run *r) {
+int ox_run_gemm(ox_run *r) {
     gemm g = {0};
     int64_t row = 0, col = 0;
     const ox_tensor *a = ox_need(r, 0), *b = ox_need(r, 1), *c = ox_input(r, 2);
@@ -291,7 +298,7 @@ OX_FAMILY(matmul, "",
     OP("Gemm", 13,
        "<alpha: float = 1.0, beta: float = 1.0, transA: int = 0, transB: int = 0>(T A, T B, T? C) => (T "
        "Y) T: floats|bfloat16|int32|int64|uint32|uint64",
-       .infer = infer_gemm, .kernel = run_gemm),
+       .infer = infer_gemm, .kernel = ox_run_gemm),
     OP("Gemm", 11,
        "<alpha: float = 1.0, beta: float = 1.0, transA: int = 0, transB: int = 0>(T A, T B, T? C) => (T "
        "Y) T: floats|int32|int64|uint32|uint64"),

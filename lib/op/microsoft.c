@@ -2,6 +2,8 @@
  * row has a signature; shape rules are here, kernels in microsoft_quant.c and microsoft_fused.c. Rows without a
  * kernel are known to passes and shape inference, and named when a model cannot be run. */
 #include "op/microsoft.h"
+#include "op/microsoft_attention.h"
+#include "op/window.h"
 
 /* ------------------------------------------------------------------------------------------------ shape rules */
 
@@ -34,6 +36,14 @@ static int infer_q_where(ox_call *c) {
 /* Output 0 has the shape and type of input 0. */
 static int infer_first(ox_call *c) {
     ox_out_type(c, 0, ox_in_type(c, 0));
+    return 0;
+}
+
+static int infer_halved(ox_call *c) {
+    int rank = ox_in_rank(c, 0);
+    ox_dim *d = ox_mv_no_dims(c, rank);
+    for (int i = 0; i < rank; i++) d[i] = i < rank - 1 ? ox_in_dims(c, 0)[i] : ox_dim_exact_div(c->ctx, ox_in_dims(c, 0)[i], ox_dim_const(c->ctx, 2));
+    ox_out_tensor(c, 0, ox_in_dtype(c, 0), rank, d);
     return 0;
 }
 
@@ -101,6 +111,32 @@ static int infer_q_conv(ox_call *c) {
 static int infer_rank(ox_call *c) {
     ox_out_tensor(c, 0, ox_in_dtype(c, 0), ox_in_rank(c, 0), NULL);
     return 0;
+}
+
+/* A window over the middle axes of [N, spatial..., C]; channels: of the output, NULL as those of the input. */
+static int infer_last(ox_call *c, const int64_t *kernel, bool known, ox_dim channels) {
+    int rank = ox_in_rank(c, 0);
+    bool failed = false;
+    ox_window w;
+    if (rank >= 0 && rank < 3) return ox_fail(c->ctx, OX_BAD_DATA, "the input has rank %d", rank);
+    if (rank < 0 || !known) return infer_rank(c);
+    if (ox_window_init(&w, c, c->arena, rank - 2, kernel)) return -1;
+    ox_dim *d = ox_mv_no_dims(c, rank);
+    const ox_dim *x = ox_in_dims(c, 0);
+    for (int i = 0; i < rank; i++) d[i] = i > 0 && i < rank - 1 ? ox_window_dim(c->ctx, &w, i - 1, x[i], &failed) : x[i];
+    if (channels) d[rank - 1] = channels;
+    if (failed) return -1;
+    ox_out_tensor(c, 0, ox_in_dtype(c, 0), rank, d);
+    return 0;
+}
+static int infer_pool_last(ox_call *c) { return infer_last(c, NULL, true, NULL); }
+
+static int infer_conv_last(ox_call *c) {
+    int rank = ox_in_rank(c, 0);
+    const ox_dim *w = ox_in_rank(c, 1) == rank ? ox_in_dims(c, 1) : NULL;
+    int64_t *kernel = OX_NEW_N(c->arena, int64_t, rank > 0 ? rank : 1);
+    bool known = w && rank > 2 && ox_mv_known(rank - 2, w + 2, kernel);
+    return infer_last(c, kernel, known, known ? w[0] : NULL);
 }
 
 static int infer_q_mean(ox_call *c) {
@@ -192,6 +228,19 @@ static int infer_expand_dims(ox_call *c) {
     return 0;
 }
 
+static int infer_gather_nd(ox_call *c) {
+    ox_out_tensor(c, 0, ox_in_dtype(c, 0), -1, NULL);
+    return 0;
+}
+
+static int infer_lstm(ox_call *c) {
+    const ox_dim *x = ox_in_rank(c, 0) == 3 ? ox_in_dims(c, 0) : NULL, *w = ox_in_rank(c, 2) == 3 ? ox_in_dims(c, 2) : NULL;
+    ox_dim d[4] = {x ? x[0] : NULL, w ? w[0] : NULL, x ? x[1] : NULL, w ? w[1] : NULL};
+    ox_out_tensor(c, 0, OX_FLOAT, 4, d);
+    for (int i = 1; i < 3; i++) ox_out_tensor(c, i, OX_FLOAT, 3, d + 1);
+    return 0;
+}
+
 static int infer_tokenizer(ox_call *c) {
     int rank = ox_in_rank(c, 0);
     ox_dim *d = ox_mv_no_dims(c, rank + 1);
@@ -218,7 +267,7 @@ static int infer_gather_block(ox_call *c) {
 
 static int run_q_conv(ox_run *r) {
     if (ox_get_int(r->call, "channels_last"))
-        return ox_fail(r->ctx, OX_UNAVAILABLE, "QLinearConv with channels last is not served");
+        return ox_ms_run_q_conv_last(r);
     return ox_run_qlinear_conv(r);
 }
 
@@ -228,19 +277,19 @@ OX_FAMILY(microsoft, "com.microsoft",
        "qkv_hidden_sizes: ints?, rotary_embedding_dim: int?, scale: float?, unidirectional: int = 0>(T "
        "input, T weights, T? bias, M? mask_index, T? past, T? attention_bias, M? past_sequence_length) => "
        "(T output, T? present) T: bfloat16|float|float16, M: int32",
-       .infer = infer_attention),
+       .infer = infer_attention, .kernel = ox_ms_run_attention),
     OP("BiasAdd", 1,
        "(T X, T bias, T skip) => (T Y) T: float|float16",
-       .infer = infer_first),
+       .infer = infer_first, .kernel = ox_ms_run_bias_add),
     OP("BiasGelu", 1,
        "(T A, T B) => (T C) T: floats|bfloat16",
        .infer = infer_first, .kernel = ox_ms_run_gelu),
     OP("BiasSoftmax", 1,
        "<axis: int = 1, is_inner_broadcast: int>(T data, T bias) => (T output) T: floats",
-       .infer = infer_first),
+       .infer = infer_first, .kernel = ox_ms_run_bias_softmax),
     OP("BiasSplitGelu", 1,
        "(T X, T bias) => (T Y) T: float|float16",
-       .infer = infer_rank),
+       .infer = infer_halved, .kernel = ox_ms_run_bias_split_gelu),
     OP("DequantizeLinear", 1,
        "<axis: int = 1>(T1 x, T2 x_scale, T1? x_zero_point) => (T2 y) T1: "
        "int16|int32|int4|int8|uint16|uint4|uint8, T2: float|float16",
@@ -249,18 +298,19 @@ OX_FAMILY(microsoft, "com.microsoft",
        "<activation_alpha: floats?, activation_beta: floats?, activations: strings?, clip: float?, "
        "direction: string = \"forward\", hidden_size: int?, input_forget: int = 0>(T X, T2 W, T2 R, T? B, "
        "T1? sequence_lens, T? initial_h, T? initial_c, T? P, T W_scale, T2 W_zero_point, T R_scale, T2 "
-       "R_zero_point) => (T? Y, T? Y_h, T? Y_c) T: float, T1: int32, T2: int8|uint8"),
+       "R_zero_point) => (T? Y, T? Y_h, T? Y_c) T: float, T1: int32, T2: int8|uint8",
+       .infer = infer_lstm, .kernel = ox_ms_run_dynamic_lstm),
     OP("DynamicQuantizeMatMul", 1,
        "(T1 A, T2 B, T1 b_scale, T2? b_zero_point, T1? bias) => (T1 Y) T1: float, T2: int8|uint8",
-       .infer = infer_dynamic_matmul),
+       .infer = infer_dynamic_matmul, .kernel = ox_ms_run_dynamic_matmul),
     OP("EmbedLayerNormalization", 1,
        "<epsilon: float = 1e-12, mask_index_type: int?>(T1 input_ids, T1? segment_ids, T word_embedding, T "
        "position_embedding, T? segment_embedding, T gamma, T beta, T1? mask, T1? position_ids) => (T "
        "output, T1? mask_index, T? embedding_sum) T1: int32, T: float|float16",
-       .infer = infer_embed),
+       .infer = infer_embed, .kernel = ox_ms_run_embed),
     OP("ExpandDims", 1,
        "(T X, int32 axis) => (T Y) T: any",
-       .infer = infer_expand_dims),
+       .infer = infer_expand_dims, .kernel = ox_ms_run_expand_dims),
     OP("FastGelu", 1,
        "(T X, T? bias) => (T Y) T: floats|bfloat16",
        .infer = infer_first, .kernel = ox_ms_run_fast_gelu),
@@ -268,12 +318,12 @@ OX_FAMILY(microsoft, "com.microsoft",
        "<activation: string?, activation_params: floats?, auto_pad: string = \"NOTSET\", dilations: ints?, "
        "group: int = 1, kernel_shape: ints?, pads: ints?, strides: ints?>(T X, T W, T? B, T? Z) => (T Y) T: "
        "floats",
-       .infer = infer_fused_conv),
+       .infer = infer_fused_conv, .kernel = ox_ms_run_fused_conv),
     OP("FusedGemm", 1,
        "<activation: string?, activation_alpha: float?, activation_beta: float?, activation_gamma: float?, "
        "alpha: float = 1.0, beta: float = 1.0, transA: int = 0, transB: int = 0>(T A, T B, T? C) => (T Y) "
        "T: floats|int32|int64|uint32|uint64",
-       .infer = infer_fused_gemm),
+       .infer = infer_fused_gemm, .kernel = ox_ms_run_fused_gemm),
     OP("FusedMatMul", 1,
        "<alpha: float = 1.0, transA: int = 0, transB: int = 0, transBatchA: int = 0, transBatchB: int = "
        "0>(T A, T B) => (T Y) T: floats|bfloat16",
@@ -282,7 +332,7 @@ OX_FAMILY(microsoft, "com.microsoft",
        "<activation: string, activation_alpha: float?, activation_axis: int?, activation_beta: float?, "
        "activation_gamma: float?, alpha: float = 1.0, transA: int = 0, transB: int = 0, transBatchA: int = "
        "0, transBatchB: int = 0>(T A, T B) => (T Y) T: floats|bfloat16",
-       .infer = ox_ms_infer_matmul),
+       .infer = ox_ms_infer_matmul, .kernel = ox_ms_run_matmul_activation),
     OP("GatedRelativePositionBias", 1,
        "<num_heads: int>(T query_layer, T query_bias, T rel_pos, T weight, T bias, T eco_a, M? "
        "token_offset) => (T output) T: float|float16, M: int32"),
@@ -291,15 +341,16 @@ OX_FAMILY(microsoft, "com.microsoft",
        "indices, T2 scales, T1? zero_points) => (T2 output) T1: "
        "float4e2m1|float8e4m3fn|float8e4m3fnuz|float8e5m2|float8e5m2fnuz|int4|uint4|uint8, T2: "
        "bfloat16|float|float16, Tind: int32|int64",
-       .infer = infer_gather_block),
+       .infer = infer_gather_block, .kernel = ox_ms_run_gather_block),
     OP("GatherND", 1,
-       "(T data, Tind indices) => (T output) T: any, Tind: int32|int64"),
+       "(T data, Tind indices) => (T output) T: any, Tind: int32|int64",
+       .infer = infer_gather_nd, .kernel = ox_ms_run_gather_nd),
     OP("Gelu", 1,
        "(T X) => (T Y) T: floats|bfloat16",
        .infer = infer_first, .kernel = ox_ms_run_gelu),
     OP("GemmFastGelu", 1,
        "(T X, T W, T? bias) => (T Y) T: bfloat16|float|float16",
-       .infer = ox_ms_infer_matmul),
+       .infer = ox_ms_infer_matmul, .kernel = ox_ms_run_gemm_fast_gelu),
     OP("GroupNorm", 1,
        "<activation: int, channels_last: int = 1, epsilon: float = 1e-05, groups: int>(T X, M gamma, M "
        "beta) => (T Y) T: float|float16, M: float|float16",
@@ -314,14 +365,14 @@ OX_FAMILY(microsoft, "com.microsoft",
        "T_KV_SCALE? v_scale, T? q_norm_weight, T? k_norm_weight) => (T output, T_CACHE? present_key, "
        "T_CACHE? present_value, T? output_qk) T: bfloat16|float|float16, T_CACHE: "
        "bfloat16|float|float16|float8e4m3fn|int8|uint8, T_KV_SCALE: float, M: int32",
-       .infer = infer_group_query),
+       .infer = infer_group_query, .kernel = ox_ms_run_group_query),
     OP("Inverse", 1,
        "(T X) => (T Y) T: floats",
-       .infer = infer_first),
+       .infer = infer_first, .kernel = ox_ms_run_inverse),
     OP("MatMulBnb4", 1,
        "<K: int, N: int, block_size: int, quant_type: int, training_mode: int = 0, transB: int = 1>(T1 A, "
        "T2 B, T1 absmax) => (T1 Y) T1: bfloat16|float|float16, T2: uint8",
-       .infer = infer_projection),
+       .infer = infer_projection, .kernel = ox_ms_run_matmul_bnb4),
     OP("MatMulIntegerToFloat", 1,
        "(T1 A, T2 B, T3 a_scale, T3 b_scale, T1? a_zero_point, T2? b_zero_point, T3? bias) => (T3 Y) T1: "
        "int8|uint8, T2: int8|uint8, T3: float|float16",
@@ -330,7 +381,7 @@ OX_FAMILY(microsoft, "com.microsoft",
        "<K: int, N: int, accuracy_level: int = 0, bits: int = 4, block_size: int, weight_prepacked: int = "
        "0>(T1 A, T2 B, T1 scales, T3? zero_points, T4? g_idx, T1? bias) => (T1 Y) T1: "
        "bfloat16|float|float16, T2: uint8, T3: bfloat16|float|float16|uint8, T4: int32",
-       .infer = infer_projection),
+       .infer = infer_projection, .kernel = ox_ms_run_matmul_nbits),
     OP("MoE", 1,
        "<activation_alpha: float = 1.0, activation_beta: float = 0.0, activation_type: string = \"relu\", "
        "k: int = 1, normalize_routing_weights: int = 0, swiglu_fusion: int = 0, swiglu_limit: float?, "
@@ -340,26 +391,26 @@ OX_FAMILY(microsoft, "com.microsoft",
        .infer = infer_first),
     OP("MulInteger", 1,
        "(T A, T? A_zero_point, T B, T? B_zero_point) => (T1 C) T: int8|uint8, T1: int32",
-       .infer = infer_mul_integer),
+       .infer = infer_mul_integer, .kernel = ox_ms_run_mul_integer),
     OP("MultiHeadAttention", 1,
        "<mask_filter_value: float?, num_heads: int, scale: float?, unidirectional: int = 0>(T query, T? "
        "key, T? value, T? bias, M? key_padding_mask, T? attention_bias, T? past_key, T? past_value, M? "
        "past_sequence_length, M? cache_indirection) => (T output, T? present_key, T? present_value, QK? qk) "
        "T: bfloat16|float|float16, QK: bfloat16|float|float16, M: int32",
-       .infer = infer_multi_head),
+       .infer = infer_multi_head, .kernel = ox_ms_run_multi_head),
     OP("NhwcConv", 1,
        "<auto_pad: string = \"NOTSET\", dilations: ints?, group: int = 1, kernel_shape: ints?, pads: ints?, "
        "strides: ints?>(T X, T W, T? B) => (T Y) T: floats",
-       .infer = infer_rank),
+       .infer = infer_conv_last, .kernel = ox_ms_run_nhwc_conv),
     OP("NhwcFusedConv", 1,
        "<activation: string?, activation_params: floats?, auto_pad: string = \"NOTSET\", dilations: ints?, "
        "group: int = 1, kernel_shape: ints?, pads: ints?, strides: ints?>(T X, T W, T? B, T? Z) => (T Y) T: "
        "float|float16",
-       .infer = infer_rank),
+       .infer = infer_conv_last, .kernel = ox_ms_run_nhwc_conv),
     OP("NhwcMaxPool", 1,
        "<auto_pad: string = \"NOTSET\", ceil_mode: int = 0, dilations: ints?, kernel_shape: ints, pads: "
        "ints?, strides: ints?>(T x) => (T y) T: int8|uint8",
-       .infer = infer_rank),
+       .infer = infer_pool_last, .kernel = ox_ms_run_nhwc_max_pool),
     OP("Pad", 1,
        "<mode: string = \"constant\">(T data, int64 pads, T? value) => (T output) T: floats",
        .infer = ox_infer_pad, .kernel = ox_run_pad),
@@ -368,7 +419,7 @@ OX_FAMILY(microsoft, "com.microsoft",
        "scale: float?, unidirectional: int = 0>(T1 input, T2 weight, T3 bias, T3 input_scale, T3 "
        "weight_scale, T4? mask_index, T1? input_zero_point, T2? weight_zero_point, T3? past) => (T3 output, "
        "T3? present) T1: int8|uint8, T2: int8|uint8, T3: float|float16, T4: int32",
-       .infer = infer_attention),
+       .infer = infer_attention, .kernel = ox_ms_run_attention),
     OP("QEmbedLayerNormalization", 1,
        "<epsilon: float = 1e-12>(T1 input_ids, T1? segment_ids, T2 word_embedding_quant, T2 "
        "position_embedding_quant, T2? segment_embedding, T2 gamma_quant, T2 beta_quant, T1? mask, T "
@@ -376,12 +427,12 @@ OX_FAMILY(microsoft, "com.microsoft",
        "beta_scale, T2 word_embedding_zero_point, T2 position_embedding_zero_point, T2? "
        "segment_embedding_zero_point, T2 gamma_zero_point, T2 beta_zero_point) => (T layernorm_out, T1 "
        "mask_index_out) T1: int32, T2: int8|uint8, T: float",
-       .infer = infer_q_embed),
+       .infer = infer_q_embed, .kernel = ox_ms_run_q_embed),
     OP("QGemm", 1,
        "<alpha: float = 1.0, transA: int = 0, transB: int = 0>(TA A, T a_scale, TA a_zero_point, TB B, T "
        "b_scale, TB b_zero_point, TC? C, T? y_scale, TYZ? y_zero_point) => (TY Y) T: float, TA: int8|uint8, "
        "TB: int8|uint8, TC: int32, TYZ: int8|uint8, TY: float|int8|uint8",
-       .infer = infer_q_gemm),
+       .infer = infer_q_gemm, .kernel = ox_ms_run_q_gemm),
     OP("QLinearAdd", 1,
        "(T A, float A_scale, T? A_zero_point, T B, float B_scale, T? B_zero_point, float C_scale, T? "
        "C_zero_point) => (T C) T: int8|uint8",
@@ -416,7 +467,7 @@ OX_FAMILY(microsoft, "com.microsoft",
     OP("QLinearReduceMean", 1,
        "<axes: ints, keepdims: int>(T data, float data_scale, T? data_zero_point, float reduced_scale, T? "
        "reduced_zero_point) => (T reduced) T: int8|uint8",
-       .infer = infer_q_mean),
+       .infer = infer_q_mean, .kernel = ox_ms_run_q_mean),
     OP("QLinearSigmoid", 1,
        "(T X, float X_scale, T? X_zero_point, float Y_scale, T? Y_zero_point) => (T Y) T: int8|uint8",
        .infer = infer_first, .kernel = ox_ms_run_q_sigmoid),
@@ -456,7 +507,7 @@ OX_FAMILY(microsoft, "com.microsoft",
        "<interleaved: int?, is_packed_batching: int?, num_heads: int?, rotary_embedding_dim: int?, scale: "
        "float?>(T input, M position_ids, T cos_cache, T sin_cache) => (T output) T: bfloat16|float|float16, "
        "M: int64",
-       .infer = infer_first),
+       .infer = infer_first, .kernel = ox_ms_run_rotary),
     OP("SkipGroupNorm", 1,
        "<activation: int, channels_last: int = 1, epsilon: float = 1e-05, groups: int>(T X, M gamma, M "
        "beta, T skip, T? bias) => (T Y, T? S) T: float|float16, M: float|float16",
@@ -478,7 +529,7 @@ OX_FAMILY(microsoft, "com.microsoft",
     OP("Tokenizer", 1,
        "<mark: int, mincharnum: int, pad_value: string, separators: strings?, tokenexp: string?>(T X) => (T "
        "Y) T: string",
-       .infer = infer_tokenizer),
+       .infer = infer_tokenizer, .kernel = ox_ms_run_tokenizer),
     OP("TransposeMatMul", 1,
        "<alpha: float = 1.0, transA: int = 0, transB: int = 0>(T A, T B) => (T Y) T: floats|bfloat16",
        .infer = ox_ms_infer_matmul, .kernel = ox_ms_run_matmul));

@@ -28,4 +28,39 @@ int ox_ms_run_skip_norm(ox_run *r);        /* SkipLayerNormalization */
 int ox_ms_run_skip_simple_norm(ox_run *r); /* SkipSimplifiedLayerNormalization */
 int ox_ms_run_simple_norm(ox_run *r);      /* SimplifiedLayerNormalization */
 
+/* microsoft_activated.c: products and convolutions with an activation, biases */
+int ox_ms_run_fused_conv(ox_run *r);
+int ox_ms_run_nhwc_conv(ox_run *r); /* NhwcConv, NhwcFusedConv */
+int ox_ms_run_nhwc_max_pool(ox_run *r);
+int ox_ms_run_fused_gemm(ox_run *r);
+int ox_ms_run_matmul_activation(ox_run *r);
+int ox_ms_run_gemm_fast_gelu(ox_run *r);
+int ox_ms_run_bias_add(ox_run *r);
+int ox_ms_run_bias_split_gelu(ox_run *r);
+int ox_ms_run_bias_softmax(ox_run *r);
+
+/* microsoft_blocks.c: weights with a scale per block */
+int ox_ms_run_matmul_nbits(ox_run *r);
+int ox_ms_run_matmul_bnb4(ox_run *r);
+int ox_ms_run_gather_block(ox_run *r);
+
+/* microsoft_embed.c */
+int ox_ms_run_embed(ox_run *r);
+int ox_ms_run_q_embed(ox_run *r);
+int ox_ms_run_dynamic_matmul(ox_run *r);
+int ox_ms_run_q_gemm(ox_run *r);
+int ox_ms_run_matmul_integer16(ox_run *r);
+int ox_ms_run_mul_integer(ox_run *r);
+int ox_ms_run_q_mean(ox_run *r);
+int ox_ms_run_q_conv_last(ox_run *r); /* QLinearConv with channels last */
+int ox_ms_run_dynamic_lstm(ox_run *r);
+
+/* microsoft_more.c */
+int ox_ms_run_expand_dims(ox_run *r);
+int ox_ms_run_gather_nd(ox_run *r);
+int ox_ms_run_inverse(ox_run *r);
+
+/* microsoft_text.c */
+int ox_ms_run_tokenizer(ox_run *r);
+
 #endif

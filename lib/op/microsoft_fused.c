@@ -1,6 +1,8 @@
 /* com.microsoft: float operators that optimizers put in the place of several. Arithmetic is in float (double for
  * double), rounded once per output. Rows are in microsoft.c. */
+#include "cpu/vec.h"
 #include "op/blas.h"
+#include "op/compose.h"
 #include "op/microsoft.h"
 
 #include <math.h>
@@ -21,22 +23,16 @@ static inline double gelu_double(const gelu *g, double v) {
     }
 }
 
-static inline float gelu_float(const gelu *g, float v) {
-    switch (g->kind) {
-    case 'e': return 0.5f * v * (1 + erff(v * 0.70710678f));
-    case 't': return 0.5f * v * (1 + tanhf(0.79788456f * (v + 0.044715f * v * v * v)));
-    default: return v / (1 + expf(-(float)g->alpha * v));
-    }
-}
-
 static void gelu_chunk(void *out, const void *const *in, int64_t n, const void *user) {
     const gelu *g = user;
     if (g->wide) {
         const double *x = in[0], *b = g->bias ? in[1] : NULL;
         for (int64_t i = 0; i < n; i++) ((double *)out)[i] = gelu_double(g, b ? x[i] + b[i] : x[i]);
     } else {
-        const float *x = in[0], *b = g->bias ? in[1] : NULL;
-        for (int64_t i = 0; i < n; i++) ((float *)out)[i] = gelu_float(g, b ? x[i] + b[i] : x[i]);
+        const ox_vec *v = ox_vec_table();
+        float alpha = (float)g->alpha;
+        if (g->bias) v->fn2[OX_FN2_ADD][OX_VV](out, in[0], in[1], n);
+        v->fn[g->kind == 'e' ? OX_FN_GELU : g->kind == 't' ? OX_FN_GELU_TANH : OX_FN_SWISH](out, g->bias ? out : in[0], n, &alpha);
     }
 }
 
@@ -93,8 +89,6 @@ typedef struct fused {
 static int fused_dims(ox_run *r, const ox_tensor *a, const ox_tensor *b, fused *f) {
     int ra = a->rank, rb = b->rank, ba = ra > 2 ? ra - 2 : 0, bb = rb > 2 ? rb - 2 : 0;
     if (!ra || !rb) return ox_fail(r->ctx, OX_BAD_DATA, "a matrix product of a scalar");
-    if (flag(r->call, "transBatchA") || flag(r->call, "transBatchB"))
-        return ox_fail(r->ctx, OX_UNAVAILABLE, "transBatchA and transBatchB are not served");
     f->ta = flag(r->call, "transA") && ra > 1;
     f->tb = flag(r->call, "transB") && rb > 1;
     f->m = ra > 1 ? a->dims[ra - 2 + f->ta] : 1;
@@ -131,8 +125,15 @@ static int64_t batch_of(const fused *f, const ox_tensor *t, int64_t at) {
     return place;
 }
 
-int ox_ms_run_matmul(ox_run *r) {
-    const ox_tensor *a = ox_input(r, 0), *b = ox_input(r, 1);
+/* An operand whose first axis belongs behind its batches: [n, batches..., k] to [batches..., n, k]. */
+static const ox_tensor *batches_first(ox_steps *s, const ox_tensor *t, const char *attribute) {
+    int64_t perm[64];
+    if (!t || !flag(s->r->call, attribute) || t->rank < 3 || t->rank > 64) return t;
+    for (int i = 0; i < t->rank; i++) perm[i] = i < t->rank - 2 ? i + 1 : i == t->rank - 2 ? 0 : i;
+    return ox_step_transposed(s, t, perm);
+}
+
+static int multiply(ox_run *r, const ox_tensor *a, const ox_tensor *b) {
     fused f = {0};
     if (!a || !b || a->dtype != b->dtype || !ox_dtype_is_float(a->dtype))
         return ox_fail(r->ctx, OX_BAD_DATA, "the inputs are no tensors of one float type");
@@ -157,6 +158,14 @@ int ox_ms_run_matmul(ox_run *r) {
                  w + batch_of(&f, b, i) * sb, ldb, 0, out + i * sy, f.n);
     ox_floats_done(r, y, out);
     return 0;
+}
+
+int ox_ms_run_matmul(ox_run *r) {
+    ox_steps s = {.r = r};
+    const ox_tensor *a = batches_first(&s, ox_input(r, 0), "transBatchA"), *b = batches_first(&s, ox_input(r, 1), "transBatchB");
+    int rc = s.failed ? -1 : multiply(r, a, b);
+    for (int i = 0; i < s.n; i++) ox_tensor_unref(s.kept[i]);
+    return rc;
 }
 
 /* ------------------------------------------------------------------------------------------------ normalization */

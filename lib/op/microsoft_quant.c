@@ -1,5 +1,6 @@
 /* com.microsoft: operators on 8-bit elements with one scale and zero point per tensor. y = saturate(round(f(real x) /
  * scale) + zero) with ties to even; functions of one element go through a table of 256. Rows are in microsoft.c. */
+#include "cpu/qvec.h"
 #include "op/microsoft.h"
 #include "op/window.h"
 
@@ -33,18 +34,40 @@ typedef struct pair {
     ox_dtype type;
     quant a, b, y;
     char op;
+    bool vectors; /* the kernels for arrays serve */
 } pair;
+
+static ox_qparam whole(const quant *q) { return (ox_qparam){q->scale, (int32_t)q->zero}; }
+static bool small(const quant *q) { return fabsf(q->zero) <= 512; }
 
 static void pair_chunk(void *out, const void *const *in, int64_t n, const void *user) {
     const pair *p = user;
     const uint8_t *cond = p->op == '?' ? in[0] : NULL;
     const void *x = in[cond != NULL], *z = in[1 + (cond != NULL)];
+    if (p->vectors) {
+        ox_qv_pair(p->op, x, z, n, p->type == OX_INT8, whole(&p->a), whole(&p->b), whole(&p->y), out);
+        return;
+    }
     float v[OX_CHUNK];
     for (int64_t i = 0; i < n; i++) {
         float a = real_of(p->type, x, i, &p->a), b = real_of(p->type, z, i, &p->b);
         v[i] = p->op == '+' ? a + b : p->op == '*' ? a * b : cond[i] ? a : b;
     }
     ox_q_store(p->type, out, 0, v, n, p->y.scale, p->y.zero);
+}
+
+/* Two arrays of one shape. */
+static int pair_arrays(ox_run *r, const pair *p, const ox_tensor *const *in, ox_tensor *out) {
+    const uint8_t *a = ox_tensor_data(in[0]), *b = ox_tensor_data(in[1]);
+    uint8_t *y = ox_tensor_mut(out);
+    int threads = ox_threads_for(r->ctx, out->count);
+    (void)threads;
+    if (!a || !b) return -1;
+#pragma omp parallel for num_threads(threads) schedule(static)
+    for (int64_t i = 0; i < out->count; i += 1 << 15)
+        ox_qv_pair(p->op, a + i, b + i, out->count - i < 1 << 15 ? out->count - i : 1 << 15, p->type == OX_INT8, whole(&p->a), whole(&p->b),
+                   whole(&p->y), y + i);
+    return 0;
 }
 
 static int run_pair(ox_run *r, char op, int a, int b, int y) {
@@ -61,8 +84,10 @@ static int run_pair(ox_run *r, char op, int a, int b, int y) {
     p.type = in[n - 1]->dtype;
     if (in[n - 2]->dtype != p.type) return ox_fail(r->ctx, OX_BAD_DATA, "the inputs differ in type");
     if (read_quant(r, a + 1, &p.a) || read_quant(r, b + 1, &p.b) || read_quant(r, y, &p.y)) return -1;
+    p.vectors = op != '?' && small(&p.a) && small(&p.b) && small(&p.y);
     if (ox_loop_shape(r, n, in, &rank, &dims)) return -1;
     ox_tensor *out = ox_output(r, 0, p.type, rank, dims);
+    if (out && p.vectors && in[0]->count == out->count && in[1]->count == out->count) return pair_arrays(r, &p, in, out);
     ox_dtype as[3] = {op == '?' ? OX_BOOL : p.type, p.type, p.type};
     return out ? ox_elementwise(r, out, p.type, n, in, as, pair_chunk, &p) : -1;
 }
@@ -88,7 +113,11 @@ static int run_table(ox_run *r, float (*fn)(float v, float param), float param) 
     ox_tensor *y = ox_output(r, 0, x->dtype, x->rank, x->dims);
     if (!y) return -1;
     uint8_t *out = ox_tensor_mut(y);
-    for (int64_t i = 0; i < x->count; i++) out[i] = table[data[i]];
+    int threads = ox_threads_for(r->ctx, x->count);
+    (void)threads;
+#pragma omp parallel for num_threads(threads) schedule(static)
+    for (int64_t i = 0; i < x->count; i += 1 << 15)
+        ox_qv_table(data + i, x->count - i < 1 << 15 ? x->count - i : 1 << 15, table, out + i);
     return 0;
 }
 
@@ -183,7 +212,7 @@ int ox_ms_run_q_concat(ox_run *r) {
         }
         int64_t width = x->dims[axis] * inner, row = dims[axis] * inner;
         for (int64_t o = 0; o < outer; o++)
-            for (int64_t k = 0; k < width; k++) out[o * row + at + k] = table[data[o * width + k]];
+            ox_qv_table(data + o * width, width, table, out + o * row + at);
         at += width;
     }
     return 0;

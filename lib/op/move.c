@@ -1,6 +1,8 @@
 /* Elements moved, none computed: permuted, joined, cut, reversed. Slice and Pad have their code in slice.c. */
 #include "op/mover.h"
 
+#include "cpu/vec.h"
+
 #include <string.h>
 
 /* ------------------------------------------------------------------------------------------------ Transpose */
@@ -73,6 +75,10 @@ static int permute_to(ox_run *r, const ox_tensor *x, int rank, const int64_t *di
     const char *from = ox_mv_in(r, x);
     if (!from || ox_mv_begin(r, 0, x->dtype, out_rank, out_dims, &o)) return -1;
     if (!o.t->count) return 0;
+    if (rank <= 64) {
+        ox_permute(ox_thread_count(r->ctx), (int)o.size, rank, dims, perm, from, o.data);
+        return ox_mv_done(r, &o);
+    }
     ox_mv_strides(rank, d, ds);
     ox_mv_copy(r->arena, o.size, rank, d, o.data, ds, from, ss);
     return ox_mv_done(r, &o);

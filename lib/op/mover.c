@@ -2,6 +2,8 @@
  * runs. */
 #include "op/mover.h"
 
+#include "cpu/vec.h"
+
 #include <string.h>
 
 /* Payloads hold elements of any type: these may look at all of them. */
@@ -122,26 +124,15 @@ static void copy_row(size_t size, int64_t n, char *dst, int64_t ds, const char *
 }
 
 /* A plane where rows are near in dst and columns near in src: in blocks that stay in the cache. */
-enum { BLOCK = 32 };
-#define PLANE(T)                                                                                             \
-    do {                                                                                                     \
-        T *d = (T *)(void *)dst;                                                                             \
-        const T *s = (const T *)(const void *)src;                                                           \
-        for (int64_t r0 = 0; r0 < rows; r0 += BLOCK)                                                         \
-            for (int64_t c0 = 0; c0 < cols; c0 += BLOCK) {                                                   \
-                int64_t r1 = rows - r0 < BLOCK ? rows : r0 + BLOCK, c1 = cols - c0 < BLOCK ? cols : c0 + BLOCK; \
-                for (int64_t r = r0; r < r1; r++)                                                            \
-                    for (int64_t c = c0; c < c1; c++) d[r * ds + c] = s[r + c * ss];                         \
-            }                                                                                                \
-    } while (0)
+enum { BLOCK = 64 };
 
 static void copy_plane(size_t size, int64_t rows, int64_t cols, char *dst, int64_t ds, const char *src, int64_t ss) {
-    switch (size) {
-    case 1: PLANE(char); break;
-    case 2: PLANE(alias16); break;
-    case 4: PLANE(alias32); break;
-    case 8: PLANE(alias64); break;
-    default: PLANE(alias128); break;
+    const ox_vec *v = ox_vec_table();
+    int64_t z = (int64_t)size;
+    for (int64_t r = 0; r < rows; r += BLOCK) {
+        for (int64_t c = 0; c < cols; c += BLOCK)
+            v->transpose((int)size, rows - r < BLOCK ? rows - r : BLOCK, cols - c < BLOCK ? cols - c : BLOCK, dst + (r * ds + c) * z, ds,
+                         src + (r + c * ss) * z, ss);
     }
 }
 

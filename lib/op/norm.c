@@ -131,6 +131,17 @@ static int infer_dropout(ox_call *c) {
     return 0;
 }
 
+/* The experiment before opset 9. */
+static int lift_mvn_1(ox_call *c) {
+    static const int64_t all[] = {0, 1, 2, 3}, each[] = {0, 2, 3};
+    bool across = ox_get_int(c, "across_channels") != 0;
+    if (!ox_get_int(c, "normalize_variance")) return ox_fail(c->ctx, OX_UNAVAILABLE, "normalize_variance = 0 is not served");
+    ox_lift_drop(c, "across_channels");
+    ox_lift_drop(c, "normalize_variance");
+    ox_lift_attr_ints(c, "axes", across ? 4 : 3, across ? all : each);
+    return 0;
+}
+
 OX_FAMILY(norm, "",
     OP("BatchNormalization", 15,
        "<epsilon: float = 1e-05, momentum: float = 0.9, training_mode: int = 0>(T X, T1 scale, T1 B, T2 "
@@ -191,6 +202,9 @@ OX_FAMILY(norm, "",
        .flags = OX_SAME_SHAPE, .infer = infer_mvn, .kernel = ox_run_mvn),
     OP("MeanVarianceNormalization", 9,
        "<axes: ints = [0, 2, 3]>(T X) => (T Y) T: floats"),
+    OP("MeanVarianceNormalization", 1,
+       "<across_channels: int = 0, normalize_variance: int = 1>(T X) => (T Y) T: floats",
+       .lift = lift_mvn_1),
     OP("Dropout", 22,
        "<seed: int?>(T data, T1? ratio, T2? training_mode) => (T output, T2? mask) T: floats|fp8|"
        "bfloat16, T1: floats|fp8|bfloat16, T2: bool",

@@ -1,6 +1,8 @@
-/* Kernels of the normalisations. Statistics are sums in double over blocks (sums.c); variance is taken around the
- * mean. */
+/* Kernels of the normalisations: in float by the vectors of lib/cpu, in double by plain loops. Statistics are sums in double over blocks;
+ * variance is taken around the mean. */
 #include "op/compute.h"
+
+#include "cpu/vec.h"
 
 typedef struct group_norm {
     int64_t rows, groups, blocks, span; /* rows = batch * groups; blocks: channels of a group */
@@ -71,28 +73,54 @@ static int64_t spread_index(const layer_norm *v, const ox_tensor *t, int64_t i) 
 SPREAD(float, ox_as_floats)
 SPREAD(double, ox_as_doubles)
 
+/* What norm_real.h is made of: moments, y = (x - m) * a + b for a row and per element, one row of a layer. */
+static void moments_float(const float *x, int64_t n, double *mean, double *variance) { ox_vec_table()->moments(x, n, mean, variance); }
+static void center_scale_float(float *y, const float *x, int64_t n, float m, float a, float b) {
+    ox_vec_table()->center_scale(y, x, n, m, a, b);
+}
+static void center_scale_each_float(float *y, const float *x, int64_t n, const float *m, const float *a, const float *b) {
+    ox_vec_table()->center_scale_each(y, x, n, m, a, b);
+}
+static void row_float(const layer_norm *v, const float *x, float *y, const float *scale, const float *bias, double *stats) {
+    const ox_vec *t = ox_vec_table();
+    if (v->centered)
+        t->layer_norm(y, x, v->n, v->epsilon, scale, bias, stats);
+    else
+        t->rms_norm(y, x, v->n, v->epsilon, scale, stats);
+}
+
+static void moments_double(const double *x, int64_t n, double *mean, double *variance) {
+    *mean = n ? ox_sum_double(x, n) / (double)n : 0;
+    *variance = n ? ox_squares_double(x, n, *mean) / (double)n : 0;
+}
+static void center_scale_double(double *y, const double *x, int64_t n, double m, double a, double b) {
+    for (int64_t i = 0; i < n; i++) y[i] = (x[i] - m) * a + b;
+}
+static void center_scale_each_double(double *y, const double *x, int64_t n, const double *m, const double *a, const double *b) {
+    for (int64_t i = 0; i < n; i++) y[i] = (x[i] - m[i]) * a[i] + b[i];
+}
+static void row_double(const layer_norm *v, const double *x, double *y, const double *scale, const double *bias, double *stats) {
+    double mean = 0, variance = v->n && !v->centered ? ox_squares_double(x, v->n, 0) / (double)v->n : 0;
+    if (v->centered) moments_double(x, v->n, &mean, &variance);
+    stats[0] = mean;
+    stats[1] = 1 / sqrt(variance + v->epsilon);
+    for (int64_t i = 0; i < v->n; i++) y[i] = (x[i] - mean) * stats[1] * scale[i] + (bias ? bias[i] : 0);
+}
+
 #define REAL float
 #define R(name) name##_float
 #define AS ox_as_floats
-#define SUM ox_sum_float
-#define SQUARES ox_squares_float
 #include "op/norm_real.h"
 #undef REAL
 #undef R
 #undef AS
-#undef SUM
-#undef SQUARES
 #define REAL double
 #define R(name) name##_double
 #define AS ox_as_doubles
-#define SUM ox_sum_double
-#define SQUARES ox_squares_double
 #include "op/norm_real.h"
 #undef REAL
 #undef R
 #undef AS
-#undef SUM
-#undef SQUARES
 
 /* ---- GroupNormalization, InstanceNormalization (a group per channel) */
 

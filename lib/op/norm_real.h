@@ -1,45 +1,26 @@
-/* Normalisations in one type of real numbers: included by norm_kernels.c with REAL, R(name), SUM and SQUARES
- * defined. */
+/* Normalisations in one type of real numbers: included by norm_kernels.c with REAL, R(name) and AS defined, and R(moments), R(center_scale)
+ * and R(row) as functions or macros. */
 
 /* y = (x - mean) * inverse * scale + bias over blocks of SPAN elements; block k takes scale[k * step] and bias[k *
  * step]. */
 static void R(write_blocks)(const REAL *x, REAL *y, int64_t blocks, int64_t span, double mean, double inverse,
                             const REAL *scale, const REAL *bias, int64_t step) {
-    REAL m = (REAL)mean;
-    for (int64_t k = 0; k < blocks; k++, x += span, y += span) {
-        REAL a = (REAL)(inverse * (double)scale[k * step]), b = bias[k * step];
-        for (int64_t i = 0; i < span; i++) y[i] = (x[i] - m) * a + b;
-    }
-}
-
-/* One scale and bias per element. */
-static void R(write_row)(const REAL *x, REAL *y, int64_t n, double mean, double inverse, const REAL *scale,
-                         const REAL *bias) {
-    REAL m = (REAL)mean, a = (REAL)inverse;
-    if (bias) {
-        for (int64_t i = 0; i < n; i++) y[i] = (x[i] - m) * a * scale[i] + bias[i];
-    } else {
-        for (int64_t i = 0; i < n; i++) y[i] = (x[i] - m) * a * scale[i];
-    }
-}
-
-static void R(moments)(const REAL *x, int64_t n, double *mean, double *variance) {
-    *mean = n ? SUM(x, n) / (double)n : 0;
-    *variance = n ? SQUARES(x, n, (REAL)*mean) / (double)n : 0;
+    for (int64_t k = 0; k < blocks; k++, x += span, y += span)
+        R(center_scale)(y, x, span, (REAL)mean, (REAL)(inverse * (double)scale[k * step]), bias[k * step]);
 }
 
 /* ROWS groups of `blocks` channels with SPAN elements each. */
 static void R(groups)(ox_ctx *ctx, const group_norm *v, const REAL *x, const REAL *scale, const REAL *bias, REAL *y) {
     int64_t n = v->blocks * v->span;
-#pragma omp parallel for num_threads(ox_threads_for(ctx, v->rows * n)) schedule(static)
-    for (int64_t i = 0; i < v->rows; i++) {
+    int threads = ox_threads_for(ctx, v->rows * n);
+    OX_EACH(threads, i, v->rows, {
         double mean, variance;
         int64_t group = i % v->groups, first = v->per_group ? group : group * v->blocks;
         R(moments)(x + i * n, n, &mean, &variance);
         R(write_blocks)
         (x + i * n, y + i * n, v->blocks, v->span, mean, 1 / sqrt(variance + v->epsilon), scale + first, bias + first,
          v->per_group ? 0 : 1);
-    }
+    });
 }
 
 static int R(run_groups)(ox_run *r, const group_norm *v, ox_tensor *y) {
@@ -56,35 +37,36 @@ static int R(run_layer)(ox_run *r, const layer_norm *v, ox_tensor *y) {
                *bias = v->bias ? R(spread)(r, v, v->bias) : NULL;
     REAL *to = R(out)(r, y);
     if (!x || !scale || !to || (v->bias && !bias)) return -1;
-#pragma omp parallel for num_threads(ox_threads_for(r->ctx, v->rows * v->n)) schedule(static)
-    for (int64_t i = 0; i < v->rows; i++) {
-        double mean = 0, variance;
-        if (v->centered)
-            R(moments)(x + i * v->n, v->n, &mean, &variance);
-        else
-            variance = v->n ? SQUARES(x + i * v->n, v->n, 0) / (double)v->n : 0;
-        double inverse = 1 / sqrt(variance + v->epsilon);
-        R(write_row)(x + i * v->n, to + i * v->n, v->n, mean, inverse, scale, bias);
-        if (v->mean) ox_store_double(v->mean->dtype, ox_tensor_mut(v->mean), i, mean);
-        if (v->inverse) ox_store_double(v->inverse->dtype, ox_tensor_mut(v->inverse), i, inverse);
-    }
+    int threads = ox_threads_for(r->ctx, v->rows * v->n);
+    OX_EACH(threads, i, v->rows, {
+        double stats[2];
+        R(row)(v, x + i * v->n, to + i * v->n, scale, bias, stats);
+        if (v->mean) ox_store_double(v->mean->dtype, ox_tensor_mut(v->mean), i, stats[0]);
+        if (v->inverse) ox_store_double(v->inverse->dtype, ox_tensor_mut(v->inverse), i, stats[1]);
+    });
     R(done)(r, y, to);
     return 0;
 }
 
-/* Batch normalisation with given statistics; scale and the others are in double. */
+/* Batch normalisation with given statistics; scale and the others are in double. Channels without a span are rows. */
 static int R(run_batch)(ox_run *r, const batch_norm *v, const double *mean, const double *variance, ox_tensor *y) {
     const REAL *x = AS(r, ox_input(r, 0));
-    REAL *to = R(out)(r, y);
-    if (!x || !to) return -1;
-#pragma omp parallel for num_threads(ox_threads_for(r->ctx, y->count)) schedule(static)
-    for (int64_t i = 0; i < v->batch * v->channels; i++) {
-        int64_t c = i % v->channels;
-        REAL m = (REAL)mean[c], a = (REAL)(v->scale[c] / sqrt(variance[c] + v->epsilon)), b = (REAL)v->bias[c];
-        const REAL *in = x + i * v->span;
-        REAL *out = to + i * v->span;
-        for (int64_t k = 0; k < v->span; k++) out[k] = (in[k] - m) * a + b;
+    REAL *to = R(out)(r, y), *m = ox_scratch(r, (uint64_t)v->channels * 3 * sizeof *m), *a = m + v->channels, *b = a + v->channels;
+    if (!x || !to || !m) return -1;
+    for (int64_t c = 0; c < v->channels; c++) {
+        m[c] = (REAL)mean[c];
+        a[c] = (REAL)(v->scale[c] / sqrt(variance[c] + v->epsilon));
+        b[c] = (REAL)v->bias[c];
     }
+    int threads = ox_threads_for(r->ctx, y->count);
+    int64_t rows = v->span == 1 ? v->batch : v->batch * v->channels, n = v->span == 1 ? v->channels : v->span;
+    OX_EACH(threads, i, rows, {
+        int64_t c = i % v->channels;
+        if (v->span == 1)
+            R(center_scale_each)(to + i * n, x + i * n, n, m, a, b);
+        else
+            R(center_scale)(to + i * n, x + i * n, n, m[c], a[c], b[c]);
+    });
     R(done)(r, y, to);
     return 0;
 }

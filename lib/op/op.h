@@ -219,7 +219,8 @@ struct ox_run {
     int (*run_body)(ox_run *r, ox_graph *body, ox_rt **in, int n_in, ox_rt **out, int n_out);
     void *frame;
     const ox_run_memory *memory; /* NULL: the allocator */
-    void *step;          /* private to the frame */
+    int (*instead)(ox_run *r); /* of the frame: runs instead of the kernel; it reads in[] beyond the call's inputs */
+    void *step, *state;        /* private to the frame */
     void *scratch;       /* private to run.c: NULL at the start */
 };
 /* Calls the kernel of r->call->op. In any case scratch is released; after a failure no output is left and -1 is returned. Kernels

@@ -1,8 +1,7 @@
 /* Convolution and matrix products of 8-bit integers, exact: zero points are taken off first, what remains fits 16
  * bits, sums are 32-bit and wrap as the standard says. QLinear forms scale the sum by a float and round it to even.
- * Rows are cut among threads; sums of integers do not depend on that. */
-#include "op/quant.h"
-#include "op/window.h"
+ * Rows are cut among threads; sums of integers do not depend on that. qlinear_fast.c takes over what it serves, with the same bits. */
+#include "op/qlinear.h"
 
 #include <math.h>
 
@@ -81,14 +80,9 @@ int ox_q_matmul_dims(ox_call *c, int a, int b, ox_dtype dtype) {
 int ox_infer_matmul_integer(ox_call *c) { return ox_q_matmul_dims(c, 0, 1, OX_INT32); }
 int ox_infer_qlinear_matmul(ox_call *c) { return ox_q_matmul_dims(c, 0, 3, ox_in_dtype(c, 7)); }
 
-typedef struct product {
-    int64_t m, n, k, batch;
-    int64_t *a_at, *b_at; /* batch -> which matrix */
-    int rank;             /* of the output */
-    int64_t *dims;
-} product;
+typedef ox_q_product product;
 
-static int product_of(ox_run *r, const ox_tensor *a, const ox_tensor *b, product *p) {
+int ox_q_product_of(ox_run *r, const ox_tensor *a, const ox_tensor *b, product *p) {
     int ra = a->rank, rb = b->rank, ba = ra > 2 ? ra - 2 : 0, bb = rb > 2 ? rb - 2 : 0, rank = ba > bb ? ba : bb;
     if (!ra || !rb) return ox_fail(r->ctx, OX_BAD_DATA, "a matrix product of a scalar");
     *p = (product){
@@ -176,15 +170,40 @@ static int16_t *center_columns(ox_run *r, const ox_tensor *b, int zero, int64_t 
     return out;
 }
 
+/* Sums of a product whose zero points are inputs az and bz. */
+static int sums_of(ox_run *r, const product *p, const ox_tensor *a, int az, const ox_tensor *b, int bz, int32_t *out) {
+    ox_qtail tail = ox_q_tail(OX_INT32, 0);
+    int done = ox_q_fast_product(r, p, a, az, b, bz, &tail, out);
+    if (done) return done < 0 ? -1 : 0;
+    int16_t *x = center_rows(r, a, az, p->m, p->k), *y = x ? center_columns(r, b, bz, p->n, p->k) : NULL;
+    if (!y) return -1;
+    if (p->batch && p->m && p->n) multiply(r, p, x, y, out);
+    return 0;
+}
+
 int ox_run_matmul_integer(ox_run *r) {
     const ox_tensor *a = ox_input(r, 0), *b = ox_input(r, 1);
     product p;
-    if (!a || !b || product_of(r, a, b, &p)) return -1;
-    int16_t *x = center_rows(r, a, 2, p.m, p.k), *y = x ? center_columns(r, b, 3, p.n, p.k) : NULL;
-    ox_tensor *out = y ? ox_output(r, 0, OX_INT32, p.rank, p.dims) : NULL;
-    if (!out) return -1;
-    if (out->count) multiply(r, &p, x, y, ox_tensor_mut(out));
-    return 0;
+    if (!a || !b || ox_q_product_of(r, a, b, &p)) return -1;
+    ox_tensor *out = ox_output(r, 0, OX_INT32, p.rank, p.dims);
+    return out ? sums_of(r, &p, a, 2, b, 3, ox_tensor_mut(out)) : -1;
+}
+
+/* factor * s[i] / divide for all scales, in this order; NULL after ox_fail. */
+static float *scaled(ox_run *r, float factor, const float *s, int64_t n, float divide) {
+    float *out = ox_scratch(r, ((uint64_t)n + 1) * sizeof *out);
+    for (int64_t i = 0; out && i < n; i++) out[i] = factor * s[i] / divide;
+    return out;
+}
+
+/* One scale of A: rounded where the sums are made. 1 when done, 0 when not served, -1 after ox_fail. */
+static int qlinear_fast(ox_run *r, const product *p, const ox_tensor *a, const ox_tensor *b, float a_scale, const float *sb, int64_t n_sb, float y_scale,
+                        float y_zero, ox_tensor *out) {
+    ox_qtail tail = ox_q_tail(out->dtype, y_zero);
+    float *scale = scaled(r, a_scale, sb, n_sb, y_scale);
+    tail.scale = scale;
+    tail.scale_per_column = n_sb > 1;
+    return scale ? ox_q_fast_product(r, p, a, 2, b, 5, &tail, ox_tensor_mut(out)) : -1;
 }
 
 int ox_run_qlinear_matmul(ox_run *r) {
@@ -193,20 +212,20 @@ int ox_run_qlinear_matmul(ox_run *r) {
     product p;
     float y_scale, y_zero;
     if (!a || !b || !yz || !as || !bs) return ox_fail(r->ctx, OX_BAD_DATA, "an input is no tensor");
-    if (need_8bit(r, yz->dtype) || product_of(r, a, b, &p) || ox_q_scalar(r, 6, 1, &y_scale) ||
+    if (need_8bit(r, yz->dtype) || ox_q_product_of(r, a, b, &p) || ox_q_scalar(r, 6, 1, &y_scale) ||
         ox_q_scalar(r, 7, 0, &y_zero))
         return -1;
     const float *sa = ox_q_scales(r, as, false), *sb = sa ? ox_q_scales(r, bs, false) : NULL;
     if (!sb) return -1;
     bool fits = (as->count == 1 || as->count == p.m) && (bs->count == 1 || bs->count == p.n) && y_scale > 0;
     if (!fits) return ox_fail(r->ctx, OX_BAD_DATA, "the scales do not fit the matrices");
-    int16_t *x = center_rows(r, a, 2, p.m, p.k), *y = x ? center_columns(r, b, 5, p.n, p.k) : NULL;
-    ox_tensor *out = y ? ox_output(r, 0, yz->dtype, p.rank, p.dims) : NULL;
-    int32_t *acc = out ? ox_scratch(r, ((uint64_t)out->count + 1) * sizeof *acc) : NULL;
-    if (!acc) return -1;
-    if (!out->count) return 0;
-    multiply(r, &p, x, y, acc);
-    for (int64_t i = 0; i < p.batch * p.m; i++) {
+    ox_tensor *out = ox_output(r, 0, yz->dtype, p.rank, p.dims);
+    if (!out) return -1;
+    int done = as->count == 1 ? qlinear_fast(r, &p, a, b, sa[0], sb, bs->count, y_scale, y_zero, out) : 0;
+    if (done) return done < 0 ? -1 : 0;
+    int32_t *acc = ox_scratch(r, ((uint64_t)out->count + 1) * sizeof *acc);
+    if (!acc || sums_of(r, &p, a, 2, b, 5, acc)) return -1;
+    for (int64_t i = 0; i < p.batch * p.m && out->count; i++) {
         float s = sa[as->count == 1 ? 0 : i % p.m];
         if (bs->count == 1)
             requantize(yz->dtype, ox_tensor_mut(out), i * p.n, acc + i * p.n, p.n, s * sb[0] / y_scale, y_zero);
@@ -221,20 +240,24 @@ int ox_run_matmul_to_float(ox_run *r) {
     const ox_tensor *a = ox_input(r, 0), *b = ox_input(r, 1), *as = ox_input(r, 2), *bs = ox_input(r, 3),
                     *bias = ox_input(r, 6);
     product p;
-    if (!a || !b || !as || !bs || product_of(r, a, b, &p)) return -1;
+    if (!a || !b || !as || !bs || ox_q_product_of(r, a, b, &p)) return -1;
     const float *sa = ox_q_scales(r, as, false), *sb = sa ? ox_q_scales(r, bs, false) : NULL,
                 *add = bias && sb ? ox_as_floats(r, bias) : NULL;
     if (!sb || (bias && !add)) return -1;
     if (as->count != 1 || (bs->count != 1 && bs->count != p.n) || (bias && bias->count != p.n))
         return ox_fail(r->ctx, OX_BAD_DATA, "scales or bias do not fit the matrices");
-    int16_t *x = center_rows(r, a, 4, p.m, p.k), *y = x ? center_columns(r, b, 5, p.n, p.k) : NULL;
-    ox_tensor *out = y ? ox_output(r, 0, as->dtype, p.rank, p.dims) : NULL;
-    int32_t *acc = out ? ox_scratch(r, ((uint64_t)out->count + 1) * sizeof *acc) : NULL;
-    float *f = acc ? ox_floats_of(r, out) : NULL;
-    if (!f) return -1;
-    if (out->count) multiply(r, &p, x, y, acc);
-    for (int64_t i = 0; i < out->count; i++)
-        f[i] = (float)acc[i] * (sa[0] * sb[bs->count == 1 ? 0 : i % p.n]) + (add ? add[i % p.n] : 0);
+    ox_tensor *out = ox_output(r, 0, as->dtype, p.rank, p.dims);
+    float *f = out ? ox_floats_of(r, out) : NULL, *scale = f ? scaled(r, sa[0], sb, bs->count, 1) : NULL;
+    if (!scale) return -1;
+    ox_qtail tail = ox_q_tail(OX_FLOAT, 0);
+    tail.scale = scale;
+    tail.scale_per_column = bs->count > 1;
+    tail.add = add;
+    int done = ox_q_fast_product(r, &p, a, 4, b, 5, &tail, f);
+    int32_t *acc = done ? NULL : ox_scratch(r, ((uint64_t)out->count + 1) * sizeof *acc);
+    if (done < 0 || (!done && (!acc || sums_of(r, &p, a, 4, b, 5, acc)))) return -1;
+    for (int64_t i = 0; i < out->count && !done; i++)
+        f[i] = (float)acc[i] * scale[bs->count == 1 ? 0 : i % p.n] + (add ? add[i % p.n] : 0);
     ox_floats_done(r, out, f);
     return 0;
 }
@@ -267,13 +290,7 @@ int ox_q_infer_conv(ox_call *c, int weight, ox_dtype dtype) {
 int ox_infer_conv_integer(ox_call *c) { return ox_q_infer_conv(c, 1, OX_INT32); }
 int ox_infer_qlinear_conv(ox_call *c) { return ox_q_infer_conv(c, 3, ox_in_dtype(c, 7)); }
 
-typedef struct conv {
-    int64_t batch, groups, in_ch, out_ch; /* channels of a group */
-    ox_image image;
-    bool plain; /* one element at a time, all of them: an output plane is a sum of input planes */
-    int rank;
-    int64_t *dims;
-} conv;
+typedef ox_q_conv conv;
 
 static int conv_of(ox_run *r, const ox_tensor *x, const ox_tensor *w, conv *v) {
     ox_window win;
@@ -339,39 +356,37 @@ static void convolve(const ox_run *r, const conv *v, const int16_t *x, const int
     for (int64_t job = 0; job < jobs; job++) conv_channel(v, x, w, job, acc);
 }
 
-/* Input and weight without zero points (inputs xz and wz of the node), ready to convolve. */
-static int conv_prepare(ox_run *r, const ox_tensor *x, const ox_tensor *w, int xz, int wz, conv *v, int16_t **xc,
-                        int16_t **wc) {
+/* Sums by the definition; input and weight without zero points (inputs xz and wz of the node). */
+static int conv_sums(ox_run *r, const conv *v, const ox_tensor *x, int xz, const ox_tensor *w, int wz, int32_t *out) {
     int64_t nx, nw;
-    if (conv_of(r, x, w, v)) return -1;
     const float *zx = zeros(r, xz, &nx), *zw = zx ? zeros(r, wz, &nw) : NULL;
     if (!zw) return -1;
     if (nx != 1 || (nw != 1 && nw != w->dims[0])) return ox_fail(r->ctx, OX_BAD_DATA, "the zero points do not fit");
     int64_t per = w->dims[0] ? w->count / w->dims[0] : 0;
-    *xc = centered(r, x, zx, whole(x), 1);
-    *wc = *xc ? centered(r, w, zw, nw == 1 ? whole(w) : per, nw) : NULL;
-    return *wc ? 0 : -1;
+    int16_t *xc = centered(r, x, zx, whole(x), 1), *wc = xc ? centered(r, w, zw, nw == 1 ? whole(w) : per, nw) : NULL;
+    if (wc) convolve(r, v, xc, wc, out);
+    return wc ? 0 : -1;
 }
 
 int ox_run_conv_integer(ox_run *r) {
     const ox_tensor *x = ox_input(r, 0), *w = ox_input(r, 1);
     conv v;
-    int16_t *xc, *wc;
-    if (!x || !w || conv_prepare(r, x, w, 2, 3, &v, &xc, &wc)) return -1;
+    if (!x || !w || conv_of(r, x, w, &v)) return -1;
     ox_tensor *out = ox_output(r, 0, OX_INT32, v.rank, v.dims);
     if (!out) return -1;
-    if (out->count) convolve(r, &v, xc, wc, ox_tensor_mut(out));
-    return 0;
+    if (!out->count) return 0;
+    ox_qtail tail = ox_q_tail(OX_INT32, 0);
+    int done = ox_q_fast_conv(r, &v, x, 2, w, 3, &tail, ox_tensor_mut(out));
+    return done ? (done < 0 ? -1 : 0) : conv_sums(r, &v, x, 2, w, 3, ox_tensor_mut(out));
 }
 
 int ox_run_qlinear_conv(ox_run *r) {
     const ox_tensor *x = ox_input(r, 0), *w = ox_input(r, 3), *ws = ox_input(r, 4), *yz = ox_input(r, 7),
                     *bias = ox_input(r, 8);
     conv v;
-    int16_t *xc, *wc;
     float x_scale, y_scale, y_zero;
     if (!x || !w || !ws || !yz) return ox_fail(r->ctx, OX_BAD_DATA, "an input is no tensor");
-    if (need_8bit(r, yz->dtype) || conv_prepare(r, x, w, 2, 5, &v, &xc, &wc)) return -1;
+    if (need_8bit(r, yz->dtype) || conv_of(r, x, w, &v)) return -1;
     if (ox_q_scalar(r, 1, 1, &x_scale) || ox_q_scalar(r, 6, 1, &y_scale) || ox_q_scalar(r, 7, 0, &y_zero)) return -1;
     const float *sw = ox_q_scales(r, ws, false);
     const int32_t *b = bias && bias->dtype == OX_INT32 && bias->count == w->dims[0] ? ox_tensor_data(bias) : NULL;
@@ -379,16 +394,22 @@ int ox_run_qlinear_conv(ox_run *r) {
     if (!(y_scale > 0) || (ws->count != 1 && ws->count != w->dims[0]) || (bias && !b))
         return ox_fail(r->ctx, OX_BAD_DATA, "scales or bias do not fit the weight");
     ox_tensor *out = ox_output(r, 0, yz->dtype, v.rank, v.dims);
-    int32_t *acc = out ? ox_scratch(r, ((uint64_t)out->count + 1) * sizeof *acc) : NULL;
-    if (!acc) return -1;
+    float *scale = out ? scaled(r, x_scale, sw, ws->count, y_scale) : NULL;
+    if (!scale) return -1;
     if (!out->count) return 0;
-    convolve(r, &v, xc, wc, acc);
+    ox_qtail tail = ox_q_tail(yz->dtype, y_zero);
+    tail.bias = b;
+    tail.scale = scale;
+    tail.scale_per_column = ws->count > 1;
+    int done = ox_q_fast_conv(r, &v, x, 2, w, 5, &tail, ox_tensor_mut(out));
+    if (done) return done < 0 ? -1 : 0;
+    int32_t *acc = ox_scratch(r, ((uint64_t)out->count + 1) * sizeof *acc);
+    if (!acc || conv_sums(r, &v, x, 2, w, 5, acc)) return -1;
     for (int64_t i = 0; i < v.batch * w->dims[0]; i++) {
         int64_t ch = i % w->dims[0];
         int32_t *sum = acc + i * v.image.out_size;
         for (int64_t k = 0; b && k < v.image.out_size; k++) sum[k] = (int32_t)((uint32_t)sum[k] + (uint32_t)b[ch]);
-        requantize(yz->dtype, ox_tensor_mut(out), i * v.image.out_size, sum, v.image.out_size,
-                   x_scale * sw[ws->count == 1 ? 0 : ch] / y_scale, y_zero);
+        requantize(yz->dtype, ox_tensor_mut(out), i * v.image.out_size, sum, v.image.out_size, scale[ws->count == 1 ? 0 : ch], y_zero);
     }
     return 0;
 }

@@ -32,6 +32,8 @@ int ox_run_dequantize(ox_run *r);
 /* x (n floats) / scale, rounded to even, plus zero, clamped, into elements of an integer type of 8 or 16 bits from
  * `at` on. */
 void ox_q_store(ox_dtype t, void *data, int64_t at, const float *x, int64_t n, float scale, float zero);
+/* What DynamicQuantizeLinear makes of floats: unsigned bytes, their scale and zero point. */
+void ox_q_dynamic(ox_run *r, const float *v, int64_t count, uint8_t *y, float *scale, float *zero);
 
 /* qlinear.c */
 int ox_infer_qlinear_conv(ox_call *c);

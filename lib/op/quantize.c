@@ -1,6 +1,7 @@
 /* QuantizeLinear, DequantizeLinear, DynamicQuantizeLinear: numbers to integers and small floats and back.
  * y = saturate(round(x / scale) + zero), the quotient rounded to the type of the scale (or `precision`), ties to even.
  * Convolution and matrix products of integers are in qlinear.c. */
+#include "cpu/qvec.h"
 #include "op/compute.h"
 #include "op/quant.h"
 
@@ -193,7 +194,9 @@ OX_WIDER static void store_wider(ox_dtype t, void *data, int64_t at, const float
 void ox_q_store(ox_dtype t, void *data, int64_t at, const float *x, int64_t n, float scale, float zero) {
     float lo = 0, hi = 0;
     ox_q_limits(t, &lo, &hi);
-    if (OX_HAS_WIDER())
+    if (n >= 16 && ox_dtype_bits(t) <= 8 && fabsf(zero) <= 512) /* zero points are whole */
+        ox_qv_quantize(x, n, (ox_qparam){scale, (int32_t)zero}, (int32_t)lo, (int32_t)hi, (uint8_t *)data + at);
+    else if (OX_HAS_WIDER())
         store_wider(t, data, at, x, n, scale, zero, lo, hi);
     else
         store_in(t, data, at, x, n, scale, zero, lo, hi);
@@ -239,6 +242,31 @@ static void quantize_run(void *user, int64_t at, int64_t n, int64_t p, int64_t s
     else store_float(q, at, v, n);
 }
 
+/* A whole grid in pieces that threads can take: runs, or parts of the only one. */
+typedef void (*piece_fn)(const void *user, int64_t at, int64_t n, int64_t p, int64_t step);
+static void each_piece(ox_run *r, const ox_q_grid *g, int64_t count, piece_fn fn, const void *user) {
+    enum { PIECE = 1 << 15 };
+    int64_t each = g->inner < PIECE ? g->inner : PIECE, parts = each ? (g->inner + each - 1) / each : 0, pieces = g->outer * g->axis * parts;
+    int threads = ox_threads_for(r->ctx, count);
+    (void)threads;
+#pragma omp parallel for num_threads(threads) schedule(static)
+    for (int64_t i = 0; i < pieces; i++) {
+        int64_t first = i % parts * each, row = i / parts, o = row / g->axis, a = row % g->axis,
+                p = o * g->per_outer + a / g->block * g->per_block, n = g->inner - first < each ? g->inner - first : each;
+        fn(user, row * g->inner + first, n, p + first * g->per_inner, g->per_inner);
+    }
+}
+
+/* Floats to 8-bit numbers. */
+static void quantize_piece(const void *user, int64_t at, int64_t n, int64_t p, int64_t step) {
+    const quantizing *q = user;
+    const float *x = (const float *)q->from + at;
+    float lo = 0, hi = 0;
+    ox_q_limits(q->o.t->dtype, &lo, &hi);
+    if (!step) ox_q_store(q->o.t->dtype, q->o.data, at, x, n, q->scale[p], q->zero[p]);
+    else ox_qv_quantize_each(x, n, q->scale + p, q->zero + p, (int32_t)lo, (int32_t)hi, (uint8_t *)q->o.data + at);
+}
+
 int ox_run_quantize(ox_run *r) {
     const ox_tensor *x = ox_input(r, 0), *s = ox_input(r, 1), *z = ox_input(r, 2);
     ox_call *c = r->call;
@@ -258,7 +286,10 @@ int ox_run_quantize(ox_run *r) {
     q.divide = precision ? (ox_dtype)precision : s->dtype;
     if (q.divide != OX_FLOAT16 && q.divide != OX_BFLOAT16) q.divide = OX_FLOAT;
     if (!q.from || !q.zero || ox_mv_begin(r, 0, t, x->rank, x->dims, &q.o)) return -1;
-    each_run(&g, quantize_run, &q);
+    if (x->dtype == OX_FLOAT && q.divide == OX_FLOAT && (t == OX_INT8 || t == OX_UINT8) && (!z || z->dtype == t))
+        each_piece(r, &g, x->count, quantize_piece, &q);
+    else
+        each_run(&g, quantize_run, &q);
     return ox_mv_done(r, &q.o);
 }
 
@@ -298,6 +329,15 @@ static void dequantize_run(void *user, int64_t at, int64_t n, int64_t p, int64_t
     }
 }
 
+/* 8-bit numbers to floats. */
+static void dequantize_piece(const void *user, int64_t at, int64_t n, int64_t p, int64_t step) {
+    const dequantizing *d = user;
+    const uint8_t *x = (const uint8_t *)d->from + at;
+    bool is_signed = d->x->dtype == OX_INT8;
+    if (step) ox_qv_dequantize_each(x, is_signed, n, d->scale + p, d->zero + p, d->to + at);
+    else ox_qv_dequantize(x, is_signed, n, (ox_qparam){d->scale[p], (int32_t)d->zero[p]}, d->to + at);
+}
+
 int ox_run_dequantize(ox_run *r) {
     const ox_tensor *x = ox_input(r, 0), *s = ox_input(r, 1), *z = ox_input(r, 2);
     ox_call *c = r->call;
@@ -312,7 +352,8 @@ int ox_run_dequantize(ox_run *r) {
     if (!d.from || !d.zero) return -1;
     ox_tensor *out = ox_output(r, 0, real_type(c, s->dtype), x->rank, x->dims);
     if (!out || !(d.to = ox_floats_of(r, out))) return -1;
-    each_run(&g, dequantize_run, &d);
+    if (x->dtype == OX_INT8 || x->dtype == OX_UINT8) each_piece(r, &g, x->count, dequantize_piece, &d);
+    else each_run(&g, dequantize_run, &d);
     ox_floats_done(r, out, d.to);
     return 0;
 }
@@ -327,21 +368,46 @@ static int infer_dynamic(ox_call *c) {
     return 0;
 }
 
+/* Least and greatest of floats and 0. Parts of equal size; which number is the least does not depend on them. */
+static void range_of(ox_run *r, const float *v, int64_t count, float *lo, float *hi) {
+    enum { PARTS = 64 };
+    float low[PARTS] = {0}, high[PARTS] = {0};
+    int64_t each = count / PARTS + 1;
+    int threads = ox_threads_for(r->ctx, count);
+    (void)threads;
+#pragma omp parallel for num_threads(threads) schedule(static)
+    for (int64_t i = 0; i < PARTS; i++) {
+        int64_t first = i * each, n = count - first < each ? count - first : each;
+        if (n > 0) ox_qv_range(v + first, n, &low[i], &high[i]);
+    }
+    for (int i = 0; i < PARTS; i++) {
+        *lo = low[i] < *lo ? low[i] : *lo;
+        *hi = high[i] > *hi ? high[i] : *hi;
+    }
+}
+
+/* What DynamicQuantizeLinear makes of floats: unsigned bytes, their scale and zero point. */
+void ox_q_dynamic(ox_run *r, const float *v, int64_t count, uint8_t *y, float *scale, float *zero) {
+    float lo = 0, hi = 0;
+    range_of(r, v, count, &lo, &hi);
+    *scale = (hi - lo) / 255;
+    if (!(*scale > 0)) *scale = 1; /* all zero: any scale does */
+    *zero = rintf(fminf(fmaxf(-lo / *scale, 0), 255));
+    int threads = ox_threads_for(r->ctx, count);
+    (void)threads;
+#pragma omp parallel for num_threads(threads) schedule(static)
+    for (int64_t i = 0; i < count; i += 1 << 15)
+        ox_q_store(OX_UINT8, y, i, v + i, count - i < 1 << 15 ? count - i : 1 << 15, *scale, *zero);
+}
+
 static int run_dynamic(ox_run *r) {
     const ox_tensor *x = ox_input(r, 0);
     const float *v = x ? ox_as_floats(r, x) : NULL;
     if (!v) return x ? -1 : ox_fail(r->ctx, OX_BAD_DATA, "x is no tensor");
-    float lo = 0, hi = 0;
-    for (int64_t i = 0; i < x->count; i++) {
-        lo = v[i] < lo ? v[i] : lo;
-        hi = v[i] > hi ? v[i] : hi;
-    }
-    float scale = (hi - lo) / 255, zero;
-    if (!(scale > 0)) scale = 1; /* all zero: any scale does */
-    zero = rintf(fminf(fmaxf(-lo / scale, 0), 255));
+    float scale, zero;
     ox_tensor *y = ox_output(r, 0, OX_UINT8, x->rank, x->dims);
     if (!y) return -1;
-    ox_q_store(OX_UINT8, ox_tensor_mut(y), 0, v, x->count, scale, zero);
+    ox_q_dynamic(r, v, x->count, ox_tensor_mut(y), &scale, &zero);
     ox_tensor *s = ox_want(r, 1) ? ox_output(r, 1, OX_FLOAT, 0, NULL) : y,
               *z = ox_want(r, 2) ? ox_output(r, 2, OX_UINT8, 0, NULL) : y;
     if (!s || !z) return -1;

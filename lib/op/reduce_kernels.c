@@ -5,6 +5,8 @@
  * the other). Sums are taken in double; every output is computed by one thread in one order. */
 #include "op/compute.h"
 
+#include "cpu/vec.h"
+
 typedef enum reduction {
     RED_SUM,
     RED_MEAN,
@@ -70,24 +72,96 @@ static double finish(reduction op, double acc, double base, int64_t elements) {
     }
 }
 
+/* What vectors fold; the others are sums of exponentials. */
+static ox_fold fold_of(reduction op) {
+    switch (op) {
+    case RED_SUM_SQUARE: case RED_L2: return OX_FOLD_SQUARES;
+    case RED_L1: return OX_FOLD_ABS;
+    case RED_PROD: return OX_FOLD_PROD;
+    case RED_MAX: return OX_FOLD_MAX;
+    case RED_MIN: return OX_FOLD_MIN;
+    default: return OX_FOLD_SUM;
+    }
+}
+
+static double join(reduction op, double acc, double v) {
+    switch (op) {
+    case RED_PROD: return acc * v;
+    case RED_MAX: return v > acc || v != v ? v : acc;
+    case RED_MIN: return v < acc || v != v ? v : acc;
+    default: return acc + v;
+    }
+}
+
+/* Folds n elements without gaps into one number. NaN wins in a maximum or minimum. */
+static double fold_row_float(reduction op, double acc, double base, const float *x, int64_t n) {
+    double sum = 0;
+    if (op != RED_LOG_SUM_EXP) return join(op, acc, ox_vec_table()->fold(fold_of(op), x, n));
+    for (int64_t i = 0; i < n; i++) sum += exp((double)x[i] - base);
+    return acc + sum;
+}
+
+static double fold_row_double(reduction op, double acc, double base, const double *x, int64_t n) {
+    double sum = 0;
+    switch (op) {
+    case RED_SUM: case RED_MEAN: case RED_LOG_SUM: return acc + ox_sum_double(x, n);
+    case RED_SUM_SQUARE: case RED_L2: return acc + ox_squares_double(x, n, 0);
+    case RED_L1:
+        for (int64_t i = 0; i < n; i++) sum += fabs(x[i]);
+        return acc + sum;
+    case RED_LOG_SUM_EXP:
+        for (int64_t i = 0; i < n; i++) sum += exp(x[i] - base);
+        return acc + sum;
+    default:
+        for (int64_t i = 0; i < n; i++) acc = join(op, acc, x[i]);
+        return acc;
+    }
+}
+
+/* Folds ROWS times n elements into n numbers. */
+static void fold_lanes_float(reduction op, double *acc, const double *base, const float *x, int64_t rows, int64_t stride,
+                             int64_t n) {
+    if (op != RED_LOG_SUM_EXP) {
+        ox_vec_table()->fold_columns(fold_of(op), acc, x, rows, stride, n);
+        return;
+    }
+    for (int64_t r = 0; r < rows; r++, x += stride) {
+        for (int64_t i = 0; i < n; i++) acc[i] += exp((double)x[i] - base[i]);
+    }
+}
+
+static void fold_lanes_double(reduction op, double *restrict acc, const double *base, const double *restrict x, int64_t rows,
+                              int64_t stride, int64_t n) {
+    for (int64_t r = 0; r < rows; r++, x += stride) {
+        switch (op) {
+        case RED_SUM: case RED_MEAN: case RED_LOG_SUM:
+            for (int64_t i = 0; i < n; i++) acc[i] += x[i];
+            break;
+        case RED_SUM_SQUARE: case RED_L2:
+            for (int64_t i = 0; i < n; i++) acc[i] += x[i] * x[i];
+            break;
+        case RED_L1:
+            for (int64_t i = 0; i < n; i++) acc[i] += fabs(x[i]);
+            break;
+        case RED_LOG_SUM_EXP:
+            for (int64_t i = 0; i < n; i++) acc[i] += exp(x[i] - base[i]);
+            break;
+        default:
+            for (int64_t i = 0; i < n; i++) acc[i] = join(op, acc[i], x[i]);
+        }
+    }
+}
+
 #define REAL float
 #define R(name) name##_float
-#define SUM ox_sum_float
-#define SQUARES ox_squares_float
 #include "op/reduce_real.h"
 #undef REAL
 #undef R
-#undef SUM
-#undef SQUARES
 #define REAL double
 #define R(name) name##_double
-#define SUM ox_sum_double
-#define SQUARES ox_squares_double
 #include "op/reduce_real.h"
 #undef REAL
 #undef R
-#undef SUM
-#undef SQUARES
 
 /* Axes to walk over, from the axes of a tensor. No size is 0. */
 static void make_plan(plan *p, const ox_tensor *x, const bool *reduced) {
@@ -216,6 +290,16 @@ static void fill_empty(reduction op, ox_tensor *y) {
     }
 }
 
+/* The commonest form, whole rows of floats that lie one after the other: true when that served. */
+static bool reduce_rows(ox_ctx *ctx, const plan *p, reduction op, const float *x, float *y) {
+    if (!p->row || p->n_reduced || p->n_kept > 1 || op == RED_LOG_SUM_EXP) return false;
+    double (*fold)(ox_fold, const float *, int64_t) = ox_vec_table()->fold;
+    ox_fold how = fold_of(op);
+    int threads = ox_threads_for(ctx, p->outputs * p->elements);
+    OX_EACH(threads, i, p->outputs, { y[i] = (float)finish(op, fold(how, x + i * p->row, p->row), 0, p->elements); });
+    return true;
+}
+
 static int reduce(ox_run *r, reduction op, const ox_tensor *x, const bool *reduced, ox_tensor *y) {
     plan p;
     make_plan(&p, x, reduced);
@@ -225,7 +309,7 @@ static int reduce(ox_run *r, reduction op, const ox_tensor *x, const bool *reduc
         const float *from = ox_as_floats(r, x);
         float *to = ox_floats_of(r, y);
         if (!from || !to) return -1;
-        reduce_float(r->ctx, &p, op, from, to);
+        if (!reduce_rows(r->ctx, &p, op, from, to)) reduce_float(r->ctx, &p, op, from, to);
         ox_floats_done(r, y, to);
     } else {
         const int64_t *to = int_reduce(r, &p, op, x);
@@ -263,19 +347,21 @@ int ox_run_reduce(ox_run *r) {
 typedef struct search { bool max, last; int64_t n, inner; } search;
 
 /* NaN counts as the most extreme element, the first or last of them. */
-#define FIND(NAME, T)                                                                                        \
-    static void NAME(ox_ctx *ctx, const search *s, const T *x, int64_t outer, int64_t *y) {                  \
-        _Pragma("omp parallel for num_threads(ox_threads_for(ctx, outer * s->n * s->inner)) schedule(static)") \
-        for (int64_t i = 0; i < outer * s->inner; i++) {                                                     \
-            const T *from = x + i / s->inner * s->n * s->inner + i % s->inner;                               \
-            int64_t best = 0;                                                                                \
-            for (int64_t k = 1; k < s->n; k++) {                                                             \
-                T v = from[k * s->inner], b = from[best * s->inner];                                         \
-                bool better = b != b ? v != v && s->last : v != v || (s->max ? v > b : v < b) || (s->last && v == b); \
-                best = better ? k : best;                                                                    \
-            }                                                                                                \
-            y[i] = best;                                                                                     \
-        }                                                                                                    \
+#define FIND(NAME, T)                                                                                                  \
+    static int64_t NAME##_at(const search *s, const T *from) {                                                         \
+        int64_t best = 0;                                                                                              \
+        for (int64_t k = 1; k < s->n; k++) {                                                                           \
+            T v = from[k * s->inner], b = from[best * s->inner];                                                       \
+            bool better =                                                                                              \
+                b != b ? v != v && s->last : v != v || (s->max ? v > b : v < b) || (s->last && v == b);                \
+            best = better ? k : best;                                                                                  \
+        }                                                                                                              \
+        return best;                                                                                                   \
+    }                                                                                                                  \
+    static void NAME(ox_ctx *ctx, const search *s, const T *x, int64_t outer, int64_t *y) {                            \
+        int threads = ox_threads_for(ctx, outer * s->n * s->inner);                                                    \
+        OX_EACH(threads, i, outer * s->inner,                                                                          \
+                { y[i] = NAME##_at(s, x + i / s->inner * s->n * s->inner + i % s->inner); });                          \
     }
 FIND(find_float, float)
 FIND(find_double, double)

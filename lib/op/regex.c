@@ -1,7 +1,7 @@
 /* Regular expressions: parsed into a tree, compiled into a program for Thompson's simulation, which keeps the set of
  * states that the text so far can lead to. No backtracking, so no text or pattern makes it slow. Bounds: nesting,
  * repeat counts and the size of the program. Greedy and lazy repeats are the same thing here, since only whole
- * matches count. */
+ * and longest matches count. */
 #include "op/text.h"
 
 #include <string.h>
@@ -509,24 +509,51 @@ static int follow(const ox_regex *re, int *to, int n, int start, int round, cons
     return n;
 }
 
+/* Reads one character: the places after it. */
+static int advance(const ox_regex *re, const int *now, int n, int *next, uint32_t c, int round, const char *text, size_t len, size_t at) {
+    int m = 0;
+    for (int i = 0; i < n; i++) {
+        const step *s = &re->steps[now[i]];
+        if (s->op == 's' && in_set(s->set, c)) m = follow(re, next, m, now[i] + 1, round, text, len, at);
+    }
+    return m;
+}
+
+static bool accepts(const ox_regex *re, const int *now, int n) {
+    for (int i = 0; i < n; i++)
+        if (re->steps[now[i]].op == '=') return true;
+    return false;
+}
+
+bool ox_regex_longest(const ox_regex *re, const char *text, size_t len, size_t from, size_t *end) {
+    int *now = re->now, *next = re->next, round = 1;
+    memset(re->seen, 0, re->n * sizeof *re->seen);
+    int n = follow(re, now, 0, 0, round, text, len, from);
+    bool found = accepts(re, now, n);
+    *end = from;
+    for (size_t at = from; at < len && n;) {
+        uint32_t c = ox_text_next(text, len, &at);
+        n = advance(re, now, n, next, c, ++round, text, len, at);
+        int *t = now;
+        now = next;
+        next = t;
+        if (!accepts(re, now, n)) continue;
+        found = true;
+        *end = at;
+    }
+    return found;
+}
+
 bool ox_regex_full_match(const ox_regex *re, const char *text, size_t len) {
     int *now = re->now, *next = re->next, round = 1;
     memset(re->seen, 0, re->n * sizeof *re->seen);
     int n = follow(re, now, 0, 0, round, text, len, 0);
     for (size_t at = 0; at < len && n;) {
         uint32_t c = ox_text_next(text, len, &at);
-        int m = 0;
-        round++;
-        for (int i = 0; i < n; i++) {
-            const step *s = &re->steps[now[i]];
-            if (s->op == 's' && in_set(s->set, c)) m = follow(re, next, m, now[i] + 1, round, text, len, at);
-        }
+        n = advance(re, now, n, next, c, ++round, text, len, at);
         int *t = now;
         now = next;
         next = t;
-        n = m;
     }
-    for (int i = 0; i < n; i++)
-        if (re->steps[now[i]].op == '=') return true;
-    return false;
+    return accepts(re, now, n);
 }

@@ -11,13 +11,13 @@ enum { BLOCK_HEAD = 64 }; /* keeps what follows aligned */
 
 static int call_kernel(void *arg) {
     ox_run *r = arg;
-    return r->call->op->kernel(r);
+    return r->instead ? r->instead(r) : r->call->op->kernel(r);
 }
 
 int ox_run_kernel(ox_run *r) {
     const ox_op *op = r->call->op;
     int rc = -1;
-    if (op && op->kernel)
+    if (op && (op->kernel || r->instead))
         rc = ox_protect(r->ctx, call_kernel, r);
     else
         ox_fail(r->ctx, OX_UNAVAILABLE, "operator %s has no kernel", op ? op->name : "of unknown kind");

@@ -5,6 +5,8 @@
  * 1) are the common case. */
 #include "op/compute.h"
 
+#include "cpu/vec.h"
+
 static int lift_flat(ox_call *c) {
     ox_lift_attr_int(c, "axis", ox_get_int(c, "axis")); /* its default changes with the next version */
     ox_lift_attr_int(c, "__flat", 1);
@@ -38,16 +40,12 @@ static int read_rows(ox_run *r, const ox_tensor *x, rows *v) {
     return 0;
 }
 
-static void exp_float(float *y, const float *x, float max, int64_t n) {
-    for (int64_t i = 0; i < n; i++) y[i] = ox_fast_exp(x[i] - max);
-}
-
 static void exp_double(double *y, const double *x, double max, int64_t n) {
     for (int64_t i = 0; i < n; i++) y[i] = exp(x[i] - max);
 }
 
-/* One row without gaps. */
-#define ROW_KERNELS(T)                                                                                       \
+/* One row without gaps; in float these are vectors (cpu/vec.h). */
+#define SOFTMAX_KERNELS(T)                                                                                   \
     static T max_##T(const T *x, int64_t n) {                                                                \
         T part[8], max = (T)-INFINITY;                                                                       \
         int64_t i = 0;                                                                                       \
@@ -69,7 +67,9 @@ static void exp_double(double *y, const double *x, double max, int64_t n) {
         exp_##T(y, x, max, n);                                                                               \
         T log_sum = (T)log(ox_sum_##T(y, n));                                                                   \
         for (int64_t i = 0; i < n; i++) y[i] = x[i] - max - log_sum;                                         \
-    }                                                                                                        \
+    }
+
+#define ROW_KERNELS(T)                                                                                       \
     static void hardmax_##T(const T *x, T *y, int64_t n) {                                                   \
         int64_t best = 0;                                                                                    \
         for (int64_t i = 0; i < n; i++) {                                                                    \
@@ -90,12 +90,14 @@ static void exp_double(double *y, const double *x, double max, int64_t n) {
         for (int64_t i = 0; i < n; i++) y[i] = sum == 0 ? 0 : (T)((double)x[i] / sum);                       \
     }
 
+SOFTMAX_KERNELS(double)
 ROW_KERNELS(float)
 ROW_KERNELS(double)
 
 typedef struct row_fns {
-    void (*in_float)(const float *x, float *y, int64_t n);
+    void (*in_float)(const float *x, float *y, int64_t n); /* NULL: softmax, by vectors */
     void (*in_double)(const double *x, double *y, int64_t n);
+    bool logarithm;
 } row_fns;
 
 /* Applies a function of rows along the axis. Rows with gaps are brought together in scratch memory, BAND of them at
@@ -107,8 +109,7 @@ enum { BAND = 16 };
         int64_t bands = (v->inner + BAND - 1) / BAND, jobs = v->outer * bands;                               \
         int threads = ox_threads_for(r->ctx, v->outer * v->n * v->inner * 4);                                \
         if (v->inner == 1) {                                                                                 \
-            _Pragma("omp parallel for num_threads(threads) schedule(static)") for (int64_t i = 0; i < v->outer; i++) \
-                fn(x + i * v->n, y + i * v->n, v->n);                                                        \
+            OX_EACH(threads, i, v->outer, { fn(x + i * v->n, y + i * v->n, v->n); });                        \
             return 0;                                                                                        \
         }                                                                                                    \
         T *all = ox_scratch(r, (uint64_t)v->n * 2 * BAND * sizeof(T) * (uint64_t)threads);                   \
@@ -134,6 +135,24 @@ enum { BAND = 16 };
 APPLY(float)
 APPLY(double)
 
+/* Softmax in float: along rows, or down bands of columns. */
+static int softmax_vectors(ox_run *r, const rows *v, bool logarithm, const float *x, float *y) {
+    const ox_vec *t = ox_vec_table();
+    enum { WIDE = 512 };
+    int64_t bands = (v->inner + WIDE - 1) / WIDE, plane = v->n * v->inner;
+    int threads = ox_threads_for(r->ctx, v->outer * plane * 4);
+    if (v->inner == 1) {
+        void (*fn)(float *, const float *, int64_t) = logarithm ? t->log_softmax : t->softmax;
+        OX_EACH(threads, i, v->outer, { fn(y + i * v->n, x + i * v->n, v->n); });
+        return 0;
+    }
+    OX_EACH(threads, job, v->outer * bands, {
+        int64_t first = job % bands * WIDE, at = job / bands * plane + first, wide = v->inner - first < WIDE ? v->inner - first : WIDE;
+        t->softmax_columns(y + at, x + at, v->n, v->inner, wide, logarithm);
+    });
+    return 0;
+}
+
 static int run_rows(ox_run *r, row_fns fns) {
     rows v;
     const ox_tensor *x = ox_need(r, 0);
@@ -144,19 +163,21 @@ static int run_rows(ox_run *r, row_fns fns) {
     if (ox_is_double(x)) return apply_double(r, &v, fns.in_double, ox_tensor_data(x), ox_tensor_mut(y));
     const float *from = ox_as_floats(r, x);
     float *to = ox_floats_of(r, y);
-    if (!from || !to || apply_float(r, &v, fns.in_float, from, to) < 0) return -1;
+    if (!from || !to) return -1;
+    if ((fns.in_float ? apply_float(r, &v, fns.in_float, from, to) : softmax_vectors(r, &v, fns.logarithm, from, to)) < 0)
+        return -1;
     ox_floats_done(r, y, to);
     return 0;
 }
 
-static int run_softmax(ox_run *r) { return run_rows(r, (row_fns){softmax_float, softmax_double}); }
-static int run_log_softmax(ox_run *r) { return run_rows(r, (row_fns){log_softmax_float, log_softmax_double}); }
-static int run_hardmax(ox_run *r) { return run_rows(r, (row_fns){hardmax_float, hardmax_double}); }
+static int run_softmax(ox_run *r) { return run_rows(r, (row_fns){NULL, softmax_double, false}); }
+static int run_log_softmax(ox_run *r) { return run_rows(r, (row_fns){NULL, log_softmax_double, true}); }
+static int run_hardmax(ox_run *r) { return run_rows(r, (row_fns){hardmax_float, hardmax_double, false}); }
 
 static int run_lp_normalization(ox_run *r) {
     int64_t p = ox_get_int(r->call, "p");
     if (p != 1 && p != 2) return ox_fail(r->ctx, OX_BAD_DATA, "attribute 'p' is %" PRId64 ", but must be 1 or 2", p);
-    return run_rows(r, p == 1 ? (row_fns){norm1_float, norm1_double} : (row_fns){norm2_float, norm2_double});
+    return run_rows(r, p == 1 ? (row_fns){norm1_float, norm1_double, false} : (row_fns){norm2_float, norm2_double, false});
 }
 
 OX_FAMILY(softmax, "",

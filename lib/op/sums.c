@@ -1,6 +1,8 @@
 /* Sums over rows without gaps: exact enough for any length, and vectors for the compiler. */
 #include "op/compute.h"
 
+#include "cpu/vec.h"
+
 enum { LANES = 16, BLOCK = 32 * LANES };
 
 #define SUM(NAME, T, PARAMS, TERM)                                                                           \
@@ -26,7 +28,8 @@ enum { LANES = 16, BLOCK = 32 * LANES };
         return sum;                                                                                          \
     }
 
-SUM(ox_sum_float, float, (const float *x, int64_t n), v)
 SUM(ox_sum_double, double, (const double *x, int64_t n), v)
-SUM(ox_squares_float, float, (const float *x, int64_t n, float center), (v - center) * (v - center))
 SUM(ox_squares_double, double, (const double *x, int64_t n, double center), (v - center) * (v - center))
+
+double ox_sum_float(const float *x, int64_t n) { return ox_vec_table()->fold(OX_FOLD_SUM, x, n); }
+double ox_squares_float(const float *x, int64_t n, float center) { return ox_vec_table()->squares(x, n, center); }

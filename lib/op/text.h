@@ -15,6 +15,8 @@ uint32_t ox_text_upper(uint32_t c);
 typedef struct ox_regex ox_regex;
 ox_regex *ox_regex_compile(ox_ctx *ctx, ox_arena *arena, const char *pattern, size_t len); /* NULL after ox_fail */
 bool ox_regex_full_match(const ox_regex *re, const char *text, size_t len);
+/* The longest match that begins at FROM: where it ends; false when there is none. */
+bool ox_regex_longest(const ox_regex *re, const char *text, size_t len, size_t from, size_t *end);
 
 /* tfidf.c */
 int ox_infer_tfidf(ox_call *c);

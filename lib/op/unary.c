@@ -1,6 +1,5 @@
 /* Element-wise functions of one input. */
-#include "op/kernel.h"
-#include "op/special.h"
+#include "op/vector.h"
 
 #include <tgmath.h>
 
@@ -66,12 +65,12 @@ INFER(not )
 #define NOT_INT(T, C)       OX_LOOP1(bitnot, T, C, ~x)
 OX_EACH_SIGNED(ABS_SIGNED)
 OX_EACH_UNSIGNED(ABS_UNSIGNED)
-OX_EACH_REAL(ABS_REAL)
+ABS_REAL(DOUBLE, double)
 OX_EACH_SIGNED(NEG_SIGNED)
-OX_EACH_REAL(NEG_REAL)
+NEG_REAL(DOUBLE, double)
 OX_EACH_SIGNED(SIGN_INT)
 OX_EACH_UNSIGNED(SIGN_UNSIGNED)
-OX_EACH_REAL(SIGN_REAL)
+SIGN_REAL(DOUBLE, double)
 OX_EACH_INT(NOT_INT)
 OX_LOOP1(logic, not, uint8_t, !x)
 
@@ -79,15 +78,15 @@ OX_LOOP1(logic, not, uint8_t, !x)
 #define ENTRY_NEG(T, C)  [OX_##T] = neg_##T,
 #define ENTRY_SIGN(T, C) [OX_##T] = sign_##T,
 #define ENTRY_NOT(T, C)  [OX_##T] = bitnot_##T,
-static const ox_chunk_fns abs_fns = {OX_EACH_NUMBER(ENTRY_ABS)};
-static const ox_chunk_fns neg_fns = {OX_EACH_SIGNED(ENTRY_NEG) OX_EACH_REAL(ENTRY_NEG)};
-static const ox_chunk_fns sign_fns = {OX_EACH_NUMBER(ENTRY_SIGN)};
+static const ox_chunk_fns abs_fns = {OX_EACH_INT(ENTRY_ABS) ENTRY_ABS(DOUBLE, double)};
+static const ox_chunk_fns neg_fns = {OX_EACH_SIGNED(ENTRY_NEG) ENTRY_NEG(DOUBLE, double)};
+static const ox_chunk_fns sign_fns = {OX_EACH_INT(ENTRY_SIGN) ENTRY_SIGN(DOUBLE, double)};
 static const ox_chunk_fns bitnot_fns = {OX_EACH_INT(ENTRY_NOT)};
 static const ox_chunk_fns not_fns = {[OX_BOOL] = logic_not};
 
-static int run_abs(ox_run *r) { return ox_run_unary(r, abs_fns, OX_UNDEFINED, NULL); }
-static int run_neg(ox_run *r) { return ox_run_unary(r, neg_fns, OX_UNDEFINED, NULL); }
-static int run_sign(ox_run *r) { return ox_run_unary(r, sign_fns, OX_UNDEFINED, NULL); }
+static int run_abs(ox_run *r) { return ox_vec_unary(r, OX_FN_ABS, NULL, abs_fns, NULL); }
+static int run_neg(ox_run *r) { return ox_vec_unary(r, OX_FN_NEG, NULL, neg_fns, NULL); }
+static int run_sign(ox_run *r) { return ox_vec_unary(r, OX_FN_SIGN, NULL, sign_fns, NULL); }
 static int run_bitnot(ox_run *r) { return ox_run_unary(r, bitnot_fns, OX_UNDEFINED, NULL); }
 static int run_not(ox_run *r) { return ox_run_unary(r, not_fns, OX_UNDEFINED, NULL); }
 
@@ -99,31 +98,30 @@ static int run_not(ox_run *r) { return ox_run_unary(r, not_fns, OX_UNDEFINED, NU
         static const ox_chunk_fns fns = {[OX_FLOAT] = name##_FLOAT, [OX_DOUBLE] = name##_DOUBLE};                      \
         return ox_run_unary(r, fns, OX_UNDEFINED, NULL);                                                               \
     }
-/* The same with a faster function for float. */
-#define FAST(name, fast, exact)                                                                                        \
-    OX_LOOP1(name, FLOAT, float, fast)                                                                                 \
-    OX_LOOP1(name, DOUBLE, double, exact)                                                                              \
+/* The same with vectors for float. */
+#define VECTOR(name, FN, ...)                                                                                          \
+    OX_LOOP1(name, DOUBLE, double, __VA_ARGS__)                                                                        \
     static int run_##name(ox_run *r) {                                                                                 \
-        static const ox_chunk_fns fns = {[OX_FLOAT] = name##_FLOAT, [OX_DOUBLE] = name##_DOUBLE};                      \
-        return ox_run_unary(r, fns, OX_UNDEFINED, NULL);                                                               \
+        static const ox_chunk_fns fns = {[OX_DOUBLE] = name##_DOUBLE};                                                 \
+        return ox_vec_unary(r, OX_FN_##FN, NULL, fns, NULL);                                                           \
     }
-REAL(reciprocal, 1 / x)
-REAL(sqrt, sqrt(x))
-FAST(exp, ox_fast_exp(x), exp(x))
-REAL(log, log(x))
-FAST(erf, ox_fast_erf(x), erf(x))
-REAL(ceil, ceil(x))
-REAL(floor, floor(x))
-REAL(round, rint(x))
-REAL(sin, sin(x))
-REAL(cos, cos(x))
+VECTOR(reciprocal, RECIPROCAL, 1 / x)
+VECTOR(sqrt, SQRT, sqrt(x))
+VECTOR(exp, EXP, exp(x))
+VECTOR(log, LOG, log(x))
+VECTOR(erf, ERF, erf(x))
+VECTOR(ceil, CEIL, ceil(x))
+VECTOR(floor, FLOOR, floor(x))
+VECTOR(round, ROUND, rint(x))
+VECTOR(sin, SIN, sin(x))
+VECTOR(cos, COS, cos(x))
 REAL(tan, tan(x))
 REAL(asin, asin(x))
 REAL(acos, acos(x))
 REAL(atan, atan(x))
 REAL(sinh, sinh(x))
 REAL(cosh, cosh(x))
-FAST(tanh, ox_fast_tanh(x), tanh(x))
+VECTOR(tanh, TANH, tanh(x))
 REAL(asinh, asinh(x))
 REAL(acosh, acosh(x))
 REAL(atanh, atanh(x))

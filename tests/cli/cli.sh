@@ -96,5 +96,31 @@ check 'inspect' 0 '' "$bin/onnx-run" inspect sample.onnx --json=i.json
 check 'run' 0 '' "$bin/onnx-run" run sample.onnx --dim N=2 -o o.npz
 check 'no colour in a file' 1 '' sh -c "'$bin/onnx-opt' sample.onnx -o v.onnx -v 2>&1 | grep -q '$(printf '\033')'"
 
+# ---- packing
+text 'size,id,lower,upper,note' '40,a,0,2,x' '40,b,1,3,y' '20,c,2,4,z' '0,d,0,9,' > b.csv
+check 'pack' 0 '' "$bin/onnx-run" pack b.csv -o placed.csv --json=p.json
+check 'pack: an offset for every row' 0 '' sh -c "head -1 placed.csv | grep -qx 'size,id,lower,upper,note,offset' && test \$(wc -l < placed.csv) -eq 5"
+check 'pack: figures' 0 '' sh -c "grep -q '\"arena\": 80' p.json && grep -q '\"bound\": 80' p.json"
+check 'pack: its own output, from standard input' 0 '' sh -c "'$bin/onnx-run' pack - -o again.csv < placed.csv && cmp placed.csv again.csv"
+check 'pack: the capacity is met' 0 '' "$bin/onnx-run" pack b.csv --capacity=80
+check 'pack: the capacity is not met' 1 'the capacity is 79' "$bin/onnx-run" pack b.csv --capacity=79
+check 'pack: no such file' 66 'none.csv' "$bin/onnx-run" pack none.csv
+bad_csv() { # pattern, lines...
+    pattern=$1; shift
+    text "$@" > bad.csv
+    check "pack: $pattern" 65 "$pattern" "$bin/onnx-run" pack bad.csv
+}
+bad_csv "bad.csv:1:1: .*none named 'size'" 'id,lower,upper'
+bad_csv "bad.csv:1:15: .*twice: 'id'" 'id,lower,size,id,upper'
+bad_csv "bad.csv:3:5: upper .*not 'x'" 'id,lower,upper,size' '' '0,1,x,2'
+bad_csv "bad.csv:2:6: 3 fields" 'id,lower,upper,size' '0,1,2'
+bad_csv "bad.csv:2:5: upper is below lower" 'id,lower,upper,size' '0,2,1,2'
+bad_csv "bad.csv:2:7: size is below 0" 'id,lower,upper,size' '0,1,2,-1'
+bad_csv "bad.csv:2:7: size is above 2^62" 'id,lower,upper,size' '0,1,2,4611686018427387905'
+bad_csv "bad.csv:2:7: size is a whole" 'id,lower,upper,size' '0,1,2,99999999999999999999'
+bad_csv "bad.csv:2:9: alignment is a power" 'id,lower,upper,size,alignment' '0,1,2,3,12'
+: > bad.csv
+check 'pack: an empty file' 65 'empty' "$bin/onnx-run" pack bad.csv
+
 echo "1..$n"
 exit $failed

@@ -109,6 +109,15 @@ static int judge(job *j) {
     return rc;
 }
 
+static int find_strings(ox_graph *g, void *user) {
+    for (const ox_node *n = g->first; n; n = n->next)
+        for (uint32_t i = 0; i < n->n_out; i++) {
+            const ox_type *t = n->out[i] ? n->out[i]->type : NULL;
+            if (t && t->dtype == OX_STRING) return *(bool *)user = true, 1;
+        }
+    return 0;
+}
+
 static int find_random(ox_graph *g, void *user) {
     for (const ox_node *n = g->first; n; n = n->next)
         if (n->op && (n->op->flags & (OX_RANDOM | OX_TRAINS))) return *(const char **)user = n->op_type, 1;
@@ -123,6 +132,7 @@ static int run_model(void *arg) {
     ox_each_graph(j->m, find_random, &random);
     if (random && strcmp(random, "Dropout")) return ox_fail(j->ctx, OX_UNAVAILABLE, "draws random numbers (%s)", random);
     if (ox_infer_model(j->m, NULL) < 0 || !(j->f = ox_frame_new(j->m))) return -1;
+    ox_each_graph(j->m, find_strings, &j->strings);
     return judge(j);
 }
 

@@ -1,0 +1,206 @@
+/* Which images lie in blocks of channels (cpu/conv.h), and the steps that bring them there and back.
+ *
+ * Convolutions make blocks. What comes behind them keeps blocks as long as it can: element-wise programs, pools, a Concat along
+ * whole blocks. Everything else reads the plain form, which is made once, where it is first needed. */
+#include "exec/lower.h"
+#include "cpu/conv.h"
+
+#include <string.h>
+
+typedef struct images {
+    ox_lower *l;
+    ox_plan *p;
+    ox_step *steps;      /* the new list */
+    ox_chain **chain;    /* per step of it */
+    size_t n;
+    uint32_t *blocked;   /* per cell: the cell with the same value in blocks, OX_NO_CELL */
+    bool *plain;         /* per cell: its plain form is there */
+    int64_t *channels;   /* per cell that is in blocks */
+} images;
+
+static bool is_image(const ox_type *t, int64_t *channels) {
+    return t && t->kind == OX_K_TENSOR && t->dtype == OX_FLOAT && (t->rank == 3 || t->rank == 4) && t->dims[1] && ox_dim_is_const(t->dims[1], channels) &&
+           *channels > 0;
+}
+
+static uint32_t new_cell(images *m, uint32_t like) {
+    ox_plan *p = m->p;
+    uint32_t c = (uint32_t)p->n_cells++;
+    p->values[c] = p->values[like];
+    return c;
+}
+
+/* A step that moves a value between its two forms, on behalf of a node. */
+static void add_move(images *m, const ox_step *by, uint32_t from, uint32_t to, int rank, int64_t channels, const ox_native *native) {
+    ox_arena *a = m->l->f->arena;
+    ox_image_move state = {.rank = rank, .channels = channels};
+    ox_step s = {.node = by->node, .call = by->call, .n_in = 1, .native = native, .moves = true};
+    s.call.n_out = 1;
+    s.in = OX_NEW_N(a, ox_cell *, 2);
+    s.out = OX_NEW_N(a, ox_cell *, 2);
+    s.in_cell = OX_NEW_N(a, uint32_t, 2);
+    s.out_cell = OX_NEW_N(a, uint32_t, 2);
+    s.in_value = OX_NEW_N(a, const ox_value *, 2);
+    s.around = OX_NEW_N(a, bool, 2);
+    s.state = ox_dup(a, &state, sizeof state);
+    s.in[0] = &m->p->cells[from];
+    s.out[0] = &m->p->cells[to];
+    s.in_cell[0] = from;
+    s.out_cell[0] = to;
+    s.in_value[0] = m->p->values[from];
+    m->steps[m->n++] = s;
+}
+
+static bool in_blocks(const images *m, uint32_t cell) { return cell != OX_NO_CELL && m->blocked[cell] != OX_NO_CELL; }
+
+/* Input i of a step in blocks: as it is, or brought there. */
+static void read_blocks(images *m, ox_step *s, int i) {
+    uint32_t cell = s->in_cell[i];
+    if (!in_blocks(m, cell)) {
+        int64_t channels = 0;
+        const ox_type *t = ox_lower_cell_type(m->p, cell);
+        is_image(t, &channels);
+        m->blocked[cell] = new_cell(m, cell);
+        m->channels[cell] = channels;
+        add_move(m, s, cell, m->blocked[cell], t->rank, channels, &ox_native_block);
+    }
+    s->in_cell[i] = m->blocked[cell];
+    s->in[i] = &m->p->cells[m->blocked[cell]];
+}
+
+static void make_plain(images *m, const ox_step *by, uint32_t cell) {
+    if (cell == OX_NO_CELL || m->plain[cell]) return;
+    const ox_type *t = ox_lower_cell_type(m->p, cell);
+    add_move(m, by, m->blocked[cell], cell, t->rank, m->channels[cell], &ox_native_unblock);
+    m->plain[cell] = true;
+}
+
+static void write_blocks(images *m, ox_step *s, int64_t channels) {
+    uint32_t cell = s->out_cell[0], c = new_cell(m, cell);
+    m->blocked[cell] = c;
+    m->channels[cell] = channels;
+    m->plain[cell] = false;
+    s->out_cell[0] = c;
+    s->out[0] = &m->p->cells[c];
+}
+
+/* ---- kinds of steps that know blocks */
+
+static bool place_conv(images *m, ox_step *s) {
+    ox_image_conv *c = s->state;
+    int64_t channels;
+    if (s->native != &ox_native_conv || !is_image(ox_lower_cell_type(m->p, s->out_cell[0]), &channels) || channels != c->out_channels) return false;
+    int64_t in_channels = 0;
+    bool known = is_image(ox_lower_type(s, 0), &in_channels);
+    if (!in_blocks(m, s->in_cell[0]) && (c->planar || !known)) {
+        c->planar = true;
+        make_plain(m, s, s->in_cell[0]);
+    } else {
+        c->planar = false;
+        read_blocks(m, s, 0);
+    }
+    for (int i = 1; i < s->n_in; i++)
+        if (s->in_cell[i] != OX_NO_CELL) read_blocks(m, s, i); /* what is added behind it */
+    write_blocks(m, s, c->out_channels);
+    return true;
+}
+
+/* A program whose operands of the full size are images: in blocks when one of them is. Constants with an element per channel become blocks
+ * when they are read (chain.c). */
+static bool place_chain(images *m, ox_step *s, ox_chain *c) {
+    int64_t channels, n;
+    const ox_type *t = s->call.n_out == 1 && s->out_cell[0] != OX_NO_CELL ? ox_lower_cell_type(m->p, s->out_cell[0]) : NULL;
+    bool wanted = false;
+    if (!c || c->dtype != OX_FLOAT || !is_image(t, &channels)) return false;
+    if (channels % ox_conv_block() && !ox_program_tame(&c->program)) return false;
+    for (int i = 0; i < s->n_in; i++) {
+        int rank;
+        int64_t dims[8];
+        if (s->in_cell[i] == OX_NO_CELL) {
+            if (!ox_lower_fixed(s, i, &rank, dims) || rank > t->rank) return false;
+            int64_t count = 1, at = 1 - (t->rank - rank);
+            for (int d = 0; d < rank; d++) count *= dims[d];
+            if (count != 1 && (count != channels || at < 0 || dims[at] != channels)) return false;
+            continue;
+        }
+        const ox_type *x = ox_lower_type(s, i);
+        if (!is_image(x, &n) || n != channels || x->rank != t->rank) return false;
+        wanted |= in_blocks(m, s->in_cell[i]) && ox_lower_same_dims(x, t);
+    }
+    if (!wanted) return false;
+    for (int i = 0; i < s->n_in; i++)
+        if (s->in_cell[i] != OX_NO_CELL) read_blocks(m, s, i);
+    c->blocked = channels;
+    c->rank = t->rank;
+    write_blocks(m, s, channels);
+    return true;
+}
+
+static bool place_pool(images *m, ox_step *s) {
+    bool global_max = ox_lower_is(s, "GlobalMaxPool"), global = global_max || ox_lower_is(s, "GlobalAveragePool");
+    bool max = ox_lower_is(s, "MaxPool"), average = ox_lower_is(s, "AveragePool");
+    int64_t channels;
+    if ((!global && !max && !average) || s->call.n_out != 1 || s->out_cell[0] == OX_NO_CELL || !in_blocks(m, s->in_cell[0])) return false;
+    const ox_type *t = ox_lower_type(s, 0);
+    if (!is_image(t, &channels) || !is_image(ox_lower_cell_type(m->p, s->out_cell[0]), &channels)) return false;
+    ox_image_pool state = {.rank = t->rank, .max = max || global_max, .global = global, .channels = channels};
+    s->native = &ox_native_pool;
+    s->state = ox_dup(m->l->f->arena, &state, sizeof state);
+    read_blocks(m, s, 0);
+    write_blocks(m, s, channels);
+    return true;
+}
+
+/* Along whole blocks: the operator's own kernel does it, axis 1 of both forms. */
+static bool place_concat(images *m, ox_step *s) {
+    int64_t channels = 0, n = 0;
+    if (!ox_lower_is(s, "Concat") || ox_get_int(&s->call, "axis") != 1 || s->out_cell[0] == OX_NO_CELL || s->n_in < 1) return false;
+    for (int i = 0; i < s->n_in; i++) {
+        if (!in_blocks(m, s->in_cell[i]) || !is_image(ox_lower_type(s, i), &n) || (i + 1 < s->n_in && n % ox_conv_block())) return false;
+        channels += n;
+    }
+    for (int i = 0; i < s->n_in; i++) read_blocks(m, s, i);
+    write_blocks(m, s, channels);
+    return true;
+}
+
+/* ---- the walk */
+
+static void place_step(images *m, ox_step s, ox_chain *c) {
+    bool placed = place_conv(m, &s) || place_chain(m, &s, c) || (!s.native && (place_pool(m, &s) || place_concat(m, &s)));
+    if (!placed) {
+        for (int i = 0; i < s.n_in; i++) make_plain(m, &s, s.in_cell[i]);
+        for (size_t i = 0; i < s.n_captured; i++) make_plain(m, &s, s.captured[i]);
+    }
+    m->chain[m->n] = c;
+    m->steps[m->n++] = s;
+}
+
+/* Room for a step that moves before each input, and for each output at the end. */
+static size_t most_steps(const ox_plan *p) {
+    size_t n = p->n_steps + p->n_cells + 1;
+    for (size_t k = 0; k < p->n_steps; k++) n += (size_t)p->steps[k].n_in + p->steps[k].n_captured;
+    return n;
+}
+
+void ox_lower_images(ox_lower *l) {
+    ox_plan *p = l->p;
+    ox_arena *a = l->f->arena;
+    images m = {.l = l, .p = p};
+    size_t most = most_steps(p), cells = p->n_cells, twice = 2 * cells + 1;
+    m.steps = OX_NEW_N(a, ox_step, most);
+    m.chain = OX_NEW_N(a, ox_chain *, most);
+    m.blocked = OX_NEW_N(a, uint32_t, twice);
+    m.plain = OX_NEW_N(a, bool, twice);
+    m.channels = OX_NEW_N(a, int64_t, twice);
+    memset(m.blocked, 0xff, twice * sizeof *m.blocked);
+    memset(m.plain, 1, twice);
+    for (uint32_t k = 0; k < p->n_steps; k++)
+        if (!l->gone[k]) place_step(&m, p->steps[k], l->chain[k]);
+    for (uint32_t c = 0; c < cells && m.n; c++) /* what the graph returns is plain */
+        if (p->returned[c]) make_plain(&m, &m.steps[m.n - 1], c);
+    memset(l->gone, 0, p->n_steps * sizeof *l->gone);
+    l->chain = m.chain;
+    p->steps = m.steps;
+    p->n_steps = m.n;
+}

@@ -1,0 +1,120 @@
+/* Convolutions of images in blocks of channels, with weights packed once, a BatchNormalization in them, and what comes behind. */
+#include "cpu/conv.h"
+#include "exec/native.h"
+#include "op/compute.h"
+#include "op/window.h"
+
+static const ox_tensor *given(const ox_run *r, int i) {
+    return i >= 0 && r->in[i] && r->in[i]->kind == OX_RT_TENSOR ? r->in[i]->t : NULL;
+}
+
+/* Channels, groups, kernel: what is the same in every run. */
+static int fixed_part(ox_run *r, ox_conv *c, const ox_window *w) {
+    const ox_tensor *k = given(r, 1);
+    int one = w->n == 1;
+    *c = (ox_conv){.groups = ox_get_int(r->call, "group"), .out_channels = k->dims[0]};
+    if (c->groups < 1 || !ox_mul_ok(k->dims[1], c->groups, &c->in_channels)) return ox_fail(r->ctx, OX_BAD_DATA, "too many groups");
+    c->kernel_h = one ? 1 : w->kernel[0];
+    c->kernel_w = w->kernel[1 - one];
+    c->stride_h = one ? 1 : w->stride[0];
+    c->stride_w = w->stride[1 - one];
+    c->dilation_h = one ? 1 : w->dilation[0];
+    c->dilation_w = w->dilation[1 - one];
+    return 0;
+}
+
+/* scale = gamma / sqrt(var + epsilon); shift = (bias - mean) * scale + beta */
+static int normalization(ox_run *r, const ox_image_conv *s, int64_t n, float *scale, float *shift) {
+    const float *v[4];
+    for (int i = 0; i < 4; i++)
+        if (!given(r, s->norm[i]) || given(r, s->norm[i])->count != n || !(v[i] = ox_native_floats(r, s->norm[i])))
+            return ox_fail(r->ctx, OX_BAD_DATA, "the normalization is not for %" PRId64 " channels", n);
+    for (int64_t c = 0; c < n; c++) {
+        double f = v[0][c] / sqrt((double)v[3][c] + s->epsilon);
+        scale[c] = (float)f;
+        shift[c] = (float)(((double)shift[c] - v[2][c]) * f + v[1][c]);
+    }
+    return 0;
+}
+
+static int pack(ox_run *r, ox_image_conv *s, const ox_conv *c, ox_conv_form form) {
+    const ox_tensor *k = given(r, 1), *b = given(r, s->bias);
+    const float *w = ox_native_floats(r, 1);
+    int64_t n = c->out_channels, block = ox_conv_block(), padded = (n + block - 1) / block * block;
+    float *scale = ox_scratch(r, (uint64_t)padded * sizeof *scale);
+    if (!w || !scale) return -1;
+    if (b && b->count != n) return ox_fail(r->ctx, OX_BAD_DATA, "the bias must have %" PRId64 " elements", n);
+    if (!s->shift && !(s->shift = ox_payload_alloc(r->ctx, (size_t)padded * sizeof(float)))) return -1;
+    memset(s->shift, 0, (size_t)padded * sizeof(float));
+    if (b) {
+        const float *from = ox_native_floats(r, s->bias);
+        if (!from) return -1;
+        memcpy(s->shift, from, (size_t)n * sizeof *from);
+    }
+    if (s->norm[0] >= 0 && normalization(r, s, n, scale, s->shift)) return -1;
+    for (int i = 1; s->has_tail && i < s->tail.program.n_operands; i++)
+        if (s->tail.per_channel[i] && !s->columns[i] && !(s->columns[i] = ox_tail_columns(r, given(r, s->tail.input[i]), n, block))) return -1;
+    float *packed = ox_payload_alloc(r->ctx, (size_t)ox_conv_packed_floats(c, form) * sizeof *packed);
+    if (!packed) return -1;
+    ox_conv_pack(c, form, w, s->norm[0] >= 0 ? scale : NULL, packed, ox_thread_count(r->ctx));
+    s->packed = packed;
+    s->in_channels = c->in_channels;
+    s->out_channels = n;
+    ox_tensor_forget(k);
+    return 0;
+}
+
+/* Sizes of the image: [N, C, spatial] when planar, [N, C / B, H, W, B]. */
+static int image_sizes(ox_run *r, const ox_image_conv *s, const ox_tensor *x, ox_conv *c, int64_t *spatial) {
+    int64_t block = ox_conv_block();
+    int n = s->rank - 2;
+    bool fits = x && x->dtype == OX_FLOAT &&
+                (s->planar ? x->rank == s->rank && x->dims[1] == c->in_channels
+                           : x->rank == 5 && x->dims[1] == (c->in_channels + block - 1) / block && x->dims[4] == block);
+    if (!fits) return ox_fail(r->ctx, OX_BAD_DATA, "the weights are for %" PRId64 " channels, which the input has not", c->in_channels);
+    const int64_t *in = s->planar ? x->dims + 2 : x->dims + (n == 1 ? 3 : 2);
+    memcpy(spatial, in, (size_t)n * sizeof *in);
+    c->batch = x->dims[0];
+    c->in_h = n == 1 ? 1 : spatial[0];
+    c->in_w = spatial[n - 1];
+    return 0;
+}
+
+static int run_conv(ox_run *r) {
+    ox_image_conv *s = r->state;
+    const ox_tensor *x = given(r, 0), *k = given(r, 1);
+    ox_window w;
+    ox_conv c;
+    int64_t in[2], out[2], block = ox_conv_block();
+    int n = s->rank - 2;
+    if (ox_window_init(&w, r->call, r->arena, n, k->dims + 2) < 0 || fixed_part(r, &c, &w) || image_sizes(r, s, x, &c, in) ||
+        ox_window_sizes(r->ctx, &w, in, out) < 0)
+        return -1;
+    c.out_h = n == 1 ? 1 : out[0];
+    c.out_w = out[n - 1];
+    c.pad_top = n == 1 ? 0 : w.begin[0];
+    c.pad_left = w.begin[n - 1];
+    ox_conv_form form = ox_conv_form_of(&c);
+    if (form == OX_CONV_PLANAR && !s->planar) form = OX_CONV_BLOCKED;
+    if (!s->packed && pack(r, s, &c, form)) return -1;
+    ox_tensor *y = ox_output(r, 0, OX_FLOAT, 5, (int64_t[]){c.batch, (c.out_channels + block - 1) / block, c.out_h, c.out_w, block});
+    const float *from = y ? ox_tensor_data(x) : NULL;
+    if (!from) return -1;
+    if (!y->count) return 0;
+    uint64_t bytes = ox_conv_scratch_bytes(&c, form);
+    float *scratch = bytes ? ox_scratch(r, bytes) : NULL;
+    ox_tail_run t;
+    if ((bytes && !scratch) || (s->has_tail && ox_tail_begin(&t, r, &s->tail, s->columns, block, y))) return -1;
+    ox_conv_run(ox_thread_count(r->ctx), &c, form, from, s->packed, s->shift, s->has_tail ? &t.tail : NULL, ox_tensor_mut(y), scratch);
+    return 0;
+}
+
+static void done(ox_ctx *ctx, void *state) {
+    ox_image_conv *s = state;
+    (void)ctx;
+    ox_payload_free(s->packed);
+    ox_payload_free(s->shift);
+    for (int k = 0; k < OX_PROGRAM_OPERANDS; k++) ox_payload_free(s->columns[k]);
+}
+
+const ox_native ox_native_conv = {"convolution in blocks", run_conv, done};

@@ -1,0 +1,93 @@
+/* Times of convolutions in blocks, beside the peak of the processor: bench_conv [threads [part of a layer's name]]. Not a test. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "cpu/conv.h"
+
+typedef struct layer {
+    const char *name;
+    int64_t groups, in, out, h, w, kh, kw, stride, pad;
+} layer;
+
+static const layer layers[] = {
+    {"7x7s2 3-64 @224", 1, 3, 64, 224, 224, 7, 7, 2, 3},       {"1x1 64-256 @56", 1, 64, 256, 56, 56, 1, 1, 1, 0},
+    {"3x3 64-64 @56", 1, 64, 64, 56, 56, 3, 3, 1, 1},          {"3x3 128-128 @28", 1, 128, 128, 28, 28, 3, 3, 1, 1},
+    {"1x1 512-128 @28", 1, 512, 128, 28, 28, 1, 1, 1, 0},      {"3x3 256-256 @14", 1, 256, 256, 14, 14, 3, 3, 1, 1},
+    {"1x1 1024-256 @14", 1, 1024, 256, 14, 14, 1, 1, 1, 0},    {"3x3 512-512 @7", 1, 512, 512, 7, 7, 3, 3, 1, 1},
+    {"1x1 2048-512 @7", 1, 2048, 512, 7, 7, 1, 1, 1, 0},       {"1x1 96-24 @56", 1, 96, 24, 56, 56, 1, 1, 1, 0},
+    {"1x1 24-144 @56", 1, 24, 144, 56, 56, 1, 1, 1, 0},        {"dw3x3 144 @56", 144, 144, 144, 56, 56, 3, 3, 1, 1},
+    {"dw3x3s2 144 @56", 144, 144, 144, 56, 56, 3, 3, 2, 1},    {"dw3x3 96 @20", 96, 96, 96, 20, 20, 3, 3, 1, 1},
+    {"dw3x3 960 @7", 960, 960, 960, 7, 7, 3, 3, 1, 1},         {"dw5x5 240 @14", 240, 240, 240, 14, 14, 5, 5, 1, 2},
+    {"3x3 32-32 @320x192", 1, 32, 32, 320, 192, 3, 3, 1, 1},   {"3x3 3-32 @640x480", 1, 3, 32, 640, 480, 3, 3, 1, 1},
+    {"9x9 32-3 @224", 1, 32, 3, 224, 224, 9, 9, 1, 4},         {"k3 128-128 @400", 1, 128, 128, 1, 400, 1, 3, 1, 1},
+};
+
+static double clock_of(clockid_t clock) {
+    struct timespec t;
+    clock_gettime(clock, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static double now(void) { return clock_of(CLOCK_MONOTONIC); }
+
+static float *filled(uint64_t n) {
+    float *p = aligned_alloc(64, (n * sizeof(float) + 63) / 64 * 64);
+    if (!p) exit(71);
+    for (uint64_t i = 0; i < n; i++) p[i] = (float)(i * 2654435761u % 1000) / 1000 - 0.5f;
+    return p;
+}
+
+static void measure(const layer *l, int threads) {
+    bool row = l->kh == 1 && l->kw > 1;
+    ox_conv c = {1, l->groups, l->in, l->out, l->h, l->w, 0, 0, l->kh, l->kw, l->stride, l->stride, 1, 1, row ? 0 : l->pad, l->pad};
+    c.out_h = (l->h + 2 * c.pad_top - l->kh) / l->stride + 1;
+    c.out_w = (l->w + 2 * c.pad_left - l->kw) / l->stride + 1;
+    int64_t b = ox_conv_block(), in = (l->in + b - 1) / b * b, out = (l->out + b - 1) / b * b;
+    ox_conv_form form = ox_conv_form_of(&c);
+    uint64_t weights = (uint64_t)(l->out * (l->in / l->groups) * l->kh * l->kw);
+    float *x = filled((uint64_t)(in * l->h * l->w)), *w = filled(weights), *bias = filled((uint64_t)out);
+    float *y = filled((uint64_t)(out * c.out_h * c.out_w)), *packed = filled(ox_conv_packed_floats(&c, form));
+    ox_conv_pack(&c, form, w, NULL, packed, threads);
+    double best = 1e9, start = now();
+    for (int i = 0; i < 5 || now() - start < 0.4; i++) {
+        double cpu = clock_of(CLOCK_PROCESS_CPUTIME_ID), t = now();
+        ox_conv_run(threads, &c, form, x, packed, bias, NULL, y, NULL);
+        t = now() - t, cpu = clock_of(CLOCK_PROCESS_CPUTIME_ID) - cpu;
+        if (threads == 1 && t > 2e-3 && cpu < t) t = cpu; /* longer than others leave the processor alone; too coarse for short times */
+        if (t < best) best = t;
+    }
+    double flops = 2.0 * (double)weights * (double)c.out_h * (double)c.out_w;
+    printf("%-20s form %d %9.1f us %7.1f GFLOP/s\n", l->name, (int)form, best * 1e6, flops / best * 1e-9);
+    free(x), free(w), free(bias), free(y), free(packed);
+}
+
+/* FMAs of independent sums: vectors of 16 floats are cut by the compiler to what it may use. */
+__attribute__((target("avx512f"))) static double peak(void) {
+    typedef float v16 __attribute__((vector_size(64)));
+    double best = 0;
+    for (int i = 0; i < 5; i++) {
+        v16 s[12], a = (v16){0} + 0.5f, b = (v16){0} + 1e-3f;
+        for (int j = 0; j < 12; j++) s[j] = a + (float)j;
+        double t = now();
+        for (int k = 0; k < 1000000; k++) {
+            __asm__ volatile("" : "+v"(a), "+v"(b));
+#pragma GCC unroll 12
+            for (int j = 0; j < 12; j++) s[j] = s[j] * a + b;
+        }
+        t = now() - t;
+        for (int j = 0; j < 12; j++) __asm__ volatile("" : "+v"(s[j]));
+        if (2.0 * 16 * 12 * 1e6 / t > best) best = 2.0 * 16 * 12 * 1e6 / t;
+    }
+    return best * 1e-9;
+}
+
+int main(int argc, char **argv) {
+    int threads = argc > 1 ? atoi(argv[1]) : 1;
+    if (__builtin_cpu_supports("avx512f")) printf("peak of a core: %.1f GFLOP/s\n", peak());
+    printf("%s\n", ox_cpu_isa_name());
+    for (size_t i = 0; i < sizeof layers / sizeof *layers; i++)
+        if (argc < 3 || strstr(layers[i].name, argv[2])) measure(&layers[i], threads);
+    return 0;
+}

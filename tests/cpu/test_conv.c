@@ -1,0 +1,277 @@
+/* Convolutions and pooling in blocks against plain loops in double: random geometry, tails, and the same bits for any number of threads. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "cpu/conv.h"
+
+static uint32_t seed;
+
+static int64_t pick(int64_t lo, int64_t hi) {
+    seed = seed * 1664525u + 1013904223u;
+    return lo + (int64_t)((seed >> 8) % (uint32_t)(hi - lo + 1));
+}
+
+static int64_t whole(int64_t channels) { return (channels + ox_conv_block() - 1) / ox_conv_block() * ox_conv_block(); }
+
+/* N floats from -1 to 1 at an address of no alignment but a float's; free_floats() gives them back. */
+static float *floats(int64_t n) {
+    float *p = test_malloc((size_t)(n + 1) * sizeof(float));
+    *p++ = 0;
+    for (int64_t i = 0; i < n; i++) p[i] = (float)pick(-1000, 1000) / 1000;
+    return p;
+}
+
+static void free_floats(float *p) { test_free(p - 1); }
+
+/* Where pixel I of channel CH of image N lies in blocks. */
+static int64_t at(int64_t n, int64_t channels, int64_t hw, int64_t ch, int64_t i) {
+    int64_t b = ox_conv_block();
+    return ((n * (whole(channels) / b) + ch / b) * hw + i) * b + ch % b;
+}
+
+static float *to_blocks(int64_t n, int64_t c, int64_t hw, const float *planar) {
+    float *p = floats(n * whole(c) * hw);
+    ox_image_block(1, n, c, hw, planar, p);
+    for (int64_t i = 0; i < n; i++)
+        for (int64_t ch = 0; ch < whole(c); ch++)
+            for (int64_t k = 0; k < hw; k++) assert_true(p[at(i, c, hw, ch, k)] == (ch < c ? planar[(i * c + ch) * hw + k] : 0));
+    return p;
+}
+
+typedef struct sum { double value, size; } sum; /* and the sum of absolute values, which rounding errors follow */
+
+static sum convolved(const ox_conv *c, const float *x, const float *w, int64_t n, int64_t o, int64_t oy, int64_t ox) {
+    int64_t in = c->in_channels / c->groups, g = o / (c->out_channels / c->groups);
+    sum s = {0, 0};
+    for (int64_t i = 0; i < in; i++)
+        for (int64_t ky = 0; ky < c->kernel_h; ky++)
+            for (int64_t kx = 0; kx < c->kernel_w; kx++) {
+                int64_t y = oy * c->stride_h - c->pad_top + ky * c->dilation_h, z = ox * c->stride_w - c->pad_left + kx * c->dilation_w;
+                if (y < 0 || y >= c->in_h || z < 0 || z >= c->in_w) continue;
+                double v = (double)x[((n * c->in_channels + g * in + i) * c->in_h + y) * c->in_w + z] *
+                           (double)w[((o * in + i) * c->kernel_h + ky) * c->kernel_w + kx];
+                s.value += v, s.size += fabs(v);
+            }
+    return s;
+}
+
+/* rest: twice the value and the channel's number, so that OFFSET and CHANNEL are seen. USER: the result from its start, pixels of an image. */
+typedef struct seen { const float *y; int64_t hw, blocks; } seen;
+static void twice(const ox_tail *t, float *y, int64_t n, int64_t offset, int64_t channel) {
+    const seen *s = t->user;
+    int64_t b = ox_conv_block();
+    if (y != s->y + offset || n % b || offset % b || channel != offset / b / s->hw % s->blocks * b) abort();
+    for (int64_t i = 0; i < n; i++) y[i] = 2 * y[i] + (float)(channel + i % b);
+}
+
+static int64_t extent(int64_t out, int64_t kernel, int64_t stride, int64_t dilation, int64_t pads) {
+    int64_t n = (out - 1) * stride + (kernel - 1) * dilation + 1 - pads;
+    return n < 1 ? 1 : n;
+}
+
+static int64_t pixels_of(int64_t in, int64_t kernel, int64_t stride, int64_t dilation, int64_t pads) {
+    int64_t n = in + pads - (kernel - 1) * dilation - 1;
+    return n < 0 ? 0 : n / stride + 1;
+}
+
+static void compare(const ox_conv *c, ox_conv_form form, const ox_tail *tail, const float *x, const float *w, const float *scale, const float *bias,
+                    const float *y) {
+    int64_t hw = c->out_h * c->out_w;
+    for (int64_t n = 0; n < c->batch; n++)
+        for (int64_t o = 0; o < whole(c->out_channels); o++)
+            for (int64_t i = 0; i < hw; i++) {
+                int64_t to = at(n, c->out_channels, hw, o, i);
+                sum s = {0, 0};
+                if (o < c->out_channels) {
+                    s = convolved(c, x, w, n, o, i / c->out_w, i % c->out_w);
+                    if (scale) s.value *= scale[o];
+                    if (bias) s.value += bias[o];
+                }
+                if (tail && tail->add) s.value += tail->add[to];
+                if (tail && tail->clamp) s.value = fmin(fmax(s.value, tail->lo), tail->hi);
+                if (tail && tail->rest) s.value = 2 * s.value + (double)o;
+                if (!(fabs(y[to] - s.value) <= 1e-5 * (1 + s.size + fabs(s.value))))
+                    fail_msg("form %d image %d channel %d pixel %d: %g, not %g", (int)form, (int)n, (int)o, (int)i, (double)y[to], s.value);
+            }
+}
+
+/* Runs and compares; the same bits for any number of threads. */
+static void check(const ox_conv *c, ox_conv_form form) {
+    int64_t in = c->in_channels, out = c->out_channels, hw = c->in_h * c->in_w, n = c->batch * whole(out) * c->out_h * c->out_w;
+    int64_t kernel = c->kernel_h * c->kernel_w;
+    float *planar = floats(c->batch * in * hw), *w = floats(out * (in / c->groups) * kernel), *scale = floats(out), *bias = floats(whole(out));
+    for (int64_t i = out; i < whole(out); i++) bias[i] = 0;
+    float *x = to_blocks(c->batch, in, hw, planar), *add = floats(n), *first = floats(n), *y = floats(n);
+    float *packed = floats((int64_t)ox_conv_packed_floats(c, form)), *scratch = floats((int64_t)ox_conv_scratch_bytes(c, form) / 4 + 1);
+    bool scaled = pick(0, 1), biased = pick(0, 3), tailed = pick(0, 1);
+    seen user = {first, c->out_h * c->out_w, whole(out) / ox_conv_block()};
+    ox_tail tail = {pick(0, 1) ? add : NULL, pick(0, 1), -0.5f, 0.75f, pick(0, 1) ? twice : NULL, &user};
+    for (int64_t i = 0; tail.add && i < c->batch; i++) /* what is added has zeros where no channel is */
+        for (int64_t o = out; o < whole(out); o++)
+            for (int64_t k = 0; k < c->out_h * c->out_w; k++) add[at(i, out, c->out_h * c->out_w, o, k)] = 0;
+    ox_conv_pack(c, form, w, scaled ? scale : NULL, packed, (int)pick(1, 3));
+    for (int threads = 1; threads <= 8; threads += threads == 4 ? 4 : 1) {
+        user.y = threads == 1 ? first : y;
+        ox_conv_run(threads, c, form, form == OX_CONV_PLANAR ? planar : x, packed, biased ? bias : NULL, tailed ? &tail : NULL,
+                    threads == 1 ? first : y, scratch);
+        if (threads > 1) assert_memory_equal(first, y, (size_t)n * sizeof(float));
+    }
+    compare(c, form, tailed ? &tail : NULL, planar, w, scaled ? scale : NULL, biased ? bias : NULL, first);
+    float *all[] = {planar, w, scale, bias, x, add, first, y, packed, scratch};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) free_floats(all[i]);
+}
+
+static void check_forms(const ox_conv *c) {
+    ox_conv_form form = ox_conv_form_of(c);
+    assert_int_not_equal(form, OX_CONV_NONE);
+    check(c, form);
+    if (form == OX_CONV_PLANAR || form == OX_CONV_POINTWISE) check(c, OX_CONV_BLOCKED);
+}
+
+/* Kernel, strides and pads; the size of the output decides that of the input. */
+static ox_conv geometry(int64_t most_kernel, int64_t most_pixels) {
+    ox_conv c = {.batch = pick(1, 3), .groups = 1};
+    c.kernel_h = pick(1, most_kernel), c.kernel_w = pick(1, most_kernel);
+    if (pick(0, 2) == 0) c.kernel_h = c.kernel_w = pick(0, 1) ? 3 : 5;
+    c.stride_h = pick(1, 3), c.stride_w = pick(0, 1) ? c.stride_h : pick(1, 3);
+    c.dilation_h = pick(0, 3) ? 1 : pick(1, 3), c.dilation_w = pick(0, 3) ? 1 : pick(1, 3);
+    c.pad_top = pick(0, c.kernel_h - 1), c.pad_left = pick(0, c.kernel_w - 1);
+    int64_t bottom = pick(0, c.kernel_h - 1), right = pick(0, c.kernel_w - 1);
+    c.in_h = extent(pick(1, most_pixels), c.kernel_h, c.stride_h, c.dilation_h, c.pad_top + bottom) + pick(0, c.stride_h - 1);
+    c.in_w = extent(pick(1, most_pixels), c.kernel_w, c.stride_w, c.dilation_w, c.pad_left + right) + pick(0, c.stride_w - 1);
+    c.out_h = pixels_of(c.in_h, c.kernel_h, c.stride_h, c.dilation_h, c.pad_top + bottom);
+    c.out_w = pixels_of(c.in_w, c.kernel_w, c.stride_w, c.dilation_w, c.pad_left + right);
+    return c;
+}
+
+static void any_geometry(void **state) {
+    (void)state;
+    for (int i = 0; i < 400; i++) {
+        seed = (uint32_t)i;
+        ox_conv c = geometry(7, i % 4 ? 9 : 20);
+        int64_t b = ox_conv_block();
+        switch (pick(0, 4)) {
+        case 0: c.in_channels = pick(1, 4), c.out_channels = pick(1, 5 * b); break;
+        case 1: c.groups = pick(2, 3), c.in_channels = c.groups * b * pick(1, 2), c.out_channels = c.groups * b * pick(1, 2); break;
+        case 2: c.groups = c.in_channels = c.out_channels = pick(2, 3 * b); break;
+        case 3: c.in_channels = pick(5, 3 * b), c.out_channels = pick(1, 9); break;
+        default: c.in_channels = pick(5, 3 * b), c.out_channels = pick(1, 9 * b); break;
+        }
+        if (pick(0, 5) == 0 && c.groups == 1) c.in_h = c.out_h = c.kernel_h = c.stride_h = c.dilation_h = 1, c.pad_top = 0;
+        check_forms(&c);
+    }
+}
+
+/* Big enough for several pieces, passes and strips. */
+static void usual_layers(void **state) {
+    (void)state;
+    static const int64_t layers[][9] = {
+        /* groups, in, out, h, w, kernel, stride, pad */
+        {1, 3, 64, 40, 40, 7, 2, 3},  {1, 64, 64, 20, 20, 3, 1, 1},  {1, 256, 96, 7, 7, 3, 1, 1},    {1, 300, 130, 14, 14, 1, 1, 0},
+        {1, 128, 70, 9, 8, 3, 2, 1},  {1, 96, 24, 28, 28, 1, 2, 0},  {144, 144, 144, 28, 28, 3, 1, 1}, {40, 40, 40, 60, 56, 5, 2, 2},
+        {1, 32, 3, 30, 30, 9, 1, 4},  {1, 520, 64, 2, 2, 3, 1, 1},   {1, 64, 1, 64, 64, 1, 1, 0},
+    };
+    for (size_t i = 0; i < sizeof layers / sizeof *layers; i++) {
+        const int64_t *l = layers[i];
+        ox_conv c = {1, l[0], l[1], l[2], l[3], l[4], 0, 0, l[5], l[5], l[6], l[6], 1, 1, l[7], l[7]};
+        c.out_h = (l[3] + 2 * l[7] - l[5]) / l[6] + 1, c.out_w = (l[4] + 2 * l[7] - l[5]) / l[6] + 1;
+        seed = (uint32_t)i;
+        check_forms(&c);
+    }
+}
+
+static void forms(void **state) {
+    (void)state;
+    ox_conv c = {.groups = 1, .in_channels = 3, .out_channels = 32, .kernel_h = 3, .kernel_w = 3, .stride_h = 1, .stride_w = 1,
+                 .dilation_h = 1, .dilation_w = 1, .pad_top = 1, .pad_left = 1};
+    assert_int_equal(ox_conv_form_of(&c), OX_CONV_PLANAR);
+    c.in_channels = 40;
+    assert_int_equal(ox_conv_form_of(&c), OX_CONV_BLOCKED);
+    c.kernel_h = c.kernel_w = 1, c.pad_top = c.pad_left = 0;
+    assert_int_equal(ox_conv_form_of(&c), OX_CONV_POINTWISE);
+    c.groups = 8;
+    assert_int_equal(ox_conv_form_of(&c), OX_CONV_NONE);
+    c.groups = c.out_channels = 40;
+    assert_int_equal(ox_conv_form_of(&c), OX_CONV_DEPTHWISE);
+    c.kernel_h = c.kernel_w = (int64_t)1 << 40;
+    assert_int_equal(ox_conv_form_of(&c), OX_CONV_NONE);
+}
+
+static double pooled(const ox_conv *c, ox_pool_kind kind, int64_t bottom, int64_t right, const float *x, int64_t oy, int64_t ox) {
+    double s = kind == OX_POOL_MAX ? -INFINITY : 0;
+    int64_t count = 0;
+    for (int64_t ky = 0; ky < c->kernel_h; ky++)
+        for (int64_t kx = 0; kx < c->kernel_w; kx++) {
+            int64_t y = oy * c->stride_h - c->pad_top + ky * c->dilation_h, z = ox * c->stride_w - c->pad_left + kx * c->dilation_w;
+            bool inside = y >= 0 && y < c->in_h && z >= 0 && z < c->in_w;
+            count += inside || (kind == OX_POOL_AVERAGE_PADS && y < c->in_h + bottom && z < c->in_w + right);
+            if (!inside) continue;
+            double v = x[y * c->in_w + z];
+            s = kind == OX_POOL_MAX ? fmax(s, v) : s + v;
+        }
+    return kind == OX_POOL_MAX ? s : count ? s / (double)count : 0;
+}
+
+static void pools(void **state) {
+    (void)state;
+    for (int i = 0; i < 300; i++) {
+        seed = (uint32_t)i;
+        ox_conv c = geometry(5, i % 8 ? 9 : 60);
+        c.in_channels = c.out_channels = pick(1, 40);
+        int64_t bottom = pick(0, c.kernel_h - 1), right = pick(0, c.kernel_w - 1), hw = c.in_h * c.in_w, to = c.out_h * c.out_w;
+        c.out_h += pick(0, 1), c.out_w += pick(0, 1), to = c.out_h * c.out_w; /* windows beyond the end */
+        float *planar = floats(c.batch * c.in_channels * hw), *x = to_blocks(c.batch, c.in_channels, hw, planar);
+        int64_t n = c.batch * whole(c.in_channels) * to;
+        float *y = floats(n), *z = floats(n);
+        for (ox_pool_kind kind = OX_POOL_MAX; kind <= OX_POOL_AVERAGE_PADS; kind++) {
+            ox_pool_run(1, &c, kind, bottom, right, x, y);
+            ox_pool_run(3, &c, kind, bottom, right, x, z);
+            assert_memory_equal(y, z, (size_t)n * sizeof(float));
+            for (int64_t k = 0; k < c.batch; k++)
+                for (int64_t ch = 0; ch < c.in_channels; ch++)
+                    for (int64_t p = 0; p < to; p++) {
+                        double want = pooled(&c, kind, bottom, right, planar + (k * c.in_channels + ch) * hw, p / c.out_w, p % c.out_w);
+                        double got = y[at(k, c.in_channels, to, ch, p)];
+                        assert_true(got == want || fabs(got - want) < 1e-5);
+                    }
+        }
+        float *all[] = {planar, x, y, z};
+        for (size_t k = 0; k < sizeof all / sizeof *all; k++) free_floats(all[k]);
+    }
+}
+
+static void whole_images(void **state) {
+    (void)state;
+    for (int i = 0; i < 60; i++) {
+        seed = (uint32_t)i;
+        int64_t n = pick(1, 3), c = pick(1, 50), hw = i % 6 ? pick(1, 100) : pick(4000, 9000);
+        float *planar = floats(n * c * hw), *x = to_blocks(n, c, hw, planar), *back = floats(n * c * hw), *y = floats(n * whole(c));
+        ox_image_unblock((int)pick(1, 4), n, c, hw, x, back);
+        assert_memory_equal(planar, back, (size_t)(n * c * hw) * sizeof(float));
+        for (int max = 0; max < 2; max++) {
+            ox_pool_global((int)pick(1, 4), n, c, hw, max, x, y);
+            for (int64_t k = 0; k < n * c; k++) {
+                double want = max ? -INFINITY : 0;
+                for (int64_t p = 0; p < hw; p++) want = max ? fmax(want, planar[k * hw + p]) : want + planar[k * hw + p] / (double)hw;
+                assert_true(fabs(y[at(k / c, c, 1, k % c, 0)] - want) < 1e-5);
+            }
+        }
+        float *all[] = {planar, x, back, y};
+        for (size_t k = 0; k < sizeof all / sizeof *all; k++) free_floats(all[k]);
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(any_geometry), cmocka_unit_test(usual_layers), cmocka_unit_test(forms),
+        cmocka_unit_test(pools),        cmocka_unit_test(whole_images),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
