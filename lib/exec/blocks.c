@@ -54,18 +54,22 @@ static void add_move(images *m, const ox_step *by, uint32_t from, uint32_t to, i
 static bool in_blocks(const images *m, uint32_t cell) { return cell != OX_NO_CELL && m->blocked[cell] != OX_NO_CELL; }
 
 /* Input i of a step in blocks: as it is, or brought there. */
-static void read_blocks(images *m, ox_step *s, int i) {
+static void read_blocks_of(images *m, ox_step *s, int i, int rank, int64_t channels) {
     uint32_t cell = s->in_cell[i];
     if (!in_blocks(m, cell)) {
-        int64_t channels = 0;
-        const ox_type *t = ox_lower_cell_type(m->p, cell);
-        is_image(t, &channels);
         m->blocked[cell] = new_cell(m, cell);
         m->channels[cell] = channels;
-        add_move(m, s, cell, m->blocked[cell], t->rank, channels, &ox_native_block);
+        add_move(m, s, cell, m->blocked[cell], rank, channels, &ox_native_block);
     }
     s->in_cell[i] = m->blocked[cell];
     s->in[i] = &m->p->cells[m->blocked[cell]];
+}
+
+static void read_blocks(images *m, ox_step *s, int i) {
+    int64_t channels = 0;
+    const ox_type *t = ox_lower_type(s, i);
+    is_image(t, &channels);
+    read_blocks_of(m, s, i, t->rank, channels);
 }
 
 static void make_plain(images *m, const ox_step *by, uint32_t cell) {
@@ -90,14 +94,11 @@ static bool place_conv(images *m, ox_step *s) {
     ox_image_conv *c = s->state;
     int64_t channels;
     if (s->native != &ox_native_conv || !is_image(ox_lower_cell_type(m->p, s->out_cell[0]), &channels) || channels != c->out_channels) return false;
-    int64_t in_channels = 0;
-    bool known = is_image(ox_lower_type(s, 0), &in_channels);
-    if (!in_blocks(m, s->in_cell[0]) && (c->planar || !known)) {
-        c->planar = true;
+    if (c->planar && !in_blocks(m, s->in_cell[0])) {
         make_plain(m, s, s->in_cell[0]);
     } else {
         c->planar = false;
-        read_blocks(m, s, 0);
+        read_blocks_of(m, s, 0, c->rank, c->in_channels);
     }
     for (int i = 1; i < s->n_in; i++)
         if (s->in_cell[i] != OX_NO_CELL) read_blocks(m, s, i); /* what is added behind it */

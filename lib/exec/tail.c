@@ -81,7 +81,7 @@ int ox_tail_begin(ox_tail_run *t, ox_run *r, const ox_tail_plan *plan, float *co
         }
         const ox_rt *v = r->in[plan->input[k]];
         const ox_tensor *x = v && v->kind == OX_RT_TENSOR ? v->t : NULL;
-        bool one = x && x->count == 1 && y->count != 1;
+        bool one = x && x->count == 1;
         if (!x || (x->dtype != OX_FLOAT && !one) || (!one && x->count != y->count))
             return ox_fail(r->ctx, OX_BUG, "an operand of what was joined does not fit");
         const float *data = ox_native_input(r, x);
