@@ -155,10 +155,12 @@ static ox_placement *prepare_memory(ox_frame *f, ox_plan *p) {
 
 static int run_plan(ox_frame *f, ox_plan *p, ox_rt **out, size_t n_out) {
     ox_placement *m = !p->once_done && run_once(f, p) ? NULL : prepare_memory(f, p);
+    if (m && !p->depth) ox_recycle_small(f->ctx, !m->placed);
     if (!m || run_steps(f, p, m)) {
         empty_plan(p);
         return -1;
     }
+    if (!p->depth) ox_recycle_small(f->ctx, false);
     m->noted = true;
     for (size_t i = 0; i < n_out; i++) {
         ox_rt *v = p->outputs[i] ? *p->outputs[i] : NULL;
