@@ -21,7 +21,7 @@
 #include <unistd.h>
 
 enum { ALIGN = 64, LARGE = 16 << 20, CHUNK = 16 }; /* CHUNK: what malloc keeps beside each block */
-enum { STEPS = 8, SMALL = ALIGN * STEPS, CLASSES = STEPS * 60 }; /* classes: eight to an octave, by ALIGN up to SMALL */
+enum { STEPS = 8, SMALL = ALIGN * STEPS, CLASSES = STEPS * 60, KEPT_SMALL = 64 << 10 }; /* classes: eight to an octave, by ALIGN up to SMALL */
 
 typedef struct header {
     struct header *prev, *next;
@@ -38,6 +38,7 @@ struct ox_memory {
     uint64_t system; /* bytes that the machine has for us */
     uint64_t allocs, fail_at;
     int recycling;                /* who asked for it and has not ended yet */
+    bool small_only;              /* large payloads go back to the system */
     uint64_t kept;                /* bytes in the lists */
     header *free_lists[CLASSES];  /* linked by next */
     ox_arena *arenas;
@@ -131,6 +132,8 @@ void ox_recycle(ox_ctx *ctx, int how) {
     pthread_mutex_unlock(&m->lock);
 }
 
+void ox_recycle_small(ox_ctx *ctx, bool only) { ctx->memory->small_only = only; }
+
 /* Adds to what is alive; false when that would pass the limit. */
 static bool reserve(ox_ctx *ctx, uint64_t size, uint64_t *limit) {
     struct ox_memory *m = ctx->memory;
@@ -214,6 +217,7 @@ void ox_payload_free(void *data) {
     m->alive -= h->size;
     size_t taken = h->size;
     int class = m->recycling ? class_of(&taken) : -1;
+    if (m->small_only && taken > KEPT_SMALL) class = -1;
     if (class >= 0 && taken == h->size) { /* others were made before recycling began */
         h->next = m->free_lists[class];
         m->free_lists[class] = h;

@@ -19,7 +19,7 @@ typedef struct images {
 } images;
 
 static bool is_image(const ox_type *t, int64_t *channels) {
-    return t && t->kind == OX_K_TENSOR && t->dtype == OX_FLOAT && (t->rank == 3 || t->rank == 4) && t->dims[1] && ox_dim_is_const(t->dims[1], channels) &&
+    return t && t->kind == OX_K_TENSOR && (t->dtype == OX_FLOAT || t->dtype == OX_FLOAT16 || t->dtype == OX_BFLOAT16) && (t->rank == 3 || t->rank == 4) && t->dims[1] && ox_dim_is_const(t->dims[1], channels) &&
            *channels > 0;
 }
 
@@ -33,7 +33,7 @@ static uint32_t new_cell(images *m, uint32_t like) {
 /* A step that moves a value between its two forms, on behalf of a node. */
 static void add_move(images *m, const ox_step *by, uint32_t from, uint32_t to, int rank, int64_t channels, const ox_native *native) {
     ox_arena *a = m->l->f->arena;
-    ox_image_move state = {.rank = rank, .channels = channels};
+    ox_image_move state = {.rank = rank, .dtype = ox_lower_cell_type(m->p, from)->dtype, .channels = channels};
     ox_step s = {.node = by->node, .call = by->call, .n_in = 1, .native = native, .moves = true};
     s.call.n_out = 1;
     s.in = OX_NEW_N(a, ox_cell *, 2);
@@ -54,18 +54,22 @@ static void add_move(images *m, const ox_step *by, uint32_t from, uint32_t to, i
 static bool in_blocks(const images *m, uint32_t cell) { return cell != OX_NO_CELL && m->blocked[cell] != OX_NO_CELL; }
 
 /* Input i of a step in blocks: as it is, or brought there. */
-static void read_blocks(images *m, ox_step *s, int i) {
+static void read_blocks_of(images *m, ox_step *s, int i, int rank, int64_t channels) {
     uint32_t cell = s->in_cell[i];
     if (!in_blocks(m, cell)) {
-        int64_t channels = 0;
-        const ox_type *t = ox_lower_cell_type(m->p, cell);
-        is_image(t, &channels);
         m->blocked[cell] = new_cell(m, cell);
         m->channels[cell] = channels;
-        add_move(m, s, cell, m->blocked[cell], t->rank, channels, &ox_native_block);
+        add_move(m, s, cell, m->blocked[cell], rank, channels, &ox_native_block);
     }
     s->in_cell[i] = m->blocked[cell];
     s->in[i] = &m->p->cells[m->blocked[cell]];
+}
+
+static void read_blocks(images *m, ox_step *s, int i) {
+    int64_t channels = 0;
+    const ox_type *t = ox_lower_type(s, i);
+    is_image(t, &channels);
+    read_blocks_of(m, s, i, t->rank, channels);
 }
 
 static void make_plain(images *m, const ox_step *by, uint32_t cell) {
@@ -90,14 +94,11 @@ static bool place_conv(images *m, ox_step *s) {
     ox_image_conv *c = s->state;
     int64_t channels;
     if (s->native != &ox_native_conv || !is_image(ox_lower_cell_type(m->p, s->out_cell[0]), &channels) || channels != c->out_channels) return false;
-    int64_t in_channels = 0;
-    bool known = is_image(ox_lower_type(s, 0), &in_channels);
-    if (!in_blocks(m, s->in_cell[0]) && (c->planar || !known)) {
-        c->planar = true;
+    if (c->planar && !in_blocks(m, s->in_cell[0])) {
         make_plain(m, s, s->in_cell[0]);
     } else {
         c->planar = false;
-        read_blocks(m, s, 0);
+        read_blocks_of(m, s, 0, c->rank, c->in_channels);
     }
     for (int i = 1; i < s->n_in; i++)
         if (s->in_cell[i] != OX_NO_CELL) read_blocks(m, s, i); /* what is added behind it */
@@ -111,7 +112,7 @@ static bool place_chain(images *m, ox_step *s, ox_chain *c) {
     int64_t channels, n;
     const ox_type *t = s->call.n_out == 1 && s->out_cell[0] != OX_NO_CELL ? ox_lower_cell_type(m->p, s->out_cell[0]) : NULL;
     bool wanted = false;
-    if (!c || c->dtype != OX_FLOAT || !is_image(t, &channels)) return false;
+    if (!c || !is_image(t, &channels)) return false;
     if (channels % ox_conv_block() && !ox_program_tame(&c->program)) return false;
     for (int i = 0; i < s->n_in; i++) {
         int rank;
@@ -131,6 +132,7 @@ static bool place_chain(images *m, ox_step *s, ox_chain *c) {
     for (int i = 0; i < s->n_in; i++)
         if (s->in_cell[i] != OX_NO_CELL) read_blocks(m, s, i);
     c->blocked = channels;
+    c->dtype = OX_FLOAT;
     c->rank = t->rank;
     write_blocks(m, s, channels);
     return true;
@@ -164,10 +166,21 @@ static bool place_concat(images *m, ox_step *s) {
     return true;
 }
 
+/* What hands its input on. */
+static bool place_same(images *m, ox_step *s) {
+    bool drop = ox_lower_is(s, "Dropout") && (s->n_in < 3 || !s->in[2]);
+    int64_t channels;
+    if ((!drop && !ox_lower_is(s, "Identity")) || s->call.n_out != 1 || s->out_cell[0] == OX_NO_CELL || !in_blocks(m, s->in_cell[0])) return false;
+    if (!is_image(ox_lower_type(s, 0), &channels)) return false;
+    read_blocks(m, s, 0);
+    write_blocks(m, s, channels);
+    return true;
+}
+
 /* ---- the walk */
 
 static void place_step(images *m, ox_step s, ox_chain *c) {
-    bool placed = place_conv(m, &s) || place_chain(m, &s, c) || (!s.native && (place_pool(m, &s) || place_concat(m, &s)));
+    bool placed = place_conv(m, &s) || place_chain(m, &s, c) || (!s.native && (place_pool(m, &s) || place_concat(m, &s) || place_same(m, &s)));
     if (!placed) {
         for (int i = 0; i < s.n_in; i++) make_plain(m, &s, s.in_cell[i]);
         for (size_t i = 0; i < s.n_captured; i++) make_plain(m, &s, s.captured[i]);

@@ -108,6 +108,7 @@ static int run_step(ox_frame *f, ox_plan *p, ox_step *s, ox_running *now) {
                 .run_body = run_body,
                 .frame = f,
                 .memory = !now ? NULL : now->place->placed ? &ox_slot_memory : &ox_notes_memory,
+                .kept = now ? &s->kept : NULL,
                 .step = now,
                 .instead = s->native ? s->native->run : NULL,
                 .state = s->state};
@@ -154,10 +155,12 @@ static ox_placement *prepare_memory(ox_frame *f, ox_plan *p) {
 
 static int run_plan(ox_frame *f, ox_plan *p, ox_rt **out, size_t n_out) {
     ox_placement *m = !p->once_done && run_once(f, p) ? NULL : prepare_memory(f, p);
+    if (m && !p->depth) ox_recycle_small(f->ctx, !m->placed);
     if (!m || run_steps(f, p, m)) {
         empty_plan(p);
         return -1;
     }
+    if (!p->depth) ox_recycle_small(f->ctx, false);
     m->noted = true;
     for (size_t i = 0; i < n_out; i++) {
         ox_rt *v = p->outputs[i] ? *p->outputs[i] : NULL;
@@ -249,7 +252,7 @@ static int set_input(ox_frame *f, size_t i, ox_rt *v) {
     const ox_value *x = f->main->graph->inputs[i];
     if (!f->main->inputs[i]) {
         if (!v) return 0;
-        return ox_fail(f->ctx, OX_BAD_DATA, "input '%s' is a constant of a model before IR version 4", x->name);
+        return ox_fail(f->ctx, OX_BAD_DATA, "input '%s' is a constant%s", x->name, ox_constant(x) ? " of a model before IR version 4" : " here");
     }
     if (!v && x->data) {
         if (!ox_tensor_data(x->data) || !(v = ox_rt_tensor(f->ctx, ox_tensor_ref(x->data)))) return -1;
@@ -371,13 +374,16 @@ static int make_frame(void *arg) {
     return ox_plan_model(f);
 }
 
-ox_frame *ox_frame_new(ox_model *m) {
+ox_frame *ox_frame_new(ox_model *m) { return ox_frame_new_with(m, &(ox_frame_options){0}); }
+
+ox_frame *ox_frame_new_with(ox_model *m, const ox_frame_options *o) {
     ox_arena *arena = ox_arena_new(m->ctx);
     if (!arena) return NULL;
     ox_frame *f = OX_NEW(arena, ox_frame);
     f->ctx = m->ctx;
     f->arena = arena;
     f->model = m;
+    f->options = *o;
     ox_recycle(m->ctx, 1);
     if (!ox_protect(m->ctx, make_frame, f)) return f;
     ox_frame_free(f);
@@ -390,8 +396,11 @@ void ox_frame_free(ox_frame *f) {
         empty_plan(p);
         ox_placements_free(f, p);
         for (size_t k = 0; k < p->n_made_once; k++) empty(&p->made_once[k]);
-        for (size_t k = 0; k < p->n_steps; k++)
-            if (p->steps[k].native && p->steps[k].native->done) p->steps[k].native->done(f->ctx, p->steps[k].state);
+        for (size_t k = 0; k < p->n_steps; k++) {
+            ox_step *s = &p->steps[k];
+            if (s->native && s->native->done) s->native->done(f->ctx, s->state);
+            if (s->kept.data && s->kept.free) s->kept.free(s->kept.data);
+        }
     }
     for (ox_made_tensor *m = f->made; m; m = m->next) ox_tensor_unref(m->t);
     for (ox_constant_cell *c = f->constants; c; c = c->next) ox_rt_unref(c->value);

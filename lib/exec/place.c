@@ -13,7 +13,7 @@
 enum { NONE = UINT32_MAX, ALIGNMENT = 64, SEARCH_STEPS = 20000, GREEDY_STEPS = 4000, CHECKED = 20000 };
 
 typedef struct buffer {
-    uint64_t bytes;
+    uint64_t exact, bytes; /* of the tensor; in the arena */
     uint32_t first, last; /* positions in the order */
     uint32_t uses;        /* reads that are still to come */
     bool lasts;           /* to the end */
@@ -48,7 +48,7 @@ typedef struct job {
 static uint64_t aligned(uint64_t bytes) { return (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT; }
 
 static uint32_t new_buffer(trial *t, uint64_t bytes, uint32_t at, uint32_t step, int output) {
-    t->buffers[t->n] = (buffer){.bytes = aligned(bytes), .first = at, .last = at, .step = step, .output = output};
+    t->buffers[t->n] = (buffer){.exact = bytes, .bytes = aligned(bytes), .first = at, .last = at, .step = step, .output = output};
     return (uint32_t)t->n++;
 }
 
@@ -73,7 +73,7 @@ static int find_over(const job *j, const trial *t, const ox_step *s, const ox_ma
         uint32_t b = buffer_in(t, s, i);
         if (b == NONE) continue;
         const buffer *x = &t->buffers[b];
-        if (x->bytes == aligned(m->bytes) && !x->lasts && x->uses == 1 && reads_of(t, s, b) == 1) return i;
+        if (x->exact == m->bytes && !x->lasts && x->uses == 1 && reads_of(t, s, b) == 1) return i;
     }
     return -1;
 }

@@ -28,6 +28,7 @@ typedef struct ox_step {
     bool *around;         /* per input: a cell of a graph around, which is no constant */
     const struct ox_native *native; /* runs instead of the kernel, with state; NULL */
     void *state;
+    ox_kept kept;
     bool moves;           /* brings a value to another form; stands for no node */
     const ox_node **with; /* nodes that were joined to this one */
     size_t n_with;
@@ -126,7 +127,7 @@ struct ox_frame {
     ox_map cell_of; /* value -> cell */
     ox_constant_cell *constants;
     ox_made_tensor *made; /* by lifts of calls */
-    bool plain;     /* every node by its own kernel */
+    ox_frame_options options;
     ox_arena **scratch; /* by depth */
     int n_scratch;
     ox_frame_hook hook;

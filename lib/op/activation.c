@@ -235,7 +235,7 @@ static int run_pair(ox_run *r, const ox_chunk_fns fns, const ox_tensor *a, const
     bool vector = prelu && as[0] == OX_FLOAT;
     if (!vector && !fns[as[0]]) return ox_kernel_no_type(r, a->dtype);
     if (ox_loop_shape(r, 2, in, &rank, &dims) < 0) return -1;
-    ox_tensor *y = ox_output(r, 0, a->dtype, rank, dims);
+    ox_tensor *y = ox_output_over(r, 0, ox_same_shape(r, rank, dims), a->dtype, rank, dims);
     if (y && vector) return ox_vec_pair(r, OX_FN2_PRELU, y, a, b);
     return y ? ox_elementwise(r, y, as[0], 2, in, as, fns[as[0]], user) : -1;
 }

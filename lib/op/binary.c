@@ -190,7 +190,7 @@ static int run_tensors(ox_run *r, const ox_chunk_fns fns, ox_fn2 vec, ox_dtype t
     bool vector = vec != (ox_fn2)NO_VEC && as[0] == OX_FLOAT;
     if (!vector && !fns[as[0]]) return ox_kernel_no_type(r, a->dtype);
     if (ox_loop_shape(r, 2, in, &rank, &dims) < 0) return -1;
-    ox_tensor *y = ox_output(r, 0, to ? to : a->dtype, rank, dims);
+    ox_tensor *y = ox_output_over(r, 0, ox_same_shape(r, rank, dims), to ? to : a->dtype, rank, dims);
     if (y && vector) return ox_vec_pair(r, vec, y, a, b);
     return y ? ox_elementwise(r, y, to ? to : as[0], 2, in, as, fns[as[0]], user) : -1;
 }
@@ -315,7 +315,7 @@ static int run_many(ox_run *r, const ox_chunk_fns fns, ox_fn2 vec) {
     bool vector = as[0] == OX_FLOAT;
     if (!vector && !fns[as[0]]) return ox_kernel_no_type(r, in[0]->dtype);
     if (ox_loop_shape(r, n, in, &rank, &dims) < 0) return -1;
-    ox_tensor *y = ox_output(r, 0, in[0]->dtype, rank, dims);
+    ox_tensor *y = ox_output_over(r, 0, ox_same_shape(r, rank, dims) & 3, in[0]->dtype, rank, dims); /* the others are read later */
     for (int i = 1; y && i < n; i++) {
         const ox_tensor *two[] = {i == 1 ? in[0] : y, in[i]};
         if ((vector ? ox_vec_pair(r, vec, y, two[0], two[1]) : ox_elementwise(r, y, as[0], 2, two, as, fns[as[0]], NULL)) < 0)
@@ -499,7 +499,7 @@ static int run_where(ox_run *r) {
     int rank;
     int64_t *dims;
     if (ox_loop_shape(r, 3, in, &rank, &dims) < 0) return -1;
-    ox_tensor *y = ox_output(r, 0, t, rank, dims);
+    ox_tensor *y = ox_output_over(r, 0, ox_same_shape(r, rank, dims), t, rank, dims);
     if (!y || ox_elementwise(r, y, t, 3, in, as, fn, NULL) < 0) return -1;
     for (int64_t i = 0; t == OX_STRING && i < y->count; i++) { /* the text becomes the output's own */
         ox_str s = ((ox_str *)ox_tensor_mut(y))[i];

@@ -65,6 +65,9 @@ int ox_elementwise(ox_run *r, ox_tensor *out, ox_dtype out_as, int n_in, const o
  * the largest rank. */
 int ox_loop_shape(ox_run *r, int n, const ox_tensor *const *in, int *rank, int64_t **dims);
 
+/* Which inputs are tensors of this shape, bit by bit: those that an element-wise kernel may write its output over. */
+uint32_t ox_same_shape(const ox_run *r, int rank, const int64_t *dims);
+
 /* One chunk function per type: OX_LOOP1(name, FLOAT, float, expr) defines name_FLOAT(), where EXPR computes from x
  * (and y in OX_LOOP2), and p is the user's pointer. R is the type of the result. */
 #define OX_LOOP1_TO(name, T, C, R, ...)                                                                                \

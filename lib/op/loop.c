@@ -311,11 +311,21 @@ int ox_elementwise(ox_run *r, ox_tensor *out, ox_dtype out_as, int n_in, const o
     return 0;
 }
 
+uint32_t ox_same_shape(const ox_run *r, int rank, const int64_t *dims) {
+    uint32_t mask = 0;
+    for (int i = 0; i < r->call->n_in && i < 32; i++) {
+        const ox_tensor *t = ox_input(r, i);
+        bool same = t && t->rank == rank && (!rank || !memcmp(t->dims, dims, (size_t)rank * sizeof *dims));
+        mask |= same ? 1u << i : 0;
+    }
+    return mask;
+}
+
 int ox_run_unary(ox_run *r, const ox_chunk_fns fns, ox_dtype to, const void *user) {
     const ox_tensor *x = ox_input(r, 0);
     if (!x) return ox_fail(r->ctx, OX_BAD_DATA, "the input is no tensor");
     ox_dtype as = ox_compute_type(x->dtype);
     if (!fns[as]) return ox_kernel_no_type(r, x->dtype);
-    ox_tensor *y = ox_output(r, 0, to ? to : x->dtype, x->rank, x->dims);
+    ox_tensor *y = ox_output_over(r, 0, 1, to ? to : x->dtype, x->rank, x->dims);
     return y ? ox_elementwise(r, y, to ? to : as, 1, &x, &as, fns[as], user) : -1;
 }

@@ -259,7 +259,7 @@ int ox_run_batch_norm(ox_run *r) {
     } else if (batch_outputs(r, &v, p[3], p[3], 1, 1) < 0 || batch_outputs(r, &v, p[4], p[4], 2, 1) < 0) {
         return -1;
     }
-    ox_tensor *y = ox_output(r, 0, x->dtype, x->rank, x->dims);
+    ox_tensor *y = ox_output_over(r, 0, !train && x->dtype == OX_FLOAT, x->dtype, x->rank, x->dims);
     if (!y) return -1;
     return ox_is_double(x) ? run_batch_double(r, &v, mean, variance, y) : run_batch_float(r, &v, mean, variance, y);
 }

@@ -209,6 +209,13 @@ typedef struct ox_run_memory {
     void *(*scratch)(ox_run *r, uint64_t bytes); /* NULL: allocate */
 } ox_run_memory;
 
+/* What a kernel keeps between runs of the same node in a frame, such as packed weights. Made by the kernel from fixed inputs only. */
+typedef struct ox_kept {
+    uint32_t fixed;             /* bit i: input i is the same in every run */
+    void *data;                 /* NULL at first */
+    void (*free)(void *data);   /* set with data; called when the frame goes */
+} ox_kept;
+
 struct ox_run {
     ox_ctx *ctx;
     ox_call *call;       /* attributes, node; its in[] tell constants only */
@@ -219,6 +226,7 @@ struct ox_run {
     int (*run_body)(ox_run *r, ox_graph *body, ox_rt **in, int n_in, ox_rt **out, int n_out);
     void *frame;
     const ox_run_memory *memory; /* NULL: the allocator */
+    ox_kept *kept;       /* NULL: this runs once */
     int (*instead)(ox_run *r); /* of the frame: runs instead of the kernel; it reads in[] beyond the call's inputs */
     void *step, *state;        /* private to the frame */
     void *scratch;       /* private to run.c: NULL at the start */

@@ -157,7 +157,8 @@ static int run_rows(ox_run *r, row_fns fns) {
     rows v;
     const ox_tensor *x = ox_need(r, 0);
     if (!x || !ox_ok_float(r, x) || read_rows(r, x, &v) < 0) return -1;
-    ox_tensor *y = ox_output(r, 0, x->dtype, x->rank, x->dims);
+    bool over = x->dtype == OX_FLOAT && !fns.in_float; /* vectors work in place */
+    ox_tensor *y = ox_output_over(r, 0, over, x->dtype, x->rank, x->dims);
     if (!y) return -1;
     if (!y->count) return 0;
     if (ox_is_double(x)) return apply_double(r, &v, fns.in_double, ox_tensor_data(x), ox_tensor_mut(y));

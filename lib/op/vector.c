@@ -24,7 +24,7 @@ int ox_vec_unary(ox_run *r, ox_fn fn, const float *p, const ox_chunk_fns fns, co
     if (!x || !ox_vec_serves(x->dtype)) return ox_run_unary(r, fns, OX_UNDEFINED, user);
     one u = {ox_vec_table()->fn[fn], p};
     ox_dtype as = OX_FLOAT;
-    ox_tensor *y = ox_output(r, 0, x->dtype, x->rank, x->dims);
+    ox_tensor *y = ox_output_over(r, 0, 1, x->dtype, x->rank, x->dims);
     const float *from = y ? ox_tensor_data(x) : NULL;
     if (!from) return -1;
     if (x->dtype != OX_FLOAT) return ox_elementwise(r, y, as, 1, &x, &as, one_chunk, &u);
