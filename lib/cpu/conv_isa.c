@@ -8,9 +8,7 @@ enum { BLOCK = OX_VLEN == 16 ? 16 : 8, PER = BLOCK / OX_VLEN /* vectors of a blo
 static const float zeros[OX_CONV_TAPS];
 
 /* The compiler forgets that P was read: it would broadcast once and keep the vector, where a product can broadcast what it reads. */
-#if defined(__AVX512F__)
 #define READ_AGAIN(p) __asm__("" : "+r"(p))
-#endif
 
 /* Where the pixels of tap K lie in the input block at X. */
 OX_IN void point(const ox_conv_tile *t, const float *x, int64_t k, const float **xp, int np) {

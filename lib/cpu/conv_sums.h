@@ -86,6 +86,7 @@ OX_IN void SUMS(inside)(const ox_conv_tile *t, const float *x, float *y, const f
                 for (int p = 0; p < np; p++) __builtin_prefetch(from + p * px + t->ahead);
             }
             for (const float *end = from + n; from < end; from++, w += w_lane) {
+                READ_AGAIN(from); /* else broadcasts are kept for the next lane, in many more registers */
                 SV wv[OX_CONV_GROUP * PER];
 #pragma GCC unroll 16
                 for (int v = 0; v < nv; v++) wv[v] = SUMS(load)(w + v * SV_LEN);
