@@ -1,7 +1,7 @@
 /* Which images lie in blocks of channels (cpu/conv.h), and the steps that bring them there and back.
  *
- * Convolutions make blocks. What comes behind them keeps blocks as long as it can: element-wise programs, pools, a Concat along
- * whole blocks. Everything else reads the plain form, which is made once, where it is first needed. */
+ * Convolutions make blocks. What comes behind them keeps blocks as long as it can: element-wise programs, pools, constant pads, a Concat
+ * along whole blocks. Everything else reads the plain form, which is made once, where it is first needed. */
 #include "exec/lower.h"
 #include "cpu/conv.h"
 
@@ -151,6 +151,30 @@ static bool place_pool(images *m, ox_step *s) {
     return true;
 }
 
+/* Constant pads around the pixels and behind the channels. */
+static bool place_pad(images *m, ox_step *s) {
+    int64_t in, out;
+    if (!ox_lower_is(s, "Pad") || s->call.n_out != 1 || s->out_cell[0] == OX_NO_CELL || !in_blocks(m, s->in_cell[0])) return false;
+    const ox_type *t = ox_lower_type(s, 0);
+    const char *mode = ox_get_string(&s->call, "mode");
+    if (!is_image(t, &in) || !is_image(ox_lower_cell_type(m->p, s->out_cell[0]), &out) || (mode && strcmp(mode, "constant"))) return false;
+    bool given = s->n_in > 1 && s->in[1] && s->in_cell[1] == OX_NO_CELL && !s->around[1] && *s->in[1] && (*s->in[1])->kind == OX_RT_TENSOR;
+    const ox_tensor *pads = given ? (*s->in[1])->t : NULL;
+    const int64_t *p = pads && pads->dtype == OX_INT64 && pads->count == 2 * t->rank ? ox_tensor_data(pads) : NULL;
+    if (!p || (s->n_in > 3 && s->in[3])) return false;
+    for (int i = 0; i < 2 * t->rank; i++)
+        if (p[i] < 0 || p[i] > 1 << 20) return false;
+    const int64_t *end = p + t->rank;
+    if (p[0] || end[0] || p[1] || out != in + end[1]) return false;
+    ox_image_frame state = {.rank = t->rank, .in_channels = in, .out_channels = out, .left = p[t->rank - 1], .right = end[t->rank - 1]};
+    if (t->rank == 4) state.top = p[2], state.bottom = end[2];
+    s->native = &ox_native_pad;
+    s->state = ox_dup(m->l->f->arena, &state, sizeof state);
+    read_blocks(m, s, 0);
+    write_blocks(m, s, (ox_image_move){t->rank, t->dtype, out});
+    return true;
+}
+
 /* Along whole blocks: the operator's own kernel does it, axis 1 of both forms. */
 static bool place_concat(images *m, ox_step *s) {
     int64_t channels = 0, n = 0;
@@ -180,7 +204,8 @@ static bool place_same(images *m, ox_step *s) {
 /* ---- the walk */
 
 static void place_step(images *m, ox_step s, ox_chain *c) {
-    bool placed = place_conv(m, &s) || place_chain(m, &s, c) || (!s.native && (place_pool(m, &s) || place_concat(m, &s) || place_same(m, &s)));
+    bool placed = place_conv(m, &s) || place_chain(m, &s, c) ||
+                  (!s.native && (place_pool(m, &s) || place_pad(m, &s) || place_concat(m, &s) || place_same(m, &s)));
     if (!placed) {
         for (int i = 0; i < s.n_in; i++) make_plain(m, &s, s.in_cell[i]);
         for (size_t i = 0; i < s.n_captured; i++) make_plain(m, &s, s.captured[i]);

@@ -75,6 +75,24 @@ static int run_pool(ox_run *r) {
     return 0;
 }
 
+/* Pads by a constant, which is input 2. */
+static int run_pad(ox_run *r) {
+    const ox_image_frame *s = r->state;
+    const ox_tensor *x = image(r, 5, OX_FLOAT), *value = ox_input(r, 2);
+    const float *from = x ? ox_tensor_data(x) : NULL, *fill = value ? ox_native_input(r, value) : NULL;
+    if (!from || (value && !fill)) return -1;
+    if (value && (!ox_dtype_is_float(value->dtype) || value->dtype == OX_DOUBLE || value->count != 1)) return ox_fail(r->ctx, OX_BAD_DATA, "constant_value is not one float");
+    ox_image_pads p = {.batch = x->dims[0], .in_channels = s->in_channels, .out_channels = s->out_channels, .in_h = x->dims[2], .in_w = x->dims[3],
+                       .top = s->top, .left = s->left, .value = fill ? *fill : 0};
+    if (!ox_add_ok(p.in_h, s->top + s->bottom, &p.out_h) || !ox_add_ok(p.in_w, s->left + s->right, &p.out_w))
+        return ox_fail(r->ctx, OX_BAD_DATA, "pads are too large");
+    ox_tensor *y = ox_output(r, 0, OX_FLOAT, 5, (int64_t[]){p.batch, blocks_of(s->out_channels), p.out_h, p.out_w, x->dims[4]});
+    if (!y) return -1;
+    if (y->count) ox_image_pad(ox_thread_count(r->ctx), &p, from, ox_tensor_mut(y));
+    return 0;
+}
+
+const ox_native ox_native_pad = {"pads in blocks", run_pad, NULL};
 const ox_native ox_native_pool = {"pool in blocks", run_pool, NULL};
 const ox_native ox_native_block = {"to blocks", run_block, NULL};
 const ox_native ox_native_unblock = {"from blocks", run_unblock, NULL};
