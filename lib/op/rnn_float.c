@@ -11,7 +11,7 @@
 #include "op/rnn_layer.h"
 
 enum {
-    GROUP = 24,            /* sequences that are taken together, so that weights are read once for them */
+    GROUP = 48,            /* sequences that are taken together, so that weights are read once for them */
     PIECES_FROM = 1 << 18, /* multiplications of a layer from which on other threads are worth starting */
     STEP_FROM = 1 << 19    /* the same for a step */
 };

@@ -49,7 +49,7 @@ static form make(int number) {
     f.hidden = hiddens[below(11)];
     f.inputs = below(4) ? 1 + below(20) : 8;
     f.steps = below(12) ? 1 + below(7) : 0;
-    f.batch = below(4) ? 1 + below(9) : below(3) ? 1 : 27;
+    f.batch = below(4) ? 1 + below(9) : below(3) ? 1 : 51;
     f.layout = below(3) == 0;
     f.fixed = below(2);
     for (int i = 0; i < OPTIONAL; i++) f.given[i] = below(2);
