@@ -163,7 +163,7 @@ static void done(ox_ctx *ctx, void *state) {
 
 static int run_chain(ox_run *r) {
     ox_chain *c = r->state;
-    job j = {.program = &c->program, .dtype = c->dtype};
+    job j; /* not cleared: operands that are not there are large */
     const ox_tensor *in[OX_PROGRAM_OPERANDS] = {0};
     int n = c->program.n_operands, rank;
     int64_t *dims;
@@ -185,8 +185,11 @@ static int run_chain(ox_run *r) {
         if (!(o->data = ox_tensor_data(in[k]))) return -1;
         o->whole = over >> k & 1;
         o->one = in[k]->count == 1;
+        o->rank = 0;
         if (!o->whole) find_steps(o, y);
     }
+    j.program = &c->program;
+    j.dtype = c->dtype;
     j.count = y->count;
     j.out = ox_tensor_mut(y);
     run_parts(&j, ox_threads_for(r->ctx, y->count * ox_program_cost(&c->program)));
