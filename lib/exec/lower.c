@@ -233,6 +233,7 @@ static bool find_conv(ox_lower *l, ox_step *s) {
     const char *pad = ox_get_string(&s->call, "auto_pad");
     if (pad && strncmp(pad, "SAME", 4) == 0) c.pad_top = c.pad_left = 1;
     if (ox_conv_form_of(&c) == OX_CONV_NONE) return false;
+    if (groups == 1 && c.in_channels == 1 && c.kernel_h == 1 && c.kernel_w >= 64) return false; /* a spectrogram: the operator's kernel makes one product of it */
     ox_image_conv state = {.rank = rank, .planar = ox_conv_form_of(&c) == OX_CONV_PLANAR, .bias = has_bias ? 2 : -1, .norm = {-1, -1, -1, -1}, .in_channels = c.in_channels, .out_channels = k[0]};
     s->native = &ox_native_conv;
     s->state = ox_dup(l->f->arena, &state, sizeof state);

@@ -7,6 +7,8 @@
  * outlive a model go with the context. */
 #include "ir/ir.h"
 
+#include <string.h>
+
 static const _Alignas(64) unsigned char no_elements[64];
 
 /* Product of the dims in *count; zero dims do not hide an overflow, because strides are computed from them as well. */
@@ -234,6 +236,11 @@ const int64_t *ox_tensor_to_ints(ox_arena *arena, const ox_tensor *t) {
     const void *data = ox_tensor_data(t);
     if (!data) return NULL;
     int64_t *v = OX_NEW_N(arena, int64_t, t->count ? t->count : 1);
+    if (t->dtype == OX_INT64 || t->dtype == OX_INT32) { /* the usual ones */
+        if (t->dtype == OX_INT64 && t->count) memcpy(v, data, (size_t)t->count * sizeof *v);
+        for (int64_t i = 0; t->dtype == OX_INT32 && i < t->count; i++) v[i] = ((const int32_t *)data)[i];
+        return v;
+    }
     for (int64_t i = 0; i < t->count; i++) {
         v[i] = ox_load_int(t->dtype, data, i);
         if (v[i] < 0 && t->dtype == OX_UINT64) return NULL; /* no int64 */

@@ -1,5 +1,7 @@
 /* Kernel of Attention: blocks of queries against all keys of a head. Computed in float, or in double for double; for
  * the narrower types every step is rounded to the type, as the steps of the operator's definition are. */
+#include "cpu/gemm.h"
+#include "cpu/vec.h"
 #include "op/blas.h"
 #include "op/compute.h"
 
@@ -171,6 +173,115 @@ static int read_attributes(ox_run *r, attention *v) {
     return 0;
 }
 
+/* ---- floats: operands where they lie, only keys that a query can see, rows by vectors */
+
+typedef struct operand {
+    const float *data;
+    int64_t batch, head, row; /* steps */
+} operand;
+
+typedef struct fast {
+    const attention *v;
+    operand q, k, val;
+    const float *mask;
+    float *y;
+} fast;
+
+static operand operand_of(const attention *v, const float *x, int64_t heads, int64_t length, int64_t size) {
+    return v->flat ? (operand){x, length * heads * size, size, heads * size} : (operand){x, heads * length * size, length * size, size};
+}
+
+/* Keys or values: as they are, or behind those of the past, as an output or in scratch. False after ox_fail(). */
+static bool with_past(ox_run *r, const attention *v, int input, int64_t size, operand *o) {
+    const ox_tensor *now = ox_input(r, input), *old = ox_input(r, input + 3);
+    const float *x = ox_tensor_data(now), *past = old ? ox_tensor_data(old) : NULL;
+    if (!x || (old && !past)) return false;
+    int64_t length = v->total - v->past;
+    *o = operand_of(v, x, v->kv_heads, length, size);
+    if (!old && !ox_want(r, input)) return true;
+    const int64_t dims[4] = {v->batch, v->kv_heads, v->total, size};
+    ox_tensor *t = ox_want(r, input) ? ox_output(r, input, OX_FLOAT, 4, dims) : NULL;
+    if (ox_want(r, input) && !t) return false;
+    float *to = t ? ox_tensor_mut(t) : ox_scratch(r, (uint64_t)(v->batch * v->kv_heads * v->total) * (uint64_t)size * sizeof *to);
+    for (int64_t i = 0; to && i < v->batch * v->kv_heads; i++) {
+        const float *from = x + i / v->kv_heads * o->batch + i % v->kv_heads * o->head;
+        if (v->past) memcpy(to + i * v->total * size, past + i * v->past * size, (size_t)(v->past * size) * sizeof *to);
+        for (int64_t t2 = 0; t2 < length; t2++) memcpy(to + (i * v->total + v->past + t2) * size, from + t2 * o->row, (size_t)size * sizeof *to);
+    }
+    *o = (operand){to, v->kv_heads * v->total * size, v->total * size, size};
+    return to != NULL;
+}
+
+/* The keys that query i of batch b may see: [*lo, *hi). */
+static void visible(const attention *v, int64_t b, int64_t i, int64_t *lo, int64_t *hi) {
+    int64_t place = v->offset[b] + i, end = v->valid && v->valid[b] < v->total ? v->valid[b] : v->total;
+    if (v->causal && place + 1 < end) end = place + 1;
+    if (v->right >= 0 && place + v->right + 1 < end) end = place + v->right + 1;
+    *lo = v->left >= 0 && place - v->left > 0 ? place - v->left : 0;
+    *hi = end > *lo ? end : *lo;
+}
+
+/* A row of scores of LENGTH keys becomes weights. */
+static void weigh_row(const fast *f, const ox_vec *vec, int64_t b, int64_t h, int64_t i, float *s, int64_t length) {
+    const attention *v = f->v;
+    int64_t lo, hi;
+    visible(v, b, i, &lo, &hi);
+    if (lo > length) lo = length;
+    if (f->mask && hi > v->mask_length) hi = v->mask_length > lo ? v->mask_length : lo;
+    const float *mask = f->mask ? f->mask + b * v->mask_step[0] + h * v->mask_step[1] + i * v->mask_step[2] : NULL;
+    if (mask && hi > lo && vec->fold(OX_FOLD_MAX, mask + lo, hi - lo) == -INFINITY) hi = lo;
+    for (int64_t j = 0; j < lo; j++) s[j] = 0;
+    for (int64_t j = hi; j < length; j++) s[j] = 0;
+    if (hi <= lo) return;
+    if (mask) vec->fn2[OX_FN2_ADD][OX_VV](s + lo, s + lo, mask + lo, hi - lo);
+    vec->softmax(s + lo, s + lo, hi - lo);
+}
+
+/* Queries [first, first + n) of one head; S: room for n rows of scores. */
+static void attend_fast(const fast *f, int64_t head, int64_t first, int64_t n, float *s) {
+    const attention *v = f->v;
+    const ox_vec *vec = ox_vec_table();
+    int64_t b = head / v->heads, h = head % v->heads, kv = h / (v->heads / v->kv_heads), length = 0;
+    for (int64_t i = 0; i < n; i++) {
+        int64_t lo, hi;
+        visible(v, b, first + i, &lo, &hi);
+        length = hi > length ? hi : length;
+    }
+    if (length > v->total) length = v->total;
+    float *y = v->flat ? f->y + ((b * v->queries + first) * v->heads + h) * v->v_size : f->y + (head * v->queries + first) * v->v_size;
+    const float *q = f->q.data + b * f->q.batch + h * f->q.head + first * f->q.row, *k = f->k.data + b * f->k.batch + kv * f->k.head;
+    ox_gemm(1, false, true, n, length, v->size, (float)(v->root * v->root), q, f->q.row, k, f->k.row, false, NULL, NULL, s, length);
+    if (v->softcap > 0) {
+        float cap = (float)v->softcap;
+        vec->fn2[OX_FN2_DIV][OX_VS](s, s, &cap, n * length);
+        vec->fn[OX_FN_TANH](s, s, n * length, NULL);
+        vec->fn2[OX_FN2_MUL][OX_VS](s, s, &cap, n * length);
+    }
+    for (int64_t i = 0; i < n; i++) weigh_row(f, vec, b, h, first + i, s + i * length, length);
+    ox_gemm(1, false, false, n, v->v_size, length, 1, s, length, f->val.data + b * f->val.batch + kv * f->val.head, f->val.row, false, NULL, NULL, y,
+            v->flat ? v->heads * v->v_size : v->v_size);
+}
+
+static int run_fast(ox_run *r, const attention *v, ox_tensor *y) {
+    const ox_tensor *mask = ox_input(r, 3);
+    const float *q = ox_tensor_data(ox_input(r, 0));
+    fast f = {.v = v, .y = ox_tensor_mut(y), .mask = mask ? mask_of_float(r, mask) : NULL};
+    if (!q || !f.y || (mask && !f.mask) || !with_past(r, v, 1, v->size, &f.k) || !with_past(r, v, 2, v->v_size, &f.val)) return -1;
+    if (!y->count) return 0;
+    f.q = operand_of(v, q, v->heads, v->queries, v->size);
+    int64_t blocks = (v->queries + BLOCK - 1) / BLOCK, jobs = v->batch * v->heads * blocks, room;
+    if (!ox_mul_ok(v->queries < BLOCK ? v->queries : BLOCK, v->total, &room)) return ox_fail(r->ctx, OX_NO_MEMORY, "too many keys");
+    const int threads = jobs > 1 ? ox_threads_for(r->ctx, v->batch * v->heads * v->queries * v->total) : 1;
+    float *all = ox_scratch(r, (uint64_t)room * (uint64_t)threads * sizeof *all);
+    if (!all) return -1;
+    OX_EACH(threads, job, jobs, {
+        int64_t first = job % blocks * BLOCK;
+        int64_t n = v->queries - first < BLOCK ? v->queries - first : BLOCK;
+        attend_fast(&f, job / blocks, first, n, all + ox_thread_index() * room);
+    });
+    return 0;
+}
+
 int ox_run_attention(ox_run *r) {
     attention v = {0};
     const ox_tensor *q = ox_need(r, 0), *k = ox_need(r, 1), *val = ox_need(r, 2);
@@ -183,5 +294,6 @@ int ox_run_attention(ox_run *r) {
     const int64_t flat[3] = {v.batch, v.queries, v.heads * v.v_size}, full[4] = {v.batch, v.heads, v.queries, v.v_size};
     ox_tensor *y = ox_output(r, 0, v.t1, v.flat ? 3 : 4, v.flat ? flat : full);
     if (!y) return -1;
+    if (v.t1 == OX_FLOAT && v.t2 == OX_FLOAT && !ox_want(r, 3)) return run_fast(r, &v, y);
     return v.t1 == OX_DOUBLE ? run_double(r, &v, y) : run_float(r, &v, y);
 }

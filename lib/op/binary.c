@@ -470,13 +470,17 @@ static int run_greater_equal(ox_run *r) { return run_pair(r, greater_equal_fns, 
 /* ---- Where: moves elements, so only their size counts */
 
 #define WHERE(T, C)                                                                                                    \
-    static void where_##T(void *out, const void *const *in, int64_t n, const void *user) {                             \
+    OX_INLINE void where_##T##_in(void *out, const void *const *in, int64_t n, const void *user) {                     \
         const uint8_t *c = in[0];                                                                                      \
         const C *x = in[1], *y = in[2];                                                                                \
         C *z = out;                                                                                                    \
         (void)user;                                                                                                    \
-        for (int64_t i = 0; i < n; i++) z[i] = c[i] ? x[i] : y[i];                                                     \
-    }
+        for (int64_t i = 0; i < n; i++) { /* both are read, so that this can be a vector */                            \
+            C a = x[i], b = y[i];                                                                                      \
+            z[i] = c[i] ? a : b;                                                                                       \
+        }                                                                                                              \
+    }                                                                                                                  \
+    OX_TWICE(where_##T)
 WHERE(8, uint8_t)
 WHERE(16, uint16_t)
 WHERE(32, uint32_t)

@@ -1,4 +1,5 @@
 /* Conversion between element types. */
+#include "cpu/pick.h"
 #include "op/kernel.h"
 
 #include <ctype.h>
@@ -116,7 +117,25 @@ static void store_int(const cast *c, void *data, int64_t at, int64_t n, box *b) 
     }
 }
 
+static ox_element element_of(ox_dtype t) {
+    switch (t) {
+    case OX_FLOAT: return OX_E_F32;
+    case OX_INT32: return OX_E_I32;
+    case OX_INT64: return OX_E_I64;
+    case OX_INT8: return OX_E_I8;
+    case OX_UINT8: return OX_E_U8;
+    case OX_BOOL: return OX_E_BOOL;
+    default: return OX_E_COUNT;
+    }
+}
+
 static void cast_chunk(const cast *c, const void *in, void *out, int64_t at, int64_t n) {
+    ox_element from = element_of(c->from), to = element_of(c->to);
+    ox_convert_fn fn = from < OX_E_COUNT && to < OX_E_COUNT ? ox_pick_table()->convert[from][to] : NULL;
+    if (fn) {
+        fn((char *)out + (size_t)at * (ox_dtype_bits(c->to) / 8), (const char *)in + (size_t)at * (ox_dtype_bits(c->from) / 8), n);
+        return;
+    }
     bool widens = c->to == OX_FLOAT && (c->from == OX_FLOAT16 || c->from == OX_BFLOAT16);
     bool narrows = c->from == OX_FLOAT && (c->to == OX_FLOAT16 || c->to == OX_BFLOAT16);
     if (widens) {

@@ -3,13 +3,10 @@
  * once. */
 #include "op/blas.h"
 #include "op/compute.h"
+#include "op/conv_fast.h"
 #include "op/window.h"
 
-typedef struct conv {
-    ox_image image;
-    int64_t batch, in_channels, out_channels, groups;
-    bool pointwise; /* one kernel position, stride 1, no pads: the input is its own unfolding */
-} conv;
+typedef ox_conv_job conv;
 
 enum { TILE_ELEMENTS = 1 << 19, TILE_LEAST = 64 };
 
@@ -125,10 +122,13 @@ static int compute(ox_run *r, const conv *v, ox_tensor *y, bool transposed) {
         return transposed ? spread_double(r, v, xd, kd, bd, ox_tensor_mut(y))
                           : convolve_double(r, v, xd, kd, bd, ox_tensor_mut(y));
     }
-    const float *xf = ox_as_floats(r, x), *kf = ox_as_floats(r, k), *bf = b ? ox_as_floats(r, b) : NULL;
+    const float *xf = ox_as_floats(r, x), *bf = b ? ox_as_floats(r, b) : NULL;
     float *yf = ox_floats_of(r, y);
-    if (!xf || !kf || !yf || (b && !bf)) return -1;
-    if ((transposed ? spread_float(r, v, xf, kf, bf, yf) : convolve_float(r, v, xf, kf, bf, yf)) < 0) return -1;
+    if (!xf || !yf || (b && !bf)) return -1;
+    int done = transposed ? ox_conv_spread_fast(r, v, xf, bf, yf) : ox_conv_fast(r, v, xf, bf, yf);
+    const float *kf = done ? NULL : ox_as_floats(r, k);
+    if (done < 0 || (!done && !kf)) return -1;
+    if (!done && (transposed ? spread_float(r, v, xf, kf, bf, yf) : convolve_float(r, v, xf, kf, bf, yf)) < 0) return -1;
     ox_floats_done(r, y, yf);
     return 0;
 }

@@ -209,7 +209,7 @@ static int R(convolve_direct)(ox_run *r, const conv *v, const direct *d, const R
 
 static int R(convolve)(ox_run *r, const conv *v, const REAL *x, const REAL *w, const REAL *bias, REAL *y) {
     const ox_image *im = &v->image;
-    if (v->in_channels == v->groups) {
+    if (v->in_channels == v->groups && (v->groups > 1 || v->out_channels == 1)) {
         R(depthwise)(r->ctx, v, x, w, bias, y);
         return 0;
     }

@@ -4,6 +4,7 @@
  * there so far and the next operand become two matrices per batch, over the labels they share, the labels of one of
  * them, and the labels that nobody needs any more; those are summed by the matrix product. Axes of size 1 are
  * dropped first, which makes broadcasting nothing special. */
+#include "cpu/gemm.h"
 #include "op/compute.h"
 
 enum { LETTERS = 52, MAX_RANK = 64, LABELS = LETTERS + MAX_RANK, ELLIPSIS = 255, MAX_OPERANDS = 64 };
@@ -334,6 +335,13 @@ static int contract(state *s, term *a, const term *b, const bool *needed) {
     size_t size = size_of(s);
     char *to = ox_scratch(s->r, (uint64_t)count * size);
     if (!to) return -1;
+    if (s->as == OX_FLOAT && count) {
+        ox_gemm_many many = {.count = batches, .a_step = m * k, .b_step = k * n, .c_step = m * n};
+        ox_gemm_batch(ox_thread_count(s->r->ctx), &many, ta, tb, m, n, k, 1, (const float *)(const void *)x, ta ? m : k, (const float *)(const void *)y,
+                      tb ? k : n, NULL, NULL, (float *)(void *)to, n);
+        fresh_term(s, a, &out, to);
+        return 0;
+    }
     int threads = batches > 1 && m * n * k < 1 << 24 ? ox_threads_for(s->r->ctx, count) : 1;
 #pragma omp parallel for num_threads(threads) schedule(static)
     for (int64_t i = 0; i < batches; i++) {

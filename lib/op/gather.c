@@ -50,10 +50,13 @@ static int infer_gather(ox_call *c) {
     return gather_elems(c, axis);
 }
 
-/* Indices of input 1 made non-negative; NULL after ox_fail. */
+/* Indices of input 1 as they are when none is negative, else made so; NULL after ox_fail. */
 static const int64_t *read_indices(ox_run *r, int64_t size, int64_t *n) {
     const int64_t *idx = ox_run_ints(r, 1, n);
-    int64_t *out = idx ? ox_scratch(r, ((uint64_t)*n + 1) * sizeof *out) : NULL;
+    bool good = true;
+    for (int64_t i = 0; idx && i < *n; i++) good &= (uint64_t)idx[i] < (uint64_t)size;
+    if (good) return idx;
+    int64_t *out = ox_scratch(r, ((uint64_t)*n + 1) * sizeof *out);
     if (!out) return NULL;
     for (int64_t i = 0; i < *n; i++)
         if ((out[i] = ox_mv_index(r->call, idx[i], size, "index")) < 0) return NULL;
@@ -114,6 +117,17 @@ static int infer_gather_elements(ox_call *c) {
     return rd > 0 ? ox_mv_check_indices(c, 1, 1, ox_in_dims(c, 0) + axis) : 0;
 }
 
+/* Elements i * step + idx[i] * stride of FROM. */
+static void pick_row(char *to, const char *from, const int64_t *idx, int64_t n, int64_t step, int64_t stride, size_t size) {
+    if (size == 4) {
+        for (int64_t i = 0; i < n; i++) ((alias32 *)(void *)to)[i] = ((const alias32 *)(const void *)from)[i * step + idx[i] * stride];
+    } else if (size == 8) {
+        for (int64_t i = 0; i < n; i++) ((alias64 *)(void *)to)[i] = ((const alias64 *)(const void *)from)[i * step + idx[i] * stride];
+    } else {
+        for (int64_t i = 0; i < n; i++) memcpy(to + (size_t)i * size, from + (size_t)(i * step + idx[i] * stride) * size, size);
+    }
+}
+
 static int run_gather_elements(ox_run *r) {
     const ox_tensor *x = ox_input(r, 0), *it = ox_input(r, 1);
     if (!x || !it || x->rank != it->rank) return ox_fail(r->ctx, OX_BAD_DATA, "data and indices differ in rank");
@@ -131,9 +145,7 @@ static int run_gather_elements(ox_run *r) {
     int last = x->rank - 1;
     int64_t row = n ? it->dims[last] : 0, step = last == axis ? 0 : 1;
     for (int64_t done = 0; done < n; done += row) { /* base: the data's place of this row, without the axis */
-        for (int64_t i = 0; i < row; i++)
-            memcpy(o.data + (size_t)(done + i) * o.size,
-                   from + (size_t)(base + i * step + idx[done + i] * ss[axis]) * o.size, o.size);
+        pick_row(o.data + (size_t)done * o.size, from + (size_t)base * o.size, idx + done, row, step, ss[axis], o.size);
         for (int i = last - 1; i >= 0; i--) {
             int64_t s = i == axis ? 0 : ss[i];
             base += s;
@@ -206,11 +218,12 @@ static int run_gather_nd(ox_run *r) {
     for (int64_t i = 0; i < rows && each; i++) {
         int64_t at = i / each * stride;
         for (int64_t a = 0; a < k; a++) {
-            int64_t v = ox_mv_index(r->call, idx[i * k + a], x->dims[b + a], "index");
+            int64_t v = ox_mv_at(r->call, idx[i * k + a], x->dims[b + a]);
             if (v < 0) return -1;
             at += v * ss[b + a];
         }
-        memcpy(o.data + (size_t)i * run, from + (size_t)at * o.size, run);
+        if (run == 4) memcpy(o.data + i * 4, from + at * 4, 4); /* without a call */
+        else memcpy(o.data + (size_t)i * run, from + (size_t)at * o.size, run);
     }
     return ox_mv_done(r, &o);
 }
@@ -237,25 +250,52 @@ static uint64_t value_bits(ox_dtype t) {
 }
 
 /* Marks which elements are not zero. */
+#define MARK(T)                                                                                              \
+    for (int64_t i = 0; i < n; i++) {                                                                        \
+        T v;                                                                                                 \
+        memcpy(&v, data + (size_t)i * sizeof v, sizeof v);                                                   \
+        mark[i] = (v & (T)bits) != 0;                                                                        \
+    }
 static void mark_nonzero(ox_dtype t, const char *data, size_t size, int64_t n, uint8_t *mark) {
     uint64_t bits = value_bits(t);
-    size_t word = t == OX_COMPLEX64 ? 4 : t == OX_COMPLEX128 ? 8 : size;
-    for (int64_t i = 0; i < n; i++) {
-        const char *e = data + (size_t)i * size;
-        bool any = t == OX_FLOAT8E8M0; /* has no zero */
-        if (t == OX_STRING) {
+    if (t == OX_FLOAT8E8M0) { /* has no zero */
+        memset(mark, 1, (size_t)n);
+        return;
+    }
+    if (t == OX_STRING || t == OX_COMPLEX64 || t == OX_COMPLEX128) {
+        size_t word = t == OX_COMPLEX64 ? 4 : 8;
+        for (int64_t i = 0; i < n; i++) {
+            const char *e = data + (size_t)i * size;
+            bool any = false;
             ox_str s;
-            memcpy(&s, e, sizeof s);
-            any = s.len > 0;
-        } else {
-            for (size_t k = 0; k < size; k += word) {
+            if (t == OX_STRING) memcpy(&s, e, sizeof s);
+            for (size_t k = 0; t != OX_STRING && k < size; k += word) {
                 uint64_t v = 0;
                 memcpy(&v, e + k, word);
                 any |= (v & bits) != 0;
             }
+            mark[i] = t == OX_STRING ? s.len > 0 : any;
         }
-        mark[i] = any;
+        return;
     }
+    switch (size) {
+    case 1: MARK(uint8_t) break;
+    case 2: MARK(uint16_t) break;
+    case 4: MARK(uint32_t) break;
+    default: MARK(uint64_t) break;
+    }
+}
+
+/* Columns of a row that are marked, from element K of each of the output's rows on; returns the next K. */
+static int64_t take_row(const uint8_t *mark, int64_t row, int rank, const int64_t *at, int64_t n, int64_t k, int64_t *out) {
+    for (int64_t j = 0; j < row; j++) {
+        uint64_t eight;
+        while (j + 8 <= row && (memcpy(&eight, mark + j, 8), !eight)) j += 8;
+        if (j >= row || !mark[j]) continue;
+        for (int a = 0; a + 1 < rank; a++) out[a * n + k] = at[a];
+        out[(rank - 1) * n + k++] = j;
+    }
+    return k;
 }
 
 static int run_nonzero(ox_run *r) {
@@ -270,14 +310,11 @@ static int run_nonzero(ox_run *r) {
     int64_t dims[2] = {rank, n}, *at = OX_NEW_N(r->arena, int64_t, rank);
     ox_tensor *t = ox_output(r, 0, OX_INT64, 2, dims);
     if (!t) return -1;
-    int64_t *out = ox_tensor_mut(t);
-    for (int64_t i = 0; i < x->count; i++) {
-        if (mark[i]) {
-            for (int a = 0; a < rank; a++) out[a * n + k] = at[a];
-            k++;
-        }
-        for (int a = rank - 1; a >= 0; a--) {
-            if (!x->rank || ++at[a] < x->dims[a]) break;
+    int64_t *out = ox_tensor_mut(t), row = x->rank ? x->dims[rank - 1] : 1;
+    for (int64_t i = 0; i < x->count; i += row) {
+        k = take_row(mark + i, row, rank, at, n, k, out);
+        for (int a = rank - 2; a >= 0; a--) {
+            if (++at[a] < x->dims[a]) break;
             at[a] = 0;
         }
     }

@@ -1,4 +1,5 @@
 /* Kernels of GridSample and AffineGrid, for any number of spatial axes. */
+#include "cpu/plane.h"
 #include "op/compute.h"
 
 enum { MAX_SPATIAL = 10, TAPS = 4 };
@@ -89,6 +90,55 @@ static void sample_point(const sampler *s, int64_t batch, int64_t point) {
     }
 }
 
+/* ---- floats: places and weights of a run of points once, then every channel by vectors */
+
+enum { RUN = 64, COMBINATIONS = 16 };
+
+static void sample_run(const sampler *s, const ox_plane *f, int64_t batch, int64_t first, int64_t n, int combinations, float *y) {
+    int32_t at[COMBINATIONS * RUN];
+    float weight[COMBINATIONS * RUN];
+    for (int64_t p = 0; p < n; p++) {
+        int64_t index[MAX_SPATIAL][TAPS];
+        double w[MAX_SPATIAL][TAPS];
+        const double *g = s->grid + (batch * s->points + first + p) * s->n;
+        for (int d = 0; d < s->n; d++) find_taps(s, d, g[s->n - 1 - d], index[d], w[d]);
+        for (int k = 0; k < combinations; k++) {
+            int64_t place = 0;
+            int rest = k;
+            double product = 1;
+            for (int d = 0; d < s->n; d++, rest /= s->taps) {
+                int64_t i = index[d][rest % s->taps];
+                product *= i < 0 ? 0 : w[d][rest % s->taps];
+                place = place * s->size[d] + (i < 0 ? 0 : i);
+            }
+            at[k * n + p] = (int32_t)place;
+            weight[k * n + p] = (float)product;
+        }
+    }
+    for (int64_t c = 0; c < s->channels; c++) {
+        int64_t plane = batch * s->channels + c;
+        f->weigh(y + plane * s->points + first, s->xf + plane * s->plane, at, weight, combinations, n);
+    }
+}
+
+/* 1: done; 0: not served; -1 after ox_fail(). */
+static int sample_floats(ox_run *r, const sampler *s, ox_tensor *y) {
+    int combinations = 1;
+    for (int d = 0; d < s->n && combinations <= COMBINATIONS; d++) combinations *= s->taps;
+    if (!s->xf || combinations > COMBINATIONS || s->plane > INT32_MAX) return 0;
+    float *to = ox_floats_of(r, y);
+    if (!to) return -1;
+    const ox_plane *f = ox_plane_table();
+    int64_t runs = (s->points + RUN - 1) / RUN;
+    int threads = ox_threads_for(r->ctx, y->count * 4);
+    OX_EACH(threads, i, s->batch * runs, {
+        int64_t first = i % runs * RUN;
+        sample_run(s, f, i / runs, first, s->points - first < RUN ? s->points - first : RUN, combinations, to);
+    });
+    ox_floats_done(r, y, to);
+    return 1;
+}
+
 static int read_sampler(ox_run *r, sampler *s, const ox_tensor *x, const ox_tensor *grid) {
     const char *mode = ox_get_string(r->call, "mode"), *pad = ox_get_string(r->call, "padding_mode");
     s->taps = !strcmp(mode, "nearest") ? 1 : !strcmp(mode, "linear") ? 2 : !strcmp(mode, "cubic") ? 4 : 0;
@@ -126,8 +176,11 @@ int ox_run_grid_sample(ox_run *r) {
     else
         s.xd = ox_as_doubles(r, x);
     s.grid = ox_as_doubles(r, grid);
+    if ((!s.xf && !s.xd) || !s.grid) return -1;
+    int done = sample_floats(r, &s, y);
+    if (done) return done < 0 ? -1 : 0;
     s.y = ox_scratch(r, (uint64_t)y->count * sizeof *s.y);
-    if ((!s.xf && !s.xd) || !s.grid || !s.y) return -1;
+    if (!s.y) return -1;
     const int threads = ox_threads_for(r->ctx, y->count * 8);
 #pragma omp parallel for num_threads(threads) schedule(static)
     for (int64_t i = 0; i < s.batch * s.points; i++) sample_point(&s, i / s.points, i % s.points);

@@ -29,6 +29,8 @@ typedef struct forest {
     const float *base;
     int n_base;
     int aggregate; /* 0 average, 1 sum, 2 min, 3 max */
+    int64_t needs; /* features that suffice; 0: not known */
+    bool binary, positive; /* of a classifier */
 } forest;
 
 /* ------------------------------------------------------------------------------------------------ walking */
@@ -131,7 +133,53 @@ static void assign_weights(forest *f) {
     }
 }
 
+/* ---- a forest is made of attributes alone: it is read by the first run */
+
+typedef struct kept_forest {
+    forest f;
+    _Alignas(16) char data[];
+} kept_forest;
+
+static bool restore(const ox_run *r, forest *f) {
+    const kept_forest *k = r->kept ? r->kept->data : NULL;
+    if (k) *f = k->f;
+    return k != NULL;
+}
+
+static const void *put_array(char **to, const void *from, size_t bytes) {
+    char *at = *to;
+    if (bytes) memcpy(at, from, bytes);
+    *to += (bytes + 15) / 16 * 16;
+    return at;
+}
+
+static int keep(ox_run *r, forest *f) {
+    f->needs = 1;
+    for (int64_t i = 0; i < f->n; i++) {
+        const tree_node *n = &f->nodes[i];
+        if (n->mode == T_LEAF) continue;
+        if (n->feature < 0) f->needs = INT64_MAX;
+        else if (n->feature >= f->needs) f->needs = n->feature + 1;
+    }
+    if (!r->kept) return 0;
+    size_t nodes = (size_t)f->n * sizeof *f->nodes, roots = (size_t)f->n_roots * sizeof *f->roots, weights = (size_t)f->n_weights * sizeof *f->weights,
+           members = f->members ? (size_t)f->n_members * sizeof *f->members : 0, base = f->base ? (size_t)f->n_base * sizeof *f->base : 0;
+    kept_forest *k = ox_payload_alloc(r->ctx, sizeof *k + nodes + roots + weights + members + base + 5 * 16); /* arrays of this size exist */
+    if (!k) return -1;
+    char *at = k->data;
+    f->nodes = (tree_node *)(uintptr_t)put_array(&at, f->nodes, nodes);
+    f->roots = (int64_t *)(uintptr_t)put_array(&at, f->roots, roots);
+    f->weights = (tree_weight *)(uintptr_t)put_array(&at, f->weights, weights);
+    if (f->members) f->members = put_array(&at, f->members, members);
+    if (f->base) f->base = put_array(&at, f->base, base);
+    k->f = *f;
+    r->kept->data = k;
+    r->kept->free = ox_payload_free;
+    return 0;
+}
+
 static int check_features(ox_run *r, const forest *f, int64_t features) {
+    if (f->needs && f->needs <= features) return 0;
     for (int64_t i = 0; i < f->n; i++)
         if (f->nodes[i].mode != T_LEAF && (f->nodes[i].feature < 0 || f->nodes[i].feature >= features))
             return ox_fail(r->ctx, OX_BAD_DATA, "node %lld asks for feature %lld of %lld", (long long)i,
@@ -300,7 +348,8 @@ int ox_run_tree_regressor(ox_run *r) {
     if (f.aggregate < 0) return ox_fail(r->ctx, OX_BAD_DATA, "aggregate_function '%s' is unknown", how);
     if (f.targets < 1 || f.targets > INT32_MAX)
         return ox_fail(r->ctx, OX_BAD_DATA, "n_targets is %lld", (long long)f.targets);
-    if (post < 0 || old_read(r, &f, "target") || old_base(r, &f)) return -1;
+    if (post < 0) return -1;
+    if (!restore(r, &f) && (old_read(r, &f, "target") || old_base(r, &f) || keep(r, &f))) return -1;
     return run_forest(r, &f, OX_FLOAT, post);
 }
 
@@ -334,21 +383,27 @@ static int64_t binary_scores(ox_ml_post post, bool positive, float score, float 
     return k;
 }
 
+static int read_classifier(ox_run *r, const ox_ml_labels *l, forest *f) {
+    int64_t id;
+    f->binary = is_binary(r->call, l, &id);
+    f->positive = true;
+    if (old_read(r, f, "class")) return -1;
+    if (f->binary) f->targets = 1;
+    for (int64_t i = 0; i < f->n_weights; i++) {
+        f->positive &= f->weights[i].w >= 0;
+        if (f->binary) f->weights[i].target = 0;
+    }
+    return old_base(r, f) ? -1 : keep(r, f);
+}
+
 int ox_run_tree_classifier(ox_run *r) {
     ox_ml_labels l;
-    int64_t n, features, id;
+    int64_t n, features;
     ox_ml_labels_of(r->call, "classlabels_int64s", "classlabels_strings", &l);
-    bool binary = is_binary(r->call, &l, &id), positive = true;
     forest f = {.targets = l.n, .aggregate = 1};
     int post = ox_ml_post_of(r->call);
     if (!l.n) return ox_fail(r->ctx, OX_BAD_DATA, "the labels are missing");
-    if (post < 0 || old_read(r, &f, "class")) return -1;
-    if (binary) f.targets = 1;
-    for (int64_t i = 0; i < f.n_weights; i++) {
-        positive &= f.weights[i].w >= 0;
-        if (binary) f.weights[i].target = 0;
-    }
-    if (old_base(r, &f)) return -1;
+    if (post < 0 || (!restore(r, &f) && read_classifier(r, &l, &f))) return -1;
     const double *x = samples(r, &f, &n, &features);
     ox_tensor *y = x ? ox_output(r, 0, ox_ml_labels_type(&l), 1, &n) : NULL;
     ox_tensor *scores = y && ox_want(r, 1) ? ox_output(r, 1, OX_FLOAT, 2, (int64_t[]){n, l.n}) : NULL;
@@ -359,8 +414,8 @@ int ox_run_tree_classifier(ox_run *r) {
     for (int64_t i = 0; i < n; i++, x += features) {
         int64_t k = 0;
         if (evaluate(r, &f, x, out, met)) return -1;
-        if (binary) {
-            k = binary_scores((ox_ml_post)post, positive, (float)out[0], v);
+        if (f.binary) {
+            k = binary_scores((ox_ml_post)post, f.positive, (float)out[0], v);
         } else {
             for (int64_t t = 0; t < l.n; t++) {
                 v[t] = (float)out[t];
@@ -454,6 +509,6 @@ int ox_run_tree_ensemble(ox_run *r) {
     forest f = {.targets = target_count(r->call), .aggregate = (int)how};
     if (!x || how < 0 || how > 3 || post < 0 || post > 4 || f.targets < 1 || f.targets > INT32_MAX)
         return ox_fail(r->ctx, OX_BAD_DATA, "aggregate_function, post_transform or n_targets is out of range");
-    if (new_read(r, &f)) return -1;
+    if (!restore(r, &f) && (new_read(r, &f) || keep(r, &f))) return -1;
     return run_forest(r, &f, x->dtype, (int)post);
 }

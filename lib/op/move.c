@@ -425,7 +425,18 @@ static int run_space_to_depth(ox_run *r) {
                        (long long)b);
     int64_t dims[6] = {d[0], d[1], d[2] / b, b, d[3] / b, b}, out[4] = {d[0], 0, d[2] / b, d[3] / b};
     if (!ox_mul_ok(d[1], b * b, &out[1])) return ox_fail(r->ctx, OX_BAD_DATA, "the output is too large");
-    return permute_to(r, x, 6, dims, perms[crd], 4, out);
+    int64_t steps[6], ds[6], ss[6], to[6];
+    ox_mv_out o;
+    const char *from = ox_mv_in(r, x);
+    if (!from || ox_mv_begin(r, 0, x->dtype, 4, out, &o)) return -1;
+    ox_mv_strides(6, dims, steps);
+    for (int i = 0; i < 6; i++) { /* rows of the output take every b-th element */
+        to[i] = dims[perms[crd][i]];
+        ss[i] = steps[perms[crd][i]];
+    }
+    ox_mv_strides(6, to, ds);
+    if (o.t->count) ox_mv_copy(r->arena, o.size, 6, to, o.data, ds, from, ss);
+    return ox_mv_done(r, &o);
 }
 
 /* ------------------------------------------------------------------------------------------------ ReverseSequence */

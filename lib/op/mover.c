@@ -97,29 +97,86 @@ void ox_mv_fill(char *dst, const char *elem, size_t size, int64_t n) {
     }
 }
 
-/* One row with any strides. */
+/* Up to 64 bytes by moves that may overlap, more by memcpy(). */
+static inline void move_bytes(char *dst, const char *src, size_t n) {
+    typedef struct wide { uint64_t a, b; } wide;
+    if (n > 64) {
+        memcpy(dst, src, n);
+    } else if (n > 32) {
+        wide v[4];
+        memcpy(v, src, 32);
+        memcpy(v + 2, src + n - 32, 32);
+        memcpy(dst, v, 32);
+        memcpy(dst + n - 32, v + 2, 32);
+    } else if (n >= 16) {
+        wide a, b;
+        memcpy(&a, src, 16);
+        memcpy(&b, src + n - 16, 16);
+        memcpy(dst, &a, 16);
+        memcpy(dst + n - 16, &b, 16);
+    } else if (n >= 8) {
+        uint64_t a, b;
+        memcpy(&a, src, 8);
+        memcpy(&b, src + n - 8, 8);
+        memcpy(dst, &a, 8);
+        memcpy(dst + n - 8, &b, 8);
+    } else if (n >= 4) {
+        uint32_t a, b;
+        memcpy(&a, src, 4);
+        memcpy(&b, src + n - 4, 4);
+        memcpy(dst, &a, 4);
+        memcpy(dst + n - 4, &b, 4);
+    } else {
+        for (size_t i = 0; i < n; i++) dst[i] = src[i];
+    }
+}
+
+/* Rows that lie together: those of one word without a call. */
+static void copy_runs(int64_t rows, size_t run, char *dst, int64_t dr, const char *src, int64_t sr) {
+    if (run == 4) {
+        for (int64_t i = 0; i < rows; i++) memcpy(dst + i * dr, src + i * sr, 4);
+    } else if (run == 8) {
+        for (int64_t i = 0; i < rows; i++) memcpy(dst + i * dr, src + i * sr, 8);
+    } else {
+        for (int64_t i = 0; i < rows; i++) move_bytes(dst + i * dr, src + i * sr, run);
+    }
+}
+
+/* Rows with any strides; the ones that are usual are written out. */
 #define ROW(T)                                                                                               \
     do {                                                                                                     \
         T *d = (T *)(void *)dst;                                                                             \
         const T *s = (const T *)(const void *)src;                                                           \
-        for (int64_t i = 0; i < n; i++) d[i * ds] = s[i * ss];                                               \
+        if (ds == 1 && ss == 2) {                                                                            \
+            for (int64_t i = 0; i < n; i++) d[i] = s[i * 2];                                                 \
+        } else if (ds == 1 && ss == 0) {                                                                     \
+            for (int64_t i = 0; i < n; i++) d[i] = *s;                                                       \
+        } else {                                                                                             \
+            for (int64_t i = 0; i < n; i++) d[i * ds] = s[i * ss];                                           \
+        }                                                                                                    \
     } while (0)
 
 static void copy_row(size_t size, int64_t n, char *dst, int64_t ds, const char *src, int64_t ss) {
-    if (ds == 1 && ss == 1) {
-        memcpy(dst, src, (size_t)n * size);
-        return;
-    }
-    if (ds == 1 && ss == 0) {
-        ox_mv_fill(dst, src, size, n);
-        return;
-    }
     switch (size) {
     case 1: ROW(char); break;
     case 2: ROW(alias16); break;
     case 4: ROW(alias32); break;
     case 8: ROW(alias64); break;
     default: ROW(alias128); break;
+    }
+}
+
+/* ROWS rows of n elements; distances of rows in bytes. */
+static void copy_rows(size_t size, int64_t rows, char *dst, int64_t dr, const char *src, int64_t sr, int64_t n, int64_t ds, int64_t ss) {
+    if (ds == 1 && ss == 1) {
+        copy_runs(rows, (size_t)n * size, dst, dr, src, sr);
+        return;
+    }
+    for (int64_t i = 0; i < rows; i++, dst += dr, src += sr) {
+        if (ds == 1 && ss == 0 && size == 1)
+            memset(dst, *src, (size_t)n);
+        else
+            copy_row(size, n, dst, ds, src, ss);
     }
 }
 
@@ -202,8 +259,10 @@ void ox_mv_copy(ox_arena *arena, size_t size, int rank, const int64_t *dims, cha
         for (int i = 0; i < k; i++)
             if (w.ss[i] == 1 && w.dims[i] >= 4) plane = i;
     if (plane < 0) {
-        do copy_row(size, w.dims[k], dst + d * z, w.ds[k], src + s * z, w.ss[k]);
-        while (walk_step(&w, k, &d, &s));
+        bool one = k == 0; /* a single row */
+        int64_t rows = one ? 1 : w.dims[k - 1], dr = one ? 0 : w.ds[k - 1] * z, sr = one ? 0 : w.ss[k - 1] * z;
+        do copy_rows(size, rows, dst + d * z, dr, src + s * z, sr, w.dims[k], w.ds[k], w.ss[k]);
+        while (walk_step(&w, one ? 0 : k - 1, &d, &s));
         return;
     }
     move_last(&w, plane); /* now: columns at k - 1, rows at k */

@@ -27,6 +27,10 @@ int64_t ox_mv_product(int n, const int64_t *dims); /* of dims of a tensor that e
 int ox_mv_axes(ox_call *c, int64_t n, const int64_t *axes, int rank, bool *hit, const char *what);
 /* Index of an element from an index value that may be negative; -1 after ox_fail. */
 int64_t ox_mv_index(ox_call *c, int64_t index, int64_t size, const char *what);
+/* The same for a kernel's loop: a look at the usual case first. */
+static inline int64_t ox_mv_at(ox_call *c, int64_t index, int64_t size) {
+    return index >= 0 && index < size ? index : ox_mv_index(c, index, size, "index");
+}
 /* Shape rules: index values of input i that are known, taken PER at a time, against the sizes that are known. -1 after ox_fail. */
 int ox_mv_check_indices(ox_call *c, int i, int64_t per, const ox_dim *sizes);
 

@@ -1,6 +1,8 @@
 /* Kernels of the pools over windows, for any number of spatial axes. The loop over kernel positions is the outer one
  * and the inner one runs along a row of the output without tests, so that compilers can make vectors of it. Integers
  * are computed in float, which holds the 8-bit types exactly. */
+#include "cpu/plane.h"
+#include "cpu/vec.h"
 #include "op/compute.h"
 #include "op/window.h"
 
@@ -81,11 +83,78 @@ static int read_order(ox_run *r, pool *v) {
     return v->p > 0 ? 0 : ox_fail(r->ctx, OX_BAD_DATA, "attribute 'p' is %" PRId64, v->p);
 }
 
+/* ---- floats along one or two axes: each row of windows is first folded down, then along. */
+
+enum { ROW_FLOATS = 4096 };
+
+/* Floats of a row with its pads, so long that every window lies in it; 0: not served. */
+static int64_t padded_row(const pool *v, const int64_t *index) {
+    const ox_image *im = &v->image;
+    int last = im->n - 1;
+    int64_t reach, have = im->in[last] + im->begin[last];
+    if (index || im->n > 2 || v->kind == POOL_LP || im->begin[last] < 0 || !im->in_size || !im->kernel_size) return 0;
+    if (!ox_mul_ok(im->out[last] - 1, im->stride[last], &reach) || reach > ROW_FLOATS || im->kernel[last] > ROW_FLOATS || im->dilation[last] > ROW_FLOATS) return 0;
+    reach += (im->kernel[last] - 1) * im->dilation[last] + 1;
+    reach = reach > have ? reach : have;
+    return reach <= ROW_FLOATS && im->out[last] <= ROW_FLOATS ? reach : 0;
+}
+
+/* Elements of window AT of an axis that an average counts: see window_count(). */
+static int64_t axis_count(const pool *v, int d, int64_t at) {
+    const ox_window *w = &v->window;
+    int64_t lo = v->count_pads ? -w->begin[d] : 0, hi = v->image.in[d] + (v->count_pads ? w->end[d] : 0);
+    return count_between(at * w->stride[d] - w->begin[d], w->dilation[d], w->kernel[d], lo, hi);
+}
+
+/* WIDTHS: what windows of a row count along it, floats that fold down to averages. */
+static void fold_plane(const pool *v, const ox_plane *f, int64_t length, const float *x, const float *widths, float *y) {
+    const ox_image *im = &v->image;
+    int last = im->n - 1;
+    bool flat = im->n == 1, max = v->kind == POOL_MAX;
+    int64_t width = im->in[last], height = flat ? 1 : im->in[0], rows = flat ? 1 : im->out[0], n = im->out[last];
+    int64_t kernel = flat ? 1 : im->kernel[0], dilation = flat ? 1 : im->dilation[0], stride = flat ? 1 : im->stride[0], begin = flat ? 0 : im->begin[0];
+    float row[ROW_FLOATS], shares[ROW_FLOATS], none = max ? (float)v->lowest : 0;
+    int64_t counted = -1;
+    for (int64_t j = 0; j < length; j++) row[j] = none;
+    for (int64_t i = 0; i < rows; i++, y += n) {
+        int64_t top = i * stride - begin, first = top < 0 ? (-top + dilation - 1) / dilation : 0;
+        int64_t end = top >= height ? 0 : (height - top + dilation - 1) / dilation;
+        if (end > kernel) end = kernel;
+        if (end > first) {
+            (max ? f->max_down : f->sum_down)(row + im->begin[last], x + (top + first * dilation) * width, dilation * width, end - first, width);
+            (max ? f->max_along : f->sum_along)(y, row, im->stride[last], im->kernel[last], im->dilation[last], n);
+        } else {
+            for (int64_t j = 0; j < n; j++) y[j] = none;
+        }
+        if (max) continue;
+        int64_t count = flat ? 1 : axis_count(v, 0, i);
+        for (int64_t j = 0; count != counted && j < n; j++) shares[j] = 1 / ((float)count * widths[j]);
+        counted = count;
+        for (int64_t j = 0; j < n; j++) y[j] *= shares[j];
+    }
+}
+
+/* 1: done, 0: not served. */
+static int run_planes(ox_run *r, const pool *v, const float *x, float *y, const int64_t *index) {
+    const ox_image *im = &v->image;
+    int64_t length = padded_row(v, index);
+    if (!length) return 0;
+    int last = im->n - 1;
+    float *widths = ox_scratch(r, (uint64_t)im->out[last] * sizeof *widths);
+    if (!widths) return -1;
+    for (int64_t j = 0; j < im->out[last]; j++) widths[j] = (float)axis_count(v, last, j);
+    const ox_plane *f = ox_plane_table();
+    int threads = ox_threads_for(r->ctx, v->planes * im->out_size * im->kernel_size);
+    OX_EACH(threads, i, v->planes, { fold_plane(v, f, length, x + i * im->in_size, widths, y + i * im->out_size); });
+    return 1;
+}
+
 static int compute(ox_run *r, const pool *v, const ox_tensor *x, ox_tensor *y, int64_t *index) {
     if (ox_is_double(x)) return run_double(r, v, ox_tensor_data(x), ox_tensor_mut(y), index);
     const float *from = ox_as_floats(r, x);
     float *to = ox_floats_of(r, y);
-    if (!from || !to || run_float(r, v, from, to, index) < 0) return -1;
+    int done = from && to ? run_planes(r, v, from, to, index) : -1;
+    if (done < 0 || (!done && run_float(r, v, from, to, index) < 0)) return -1;
     ox_floats_done(r, y, to);
     return 0;
 }
@@ -137,7 +206,16 @@ int ox_run_global_pool(ox_run *r) {
     const float *from = ox_as_floats(r, x);
     float *to = ox_floats_of(r, y);
     if (!from || !to) return -1;
-    run_global_float(r, &v, size, from, to);
+    if (v.kind == POOL_LP || !size) {
+        run_global_float(r, &v, size, from, to);
+    } else {
+        const ox_vec *f = ox_vec_table();
+        int threads = ox_threads_for(r->ctx, v.planes * size);
+        OX_EACH(threads, i, v.planes, {
+            double all = f->fold(v.kind == POOL_MAX ? OX_FOLD_MAX : OX_FOLD_SUM, from + i * size, size);
+            to[i] = (float)(v.kind == POOL_MAX ? all : all / (double)size);
+        });
+    }
     ox_floats_done(r, y, to);
     return 0;
 }

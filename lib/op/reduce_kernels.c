@@ -368,13 +368,79 @@ FIND(find_double, double)
 FIND(find_signed, int64_t)
 FIND(find_unsigned, uint64_t)
 
+/* Many searches side by side: x[k * step + j] for each j < n <= LANES. */
+enum { LANES = 64, LEAST_ROW = 4 * LANES };
+#define SIDE(NAME, BETTER)                                                                                             \
+    OX_INLINE void NAME##_in(const float *x, int64_t rows, int64_t step, int64_t n, float *best, int32_t *at) {        \
+        for (int64_t j = 0; j < n; j++) {                                                                              \
+            best[j] = x[j];                                                                                            \
+            at[j] = 0;                                                                                                 \
+        }                                                                                                              \
+        for (int64_t k = 1; k < rows; k++) {                                                                           \
+            const float *row = x + k * step;                                                                           \
+            for (int64_t j = 0; j < n; j++) {                                                                          \
+                float v = row[j], b = best[j];                                                                         \
+                bool better = BETTER;                                                                                  \
+                best[j] = better ? v : b;                                                                              \
+                at[j] = better ? (int32_t)k : at[j];                                                                   \
+            }                                                                                                          \
+        }                                                                                                              \
+    }                                                                                                                  \
+    OX_WIDER static void NAME##_wider(const float *x, int64_t rows, int64_t step, int64_t n, float *best, int32_t *at) { \
+        if (n == LANES) NAME##_in(x, rows, step, LANES, best, at);                                                     \
+        else NAME##_in(x, rows, step, n, best, at);                                                                    \
+    }                                                                                                                  \
+    static void NAME(const float *x, int64_t rows, int64_t step, int64_t n, float *best, int32_t *at) {                \
+        if (OX_HAS_WIDER()) NAME##_wider(x, rows, step, n, best, at);                                                  \
+        else NAME##_in(x, rows, step, n, best, at);                                                                    \
+    }
+SIDE(first_max, (b == b) & ((v > b) | (v != v)))
+SIDE(first_min, (b == b) & ((v < b) | (v != v)))
+SIDE(last_max, ((b == b) & (v >= b)) | (v != v))
+SIDE(last_min, ((b == b) & (v <= b)) | (v != v))
+
+/* A row in LANES columns, the rest one by one; the best of those, in the order of the row. */
+static int64_t best_of_row(const search *s, void (*side)(const float *, int64_t, int64_t, int64_t, float *, int32_t *), const float *x) {
+    float best[LANES];
+    int32_t at[LANES];
+    int64_t rows = s->n / LANES, found = -1;
+    side(x, rows, LANES, LANES, best, at);
+    for (int64_t j = 0; j < s->n - rows * LANES + LANES; j++) {
+        int64_t i = j < LANES ? at[j] * LANES + j : rows * LANES + j - LANES;
+        float v = x[i], b = found < 0 ? 0 : x[found];
+        bool same = v == b || (v != v && b != b), better = b == b && (v != v || (s->max ? v > b : v < b));
+        if (found < 0 || better || (same && (s->last ? i > found : i < found))) found = i;
+    }
+    return found;
+}
+
+static bool find_many(ox_ctx *ctx, const search *s, const float *x, int64_t outer, int64_t *y) {
+    void (*side)(const float *, int64_t, int64_t, int64_t, float *, int32_t *) = s->max ? s->last ? last_max : first_max : s->last ? last_min : first_min;
+    if (s->n > INT32_MAX || (s->inner == 1 ? s->n < LEAST_ROW : s->inner < 8)) return false;
+    int64_t parts = (s->inner + LANES - 1) / LANES;
+    int threads = ox_threads_for(ctx, outer * s->n * s->inner);
+    OX_EACH(threads, i, outer * parts, {
+        if (s->inner == 1) {
+            y[i] = best_of_row(s, side, x + i * s->n);
+            continue;
+        }
+        float best[LANES];
+        int32_t at[LANES];
+        int64_t from = i % parts * LANES;
+        int64_t n = s->inner - from < LANES ? s->inner - from : LANES;
+        side(x + i / parts * s->n * s->inner + from, s->n, s->inner, n, best, at);
+        for (int64_t j = 0; j < n; j++) y[i / parts * s->inner + from + j] = at[j];
+    });
+    return true;
+}
+
 static int find(ox_run *r, const search *s, const ox_tensor *x, int64_t outer, int64_t *y) {
     if (ox_is_double(x)) {
         find_double(r->ctx, s, ox_tensor_data(x), outer, y);
     } else if (ox_dtype_is_float(x->dtype)) {
         const float *from = ox_as_floats(r, x);
         if (!from) return -1;
-        find_float(r->ctx, s, from, outer, y);
+        if (!find_many(r->ctx, s, from, outer, y)) find_float(r->ctx, s, from, outer, y);
     } else {
         const int64_t *from = ox_tensor_to_ints(r->arena, x);
         if (!from) return -1;

@@ -1,6 +1,7 @@
 /* Kernel of Resize. Every axis gets a table: for each output position the input positions that count and their
  * weights. Axes are interpolated one after the other; for mode nearest the tables are indices and elements of any
  * type are copied. */
+#include "cpu/plane.h"
 #include "op/compute.h"
 #include "op/resample.h"
 
@@ -235,11 +236,45 @@ static int64_t row_start(const plan *p, int64_t i) {
     return at;
 }
 
+/* Elements of 4 bytes: rows by vectors, and rows that are the same as the one before copied. 1: done; 0: not served. */
+static int copy_words(ox_run *r, const plan *p, const ox_tensor *x, ox_tensor *y) {
+    const axis *last = &p->axes[p->rank - 1];
+    const ox_plane *f = ox_plane_table();
+    int64_t n = last->out, rows = y->count / n, per = p->rank > 1 ? p->axes[p->rank - 2].out : 1;
+    if (ox_dtype_bits(x->dtype) != 32 || last->in > INT32_MAX || x->dtype == OX_STRING) return 0;
+    int32_t *at = ox_scratch(r, (uint64_t)n * sizeof *at);
+    const uint32_t *from = ox_tensor_data(x);
+    uint32_t *to = ox_tensor_mut(y);
+    if (!at || !from) return -1;
+    bool twice = true;
+    for (int64_t j = 0; j < n; j++) {
+        at[j] = (int32_t)last->index[j];
+        twice = twice && at[j] == j / 2;
+    }
+    int threads = ox_threads_for(r->ctx, y->count);
+    OX_EACH(threads, k, rows / per, {
+        int64_t before = -1;
+        for (int64_t i = k * per; i < k * per + per; i++) {
+            int64_t start = row_start(p, i);
+            if (start == before || last->same)
+                memcpy(to + i * n, start == before ? to + (i - 1) * n : from + start, (size_t)n * sizeof *to);
+            else if (twice)
+                f->twice(to + i * n, from + start, n);
+            else
+                f->pick(to + i * n, from + start, at, n);
+            before = start;
+        }
+    });
+    return 1;
+}
+
 static int copy_nearest(ox_run *r, const plan *p, const ox_tensor *x, ox_tensor *y) {
     const axis *last = &p->axes[p->rank - 1];
     const char *from = ox_tensor_data(x);
     if (!from) return -1;
     int64_t rows = y->count / last->out;
+    int done = copy_words(r, p, x, y);
+    if (done) return done < 0 ? -1 : 0;
     if (x->dtype == OX_STRING) {
         const ox_str *s = (const ox_str *)(const void *)from;
         for (int64_t i = 0; i < y->count; i++) {
@@ -271,9 +306,73 @@ static void extrapolate(const plan *p, ox_tensor *y) {
     }
 }
 
+/* ---- floats whose last two axes change: a row of the input is interpolated once, then rows are mixed. */
+
+enum { PLANE_TAPS = 4, PLANE_ROW = 2048 };
+
+typedef struct planes {
+    const axis *h, *w;
+    int32_t *at;   /* of w: [taps, out] */
+    float *weight;
+    float *mixing; /* of h: [out, taps] */
+} planes;
+
+static bool is_planes(const plan *p) {
+    if (p->rank < 2) return false;
+    for (int d = 0; d < p->rank - 2; d++)
+        if (!p->axes[d].same) return false;
+    const axis *h = &p->axes[p->rank - 2], *w = &p->axes[p->rank - 1];
+    return h->taps <= PLANE_TAPS && w->taps <= PLANE_TAPS && w->out <= PLANE_ROW && w->in <= INT32_MAX;
+}
+
+static void resize_plane(const planes *s, const ox_plane *f, const float *x, float *y) {
+    float rows[PLANE_TAPS][PLANE_ROW];
+    int64_t held[PLANE_TAPS], n = s->w->out;
+    const float *use[PLANE_TAPS];
+    int taps = s->h->taps;
+    for (int t = 0; t < PLANE_TAPS; t++) held[t] = -1;
+    for (int64_t i = 0; i < s->h->out; i++) {
+        for (int t = 0; t < taps; t++) { /* rows that are needed together are neighbours: each has a place of its own */
+            int64_t row = s->h->index[i * taps + t], place = row % taps;
+            use[t] = rows[place];
+            if (held[place] == row || s->mixing[i * taps + t] == 0) continue;
+            held[place] = row;
+            if (s->w->same) memcpy(rows[place], x + row * s->w->in, (size_t)n * sizeof *x);
+            else f->weigh(rows[place], x + row * s->w->in, s->at, s->weight, s->w->taps, n);
+        }
+        f->mix(y + i * n, use, s->mixing + i * taps, taps, n);
+    }
+}
+
+static int interpolate_planes(ox_run *r, const plan *p, const float *x, float *y) {
+    planes s = {.h = &p->axes[p->rank - 2], .w = &p->axes[p->rank - 1]};
+    int64_t n = s.w->out, planes = ox_count(p->in, 0, p->rank - 2), in = s.h->in * s.w->in, out = s.h->out * n;
+    s.at = ox_scratch(r, (uint64_t)(n * s.w->taps) * sizeof *s.at);
+    s.weight = ox_scratch(r, (uint64_t)(n * s.w->taps) * sizeof *s.weight);
+    s.mixing = ox_scratch(r, (uint64_t)(s.h->out * s.h->taps) * sizeof *s.mixing);
+    if (!s.at || !s.weight || !s.mixing) return -1;
+    for (int t = 0; t < s.w->taps; t++)
+        for (int64_t j = 0; j < n; j++) {
+            s.at[t * n + j] = (int32_t)s.w->index[j * s.w->taps + t];
+            s.weight[t * n + j] = (float)s.w->weight[j * s.w->taps + t];
+        }
+    for (int64_t i = 0; i < s.h->out * s.h->taps; i++) s.mixing[i] = (float)s.h->weight[i];
+    const ox_plane *f = ox_plane_table();
+    int threads = ox_threads_for(r->ctx, planes * out * s.h->taps);
+    OX_EACH(threads, k, planes, { resize_plane(&s, f, x + k * in, y + k * out); });
+    return 0;
+}
+
 static int interpolate(ox_run *r, const plan *p, const ox_tensor *x, ox_tensor *y) {
     if (ox_dtype_is_float(x->dtype) && x->dtype != OX_DOUBLE) {
-        const float *from = ox_as_floats(r, x), *to = from ? interpolate_float(r, p, from) : NULL;
+        const float *from = ox_as_floats(r, x);
+        if (from && is_planes(p)) {
+            float *planar = ox_floats_of(r, y);
+            if (!planar || interpolate_planes(r, p, from, planar)) return -1;
+            ox_floats_done(r, y, planar);
+            return 0;
+        }
+        const float *to = from ? interpolate_float(r, p, from) : NULL;
         if (!to) return -1;
         ox_from_floats(y->dtype, ox_tensor_mut(y), 0, y->count, to);
         return 0;

@@ -96,6 +96,7 @@ const int64_t *ox_run_ints(ox_run *r, int i, int64_t *n) {
         ox_fail(r->ctx, OX_BAD_DATA, "input %d is not a tensor of integers", i);
         return NULL;
     }
+    if (t->dtype == OX_INT64 && t->count) return ox_tensor_data(t); /* inputs live as long as the kernel runs */
     const int64_t *ints = ox_tensor_to_ints(r->arena, t);
     return ints && !t->count ? &none : ints;
 }

@@ -17,10 +17,39 @@ typedef struct scan {
 } scan;
 
 /* Every row is the one before it and one row of x: its own, or, exclusive, the one before. */
+#define ALONG(T, start, op)                                                                                  \
+    do {                                                                                                     \
+        T sum = start;                                                                                       \
+        for (int64_t k = 0; k < n; k++) {                                                                    \
+            T v = from[k * step];                                                                            \
+            to[k * step] = exclusive ? sum : k ? sum op v : v;                                               \
+            sum = k ? sum op v : v;                                                                          \
+        }                                                                                                    \
+    } while (0)
+/* Along the innermost axis the sum stays in a register. */
+#define SCAN_ROW(T)                                                                                          \
+    static void scan_row_##T(const scan *s, const T *x, T *y) {                                              \
+        const int64_t n = s->n, step = s->reverse ? -1 : 1;                                                  \
+        const bool exclusive = s->exclusive;                                                                 \
+        const T *from = s->reverse ? x + n - 1 : x;                                                          \
+        T *to = s->reverse ? y + n - 1 : y;                                                                  \
+        if (s->product)                                                                                      \
+            ALONG(T, 1, *);                                                                                  \
+        else                                                                                                 \
+            ALONG(T, 0, +);                                                                                  \
+    }
+SCAN_ROW(float)
+SCAN_ROW(double)
+SCAN_ROW(uint64_t)
+
 #define SCAN(T)                                                                                              \
     static void scan_##T(ox_ctx *ctx, const scan *s, const T *x, T *y) {                                     \
         _Pragma("omp parallel for num_threads(ox_threads_for(ctx, s->outer * s->n * s->inner)) schedule(static)") \
         for (int64_t i = 0; i < s->outer; i++) {                                                             \
+            if (s->inner == 1 && s->n) {                                                                     \
+                scan_row_##T(s, x + i * s->n, y + i * s->n);                                                 \
+                continue;                                                                                    \
+            }                                                                                                \
             const int64_t step = s->reverse ? -s->inner : s->inner;                                          \
             const int64_t start = (i * s->n + (s->reverse ? s->n - 1 : 0)) * s->inner;                       \
             for (int64_t k = 0; k < s->n; k++) {                                                             \
@@ -122,12 +151,28 @@ static void sink(entry *heap, int64_t n, int64_t i) {
     }
 }
 
+/* Keys of n elements; floats in one loop without branches. */
+static void make_keys(ox_dtype t, const char *data, int64_t start, int64_t n, int64_t step, bool largest, uint64_t *keys) {
+    if (t == OX_FLOAT) {
+        const float *x = (const float *)(const void *)data + start;
+        for (int64_t i = 0; i < n; i++) {
+            float f = x[i * step] + 0.0f; /* makes -0 to 0 */
+            uint32_t bits;
+            memcpy(&bits, &f, sizeof bits);
+            bits = bits >> 31 ? ~bits : bits | 1u << 31;
+            keys[i] = f != f ? UINT32_MAX : bits;
+        }
+    } else {
+        for (int64_t i = 0; i < n; i++) keys[i] = key_of(t, data, start + i * step);
+    }
+    for (int64_t i = 0; !largest && i < n; i++) keys[i] = ~keys[i];
+}
+
 /* The k best of n entries, best first. */
-static void select_best(ox_dtype t, const char *data, int64_t start, int64_t n, int64_t step, bool largest, int64_t k,
-                        entry *heap) {
+static void select_best(const uint64_t *keys, int64_t n, int64_t k, entry *heap) {
     for (int64_t i = 0; i < n; i++) {
-        uint64_t key = key_of(t, data, start + i * step);
-        entry e = {largest ? key : ~key, i};
+        entry e = {keys[i], i};
+        if (i >= k && keys[i] <= heap[0].key) continue; /* of equal ones the first stays */
         if (i < k) {
             heap[i] = e;
             for (int64_t j = k / 2 - 1; i == k - 1 && j >= 0; j--) sink(heap, k, j);
@@ -161,7 +206,8 @@ static int run_top_k(ox_run *r) {
               *index = ox_want(r, 1) ? ox_output(r, 1, OX_INT64, x->rank, dims) : NULL;
     const char *from = ox_tensor_data(x);
     entry *heap = ox_scratch(r, (uint64_t)k * sizeof *heap);
-    if (!y || (ox_want(r, 1) && !index) || !from || !heap) return -1;
+    uint64_t *keys = ox_scratch(r, (uint64_t)n * sizeof *keys);
+    if (!y || (ox_want(r, 1) && !index) || !from || !heap || !keys) return -1;
     if (!y->count) return 0;
     size_t item = ox_dtype_bits(x->dtype) / 8;
     char *to = ox_tensor_mut(y);
@@ -170,7 +216,8 @@ static int run_top_k(ox_run *r) {
     bool largest = ox_get_int(r->call, "largest") != 0;
     for (int64_t i = 0; i < outer * inner; i++) {
         int64_t start = i / inner * n * inner + i % inner;
-        select_best(x->dtype, from, start, n, inner, largest, k, heap);
+        make_keys(x->dtype, from, start, n, inner, largest, keys);
+        select_best(keys, n, k, heap);
         for (int64_t j = 0; j < k; j++) {
             int64_t o = (i / inner * k + j) * inner + i % inner;
             memcpy(to + (size_t)o * item, from + (size_t)(start + heap[j].index * inner) * item, item);

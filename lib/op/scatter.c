@@ -65,11 +65,11 @@ static bool can_combine(ox_dtype t) {
     return t == OX_BOOL || ((ox_dtype_is_float(t) || ox_dtype_is_int(t)) && !ox_dtype_packed(t));
 }
 
-/* The output as a copy of the data in moving form. */
+/* The output as a copy of the data in moving form, or the data themselves when nobody reads them any more. */
 static int begin_copy(ox_run *r, const ox_tensor *x, ox_mv_out *o) {
     const char *from = ox_mv_in(r, x);
-    if (!from || ox_mv_begin(r, 0, x->dtype, x->rank, x->dims, o)) return -1;
-    if (x->count) memcpy(o->data, from, (size_t)x->count * o->size);
+    if (!from || ox_mv_begin_tensor(r, ox_output_over(r, 0, 1, x->dtype, x->rank, x->dims), o)) return -1;
+    if (x->count && o->data != from) memcpy(o->data, from, (size_t)x->count * o->size);
     return 0;
 }
 
@@ -133,9 +133,12 @@ static int run_scatter_elements(ox_run *r) {
     ss[axis] = 0; /* base: place without the axis */
     int64_t step = ox_mv_product(x->rank - (int)axis - 1, x->dims + axis + 1);
     for (int64_t k = 0; k < n; k++) {
-        int64_t v = ox_mv_index(r->call, idx[k], x->dims[axis], "index");
+        int64_t v = ox_mv_at(r->call, idx[k], x->dims[axis]);
         if (v < 0) return -1;
-        put(&o, how, base + v * step, src, k, 1);
+        if (how == R_NONE && o.size == 4)
+            memcpy(o.data + (base + v * step) * 4, src + k * 4, 4);
+        else
+            put(&o, how, base + v * step, src, k, 1);
         for (int i = x->rank - 1; i >= 0; i--) {
             base += ss[i];
             if (++at[i] < it->dims[i]) break;
@@ -161,6 +164,73 @@ static int infer_scatter_nd(ox_call *c) {
     return scatter_elems(c);
 }
 
+enum { KEPT_RANK = 16 };
+
+/* Updates [from, from + n) go to elements at, at + 1, ... */
+typedef struct piece { int64_t at, from, n; } piece;
+/* What constant indices come to, for data of these sizes. */
+typedef struct pieces {
+    int rank;
+    int64_t dims[KEPT_RANK], n;
+    piece list[];
+} pieces;
+
+/* The element that index tuple i names; -1 after ox_fail. */
+static inline int64_t place_of(ox_run *r, const ox_tensor *x, const int64_t *ss, const int64_t *tuple, int64_t k) {
+    int64_t at = 0;
+    for (int64_t a = 0; a < k; a++) {
+        int64_t v = ox_mv_at(r->call, tuple[a], x->dims[a]);
+        if (v < 0) return -1;
+        at += v * ss[a];
+    }
+    return at;
+}
+
+/* Finds the pieces of `rows` updates of `run` elements: neighbours become one. PUT_IT: they are written; LIST: they are noted (room for one per
+ * row). Returns their number, -1 after ox_fail. */
+static int64_t find_pieces(ox_run *r, const ox_tensor *x, const int64_t *idx, int64_t k, int64_t rows, int64_t run, const ox_mv_out *o, reduction how,
+                           const char *src, piece *list) {
+    int64_t *ss = OX_NEW_N(r->arena, int64_t, x->rank), n = 0;
+    ox_mv_strides(x->rank, x->dims, ss);
+    piece now = {0, 0, 0};
+    for (int64_t i = 0; i < rows; i++) {
+        int64_t at = place_of(r, x, ss, idx + i * k, k);
+        if (at < 0) return -1;
+        if (at == now.at + now.n && now.n) {
+            now.n += run;
+            continue;
+        }
+        if (now.n && list) list[n] = now;
+        else if (now.n) put(o, how, now.at, src, now.from, now.n);
+        n += now.n > 0;
+        now = (piece){at, i * run, run};
+    }
+    if (now.n && list) list[n] = now;
+    else if (now.n) put(o, how, now.at, src, now.from, now.n);
+    return n + (now.n > 0);
+}
+
+/* The pieces of indices that are the same in every run; NULL (without failing) when they are not kept. */
+static const pieces *kept_pieces(ox_run *r, const ox_tensor *x, const int64_t *idx, int64_t k, int64_t rows, int64_t run) {
+    ox_kept *kept = r->kept;
+    int64_t bytes;
+    if (!kept || !(kept->fixed & 2) || x->rank > KEPT_RANK) return NULL;
+    const pieces *have = kept->data;
+    if (have) return have->rank == x->rank && !memcmp(have->dims, x->dims, (size_t)x->rank * sizeof *x->dims) ? have : NULL;
+    if (!ox_mul_ok(rows, (int64_t)sizeof(piece), &bytes) || bytes > INT64_MAX / 2) return NULL;
+    pieces *p = ox_payload_alloc(r->ctx, sizeof *p + (size_t)bytes);
+    if (!p) return NULL;
+    p->rank = x->rank;
+    memcpy(p->dims, x->dims, (size_t)x->rank * sizeof *x->dims);
+    if ((p->n = find_pieces(r, x, idx, k, rows, run, NULL, R_NONE, NULL, p->list)) < 0) {
+        ox_payload_free(p);
+        return NULL;
+    }
+    kept->data = p;
+    kept->free = ox_payload_free;
+    return p;
+}
+
 static int run_scatter_nd(ox_run *r) {
     const ox_tensor *x = ox_input(r, 0), *it = ox_input(r, 1), *u = ox_input(r, 2);
     int how = read_reduction(r->call);
@@ -176,17 +246,10 @@ static int run_scatter_nd(ox_run *r) {
     ox_mv_out o;
     const char *src = ox_mv_in(r, u);
     if (!src || begin_copy(r, x, &o)) return -1;
-    int64_t *ss = OX_NEW_N(r->arena, int64_t, x->rank), run = ox_mv_product(x->rank - (int)k, x->dims + k);
-    ox_mv_strides(x->rank, x->dims, ss);
-    for (int64_t i = 0; i < n / k; i++) {
-        int64_t at = 0;
-        for (int64_t a = 0; a < k; a++) {
-            int64_t v = ox_mv_index(r->call, idx[i * k + a], x->dims[a], "index");
-            if (v < 0) return -1;
-            at += v * ss[a];
-        }
-        if (run) put(&o, how, at, src, i * run, run);
-    }
+    int64_t run = ox_mv_product(x->rank - (int)k, x->dims + k);
+    const pieces *p = kept_pieces(r, x, idx, k, n / k, run);
+    for (int64_t i = 0; p && i < p->n; i++) put(&o, how, p->list[i].at, src, p->list[i].from, p->list[i].n);
+    if (!p && find_pieces(r, x, idx, k, n / k, run, &o, how, src, NULL) < 0) return -1;
     return ox_mv_done(r, &o);
 }
 

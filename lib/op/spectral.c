@@ -71,11 +71,20 @@ static int infer_stft(ox_call *c) {
 typedef struct fft {
     int64_t n, m;         /* length; power of two that serves it */
     double *re, *im;      /* room for m numbers each */
+    double *turns;        /* cos and sin of PI * k / half at [half + k], for every power of two half < m: [2, m] */
     double *chirp, *kernel; /* of other lengths: cos and sin [2, n]; transformed [2, m] */
 } fft;
 
-/* In place, m a power of two; sign -1: forward. Not scaled. */
-static void power_of_two(double *re, double *im, int64_t m, double sign) {
+static void make_turns(double *turns, int64_t m) {
+    for (int64_t half = 1; half < m; half *= 2)
+        for (int64_t k = 0; k < half; k++) {
+            double angle = PI * (double)k / (double)half;
+            turns[half + k] = cos(angle);
+            turns[m + half + k] = sin(angle);
+        }
+}
+
+static void reverse_bits(double *re, double *im, int64_t m) {
     for (int64_t i = 1, j = 0; i < m; i++) {
         int64_t bit = m >> 1;
         for (; j & bit; bit >>= 1) j ^= bit;
@@ -88,19 +97,41 @@ static void power_of_two(double *re, double *im, int64_t m, double sign) {
             im[j] = b;
         }
     }
-    for (int64_t half = 1; half < m; half *= 2) {
-        for (int64_t k = 0; k < half; k++) {
-            double angle = sign * PI * (double)k / (double)half, c = cos(angle), s = sin(angle);
-            for (int64_t i = k; i < m; i += 2 * half) {
-                int64_t j = i + half;
-                double a = re[j] * c - im[j] * s, b = re[j] * s + im[j] * c;
-                re[j] = re[i] - a;
-                im[j] = im[i] - b;
-                re[i] += a;
-                im[i] += b;
+}
+
+/* All steps of a transform whose elements are in the order of their reversed bits. */
+OX_INLINE void butterflies_in(double *restrict re, double *restrict im, int64_t m, double sign, const double *turns) {
+    for (int64_t i = 0; i + 1 < m; i += 2) { /* half 1: no turn */
+        double a = re[i + 1], b = im[i + 1];
+        re[i + 1] = re[i] - a;
+        im[i + 1] = im[i] - b;
+        re[i] += a;
+        im[i] += b;
+    }
+    for (int64_t half = 2; half < m; half *= 2) {
+        const double *restrict c = turns + half, *restrict s = turns + m + half;
+        for (int64_t i = 0; i < m; i += 2 * half) {
+            double *restrict r0 = re + i, *restrict i0 = im + i, *restrict r1 = r0 + half, *restrict i1 = i0 + half;
+            for (int64_t k = 0; k < half; k++) {
+                double t = sign * s[k], a = r1[k] * c[k] - i1[k] * t, b = r1[k] * t + i1[k] * c[k];
+                r1[k] = r0[k] - a;
+                i1[k] = i0[k] - b;
+                r0[k] += a;
+                i0[k] += b;
             }
         }
     }
+}
+
+OX_WIDER static void butterflies_wider(double *re, double *im, int64_t m, double sign, const double *turns) { butterflies_in(re, im, m, sign, turns); }
+
+/* In place, m a power of two; sign -1: forward. Not scaled. */
+static void power_of_two(double *re, double *im, int64_t m, double sign, const double *turns) {
+    reverse_bits(re, im, m);
+    if (OX_HAS_WIDER())
+        butterflies_wider(re, im, m, sign, turns);
+    else
+        butterflies_in(re, im, m, sign, turns);
 }
 
 static int make_fft(ox_run *r, fft *f, int64_t n) {
@@ -109,9 +140,11 @@ static int make_fft(ox_run *r, fft *f, int64_t n) {
     while (f->m < n) f->m *= 2;
     bool direct = f->m == n;
     while (!direct && f->m < 2 * n - 1) f->m *= 2;
-    f->re = ox_scratch(r, (uint64_t)f->m * 4 * sizeof *f->re);
+    f->re = ox_scratch(r, (uint64_t)f->m * 6 * sizeof *f->re);
     if (!f->re) return -1;
     f->im = f->re + f->m;
+    f->turns = f->im + 3 * f->m;
+    make_turns(f->turns, f->m);
     if (direct) return 0;
     f->kernel = f->im + f->m;
     f->chirp = ox_scratch(r, (uint64_t)n * 2 * sizeof *f->chirp);
@@ -124,14 +157,14 @@ static int make_fft(ox_run *r, fft *f, int64_t n) {
         f->kernel[k] = f->kernel[k ? f->m - k : 0] = f->chirp[k];
         f->kernel[f->m + k] = f->kernel[f->m + (k ? f->m - k : 0)] = f->chirp[n + k];
     }
-    power_of_two(f->kernel, f->kernel + f->m, f->m, -1);
+    power_of_two(f->kernel, f->kernel + f->m, f->m, -1, f->turns);
     return 0;
 }
 
 /* Forward transform of the n numbers in re, im. */
 static void forward(fft *f) {
     if (!f->chirp) {
-        power_of_two(f->re, f->im, f->m, -1);
+        power_of_two(f->re, f->im, f->m, -1, f->turns);
         return;
     }
     const double *c = f->chirp, *s = f->chirp + f->n, *kr = f->kernel, *ki = f->kernel + f->m;
@@ -141,13 +174,13 @@ static void forward(fft *f) {
         f->re[k] = a;
         f->im[k] = b;
     }
-    power_of_two(f->re, f->im, f->m, -1);
+    power_of_two(f->re, f->im, f->m, -1, f->turns);
     for (int64_t k = 0; k < f->m; k++) {
         double a = f->re[k] * kr[k] - f->im[k] * ki[k], b = f->re[k] * ki[k] + f->im[k] * kr[k];
         f->re[k] = a;
         f->im[k] = b;
     }
-    power_of_two(f->re, f->im, f->m, 1);
+    power_of_two(f->re, f->im, f->m, 1, f->turns);
     for (int64_t k = 0; k < f->n; k++) {
         double a = f->re[k] / (double)f->m, b = f->im[k] / (double)f->m;
         f->re[k] = a * c[k] + b * s[k];
@@ -253,6 +286,22 @@ static int read_frames(ox_run *r, frames *v, const ox_tensor *x) {
     return 0;
 }
 
+static const double *frame_of(const frames *v, const ox_tensor *x, const double *from, int64_t parts, int64_t i) {
+    return from + (i / v->count * x->dims[1] + i % v->count * v->step) * parts;
+}
+
+/* Two real frames were transformed as real and imaginary part of one: what they are by themselves. */
+static void put_two(const fft *f, const frames *v, double *a, double *b) {
+    for (int64_t k = 0; k < v->bins; k++) {
+        int64_t m = k ? v->length - k : 0; /* the mirrored bin */
+        a[2 * k] = (f->re[k] + f->re[m]) / 2;
+        a[2 * k + 1] = (f->im[k] - f->im[m]) / 2;
+        if (!b) continue;
+        b[2 * k] = (f->im[k] + f->im[m]) / 2;
+        b[2 * k + 1] = (f->re[m] - f->re[k]) / 2;
+    }
+}
+
 static int run_stft(ox_run *r) {
     const ox_tensor *x = ox_need(r, 0), *window = ox_input(r, 2);
     frames v = {0};
@@ -263,18 +312,23 @@ static int run_stft(ox_run *r) {
     const double *from = ox_as_doubles(r, x), *w = window ? ox_as_doubles(r, window) : NULL;
     double *to = ox_scratch(r, (uint64_t)y->count * sizeof *to);
     if (!from || !to || (window && !w)) return -1;
-    int64_t parts = x->rank == 3 ? x->dims[2] : 1;
-    for (int64_t i = 0; i < x->dims[0] * v.count; i++) {
-        const double *start = from + (i / v.count * x->dims[1] + i % v.count * v.step) * parts;
+    int64_t parts = x->rank == 3 ? x->dims[2] : 1, all = x->dims[0] * v.count;
+    for (int64_t i = 0; i < all; i += parts == 1 ? 2 : 1) {
+        const double *start = frame_of(&v, x, from, parts, i);
+        const double *second = parts == 1 && i + 1 < all ? frame_of(&v, x, from, parts, i + 1) : NULL;
         for (int64_t k = 0; k < v.length; k++) {
-            f.re[k] = start[k * parts] * (w ? w[k] : 1);
-            f.im[k] = parts == 2 ? start[k * parts + 1] * (w ? w[k] : 1) : 0;
+            double by = w ? w[k] : 1;
+            f.re[k] = start[k * parts] * by;
+            f.im[k] = parts == 2 ? start[k * parts + 1] * by : second ? second[k] * by : 0;
         }
         forward(&f);
-        for (int64_t k = 0; k < v.bins; k++) {
-            to[(i * v.bins + k) * 2] = f.re[k];
-            to[(i * v.bins + k) * 2 + 1] = f.im[k];
-        }
+        if (parts == 1)
+            put_two(&f, &v, to + i * v.bins * 2, second ? to + (i + 1) * v.bins * 2 : NULL);
+        else
+            for (int64_t k = 0; k < v.bins; k++) {
+                to[(i * v.bins + k) * 2] = f.re[k];
+                to[(i * v.bins + k) * 2 + 1] = f.im[k];
+            }
     }
     ox_store_doubles(y->dtype, ox_tensor_mut(y), y->count, to);
     return 0;

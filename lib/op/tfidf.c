@@ -80,6 +80,49 @@ static const int64_t *read_pool(ox_run *r, tfidf *v, int64_t *n) {
     return ids;
 }
 
+/* The pool is made of attributes alone: it is read by the first run. */
+typedef struct kept_pool {
+    tfidf v;
+    gram *grams;
+    word *words;
+    int64_t *ids;
+} kept_pool;
+
+static void free_pool(void *data) {
+    kept_pool *k = data;
+    ox_payload_free(k->grams);
+    ox_payload_free(k->words);
+    ox_payload_free(k->ids);
+    ox_payload_free(k);
+}
+
+static bool copy_array(ox_run *r, void *to, const void *from, int64_t n, size_t size) {
+    void *p = ox_payload_alloc(r->ctx, (size_t)n * size + 1); /* as large as one in scratch memory */
+    if (p && n) memcpy(p, from, (size_t)n * size);
+    memcpy(to, &p, sizeof p);
+    return p != NULL;
+}
+
+/* IDS: what the items of grams point into when the pool has words. */
+static int keep_pool(ox_run *r, tfidf *v, const int64_t *ids) {
+    if (!r->kept) return 0;
+    kept_pool *k = ox_payload_alloc(r->ctx, sizeof *k);
+    if (!k) return -1;
+    memset(k, 0, sizeof *k);
+    if (!copy_array(r, &k->grams, v->grams, v->n, sizeof *v->grams) ||
+        (v->words && (!copy_array(r, &k->words, v->words, v->n_words, sizeof *v->words) || !copy_array(r, &k->ids, ids, v->n_words, sizeof *ids)))) {
+        free_pool(k);
+        return -1;
+    }
+    for (int64_t i = 0; k->ids && i < v->n; i++) k->grams[i].items = k->ids + (v->grams[i].items - ids);
+    v->grams = k->grams;
+    v->words = k->words;
+    k->v = *v;
+    r->kept->data = k;
+    r->kept->free = free_pool;
+    return 0;
+}
+
 /* Cuts the pool into grams: counts[k] is where those of k + 1 items begin. */
 static int read_grams(ox_run *r, tfidf *v) {
     int n_counts, n_at, n_weights;
@@ -103,7 +146,7 @@ static int read_grams(ox_run *r, tfidf *v) {
         }
     }
     if (v->n) qsort(v->grams, (size_t)v->n, sizeof *v->grams, order_grams);
-    return 0;
+    return keep_pool(r, v, pool);
 }
 
 /* Narrows grams lo .. hi, equal in `depth` items, to those whose next item is `item`. */
@@ -171,7 +214,10 @@ int ox_run_tfidf(ox_run *r) {
     if (!x || x->rank < 1 || x->rank > 2) return ox_fail(r->ctx, OX_BAD_DATA, "X is not of rank 1 or 2");
     if (!how || v.min < 1 || v.max < v.min || v.skips < 0)
         return ox_fail(r->ctx, OX_BAD_DATA, "mode, gram lengths or max_skip_count are out of range");
-    if ((v.width = vector_width(c)) < 0 || read_grams(r, &v)) return -1;
+    if (r->kept && r->kept->data)
+        v = ((const kept_pool *)r->kept->data)->v;
+    else if ((v.width = vector_width(c)) < 0 || read_grams(r, &v))
+        return -1;
     const int64_t *items = read_items(r, &v);
     int64_t rows = x->rank == 2 ? x->dims[0] : 1, n = x->dims[x->rank - 1], dims[2] = {rows, v.width};
     ox_tensor *y = items ? ox_output(r, 0, OX_FLOAT, x->rank, x->rank == 2 ? dims : dims + 1) : NULL;
