@@ -14,7 +14,7 @@
  * graphs around. */
 typedef ox_rt *ox_cell;
 
-enum { OX_NO_CELL = UINT32_MAX };
+#define OX_NO_CELL UINT32_MAX
 
 typedef struct ox_step {
     const ox_node *node;
