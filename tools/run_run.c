@@ -89,7 +89,8 @@ static int given_input(run_args *a, session *s, const char *spec) {
     return ox_check_input(s->m, at, s->in[at]) < 0 ? ox_fail_in(a->c.ctx, "%s", eq + 1) : 0;
 }
 
-static int session_open(run_args *a, session *s) {
+/* integers: quantized models are to be fast rather than rounded as the standard says. */
+static int session_open(run_args *a, session *s, bool integers) {
     ox_ctx *ctx = a->c.ctx;
     if (!(s->m = ox_model_open(ctx, a->c.operands[1]))) return -1;
     s->in = OX_NEW_N(ctx->arena, ox_rt *, s->m->graph->n_inputs + 1);
@@ -98,7 +99,7 @@ static int session_open(run_args *a, session *s) {
     if (ox_infer_model(s->m, NULL) < 0) return ox_fail_in(ctx, "%s", a->c.operands[1]); /* what cannot be is told before anything is run */
     for (size_t i = 0; i < a->n_inputs; i++)
         if (given_input(a, s, a->inputs[i]) < 0) return -1;
-    if (!(s->f = ox_frame_new(s->m)) || bind_dims(a, s) < 0) return -1;
+    if (!(s->f = ox_frame_new_with(s->m, &(ox_frame_options){.integers = integers})) || bind_dims(a, s) < 0) return -1;
     ox_inputs_options o = {.seed = (uint64_t)a->seed, .dims = a->dims, .n_dims = a->n_dims, .only_missing = true};
     return ox_make_inputs(s->m, &o, s->in);
 }
@@ -126,7 +127,7 @@ int run_run(run_args *a) {
     session s = {0};
     if (run_operands(a, 1, false, "one MODEL") < 0) return -1;
     if (!a->out) return ox_fail(a->c.ctx, OX_USAGE, "where to? -o OUT.npz is missing");
-    int result = session_open(a, &s);
+    int result = session_open(a, &s, false);
     if (result == 0) result = run_fitting(a, &s);
     if (result == 0) {
         uint32_t n = s.m->graph->ret->n_in;
@@ -151,7 +152,7 @@ int run_bench(run_args *a) {
     session s = {0};
     if (run_operands(a, 1, false, "one MODEL") < 0) return -1;
     double start = now_ms();
-    int result = session_open(a, &s);
+    int result = session_open(a, &s, true);
     double loaded = now_ms(), first = 0, sum = 0;
     double *ms = OX_NEW_N(a->c.ctx->arena, double, a->repeat);
     for (int64_t i = -1 - a->warmup; i < a->repeat && result == 0; i++) {

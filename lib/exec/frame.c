@@ -372,10 +372,14 @@ static int make_frame(void *arg) {
     return ox_plan_model(f);
 }
 
-ox_frame *ox_frame_new(ox_model *m) {
+ox_frame *ox_frame_new(ox_model *m) { return ox_frame_new_with(m, NULL); }
+
+ox_frame *ox_frame_new_with(ox_model *m, const ox_frame_options *o) {
     ox_arena *arena = ox_arena_new(m->ctx);
     if (!arena) return NULL;
     ox_frame *f = OX_NEW(arena, ox_frame);
+    f->plain = o && o->plain;
+    f->integers = o && o->integers;
     f->ctx = m->ctx;
     f->arena = arena;
     f->model = m;

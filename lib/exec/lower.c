@@ -376,6 +376,14 @@ static void finish_chains(ox_lower *l) {
     }
 }
 
+/* Rounding to few steps shows every difference in the order of sums: where that follows, products and convolutions run by their operators' own
+ * kernels, which add in the order that everybody adds in. */
+static bool has_quantizing(const ox_plan *p) {
+    for (uint32_t k = 0; k < p->n_steps; k++)
+        if (ox_lower_is(&p->steps[k], "QuantizeLinear")) return true;
+    return false;
+}
+
 void ox_lower_plan(ox_frame *f, ox_plan *p) {
     size_t n = p->n_steps + 1;
     ox_lower l = {.f = f, .p = p};
@@ -385,7 +393,8 @@ void ox_lower_plan(ox_frame *f, ox_plan *p) {
     l.chain = OX_NEW_N(f->arena, ox_chain *, n);
     count_uses(&l);
     for (uint32_t k = 0; k < p->n_steps; k++) find_chain(&l, k);
-    for (uint32_t k = 0; k < p->n_steps; k++) {
+    bool exact = !f->integers && has_quantizing(p);
+    for (uint32_t k = 0; k < p->n_steps && !exact; k++) {
         if (l.gone[k] || p->steps[k].native) continue;
         bool product = find_product(&l, &p->steps[k]), conv = !product && find_conv(&l, &p->steps[k]);
         if (product || conv) join_tail(&l, conv ? join_norm(&l, k) : k, conv);
