@@ -38,6 +38,9 @@ typedef struct ox_quant_weights {
     int64_t k;           /* a product: rows of the weights; a convolution: channels of x */
 } ox_quant_weights;
 extern const ox_native ox_native_qconv, ox_native_qproduct;
+/* MatMulInteger, Cast, Mul by scales (input 2: one, or one per column), maybe Add: the zero point of x is input 3 or that of the state. */
+extern const ox_native ox_native_qscaled;
+extern const ox_native ox_native_qdynamic; /* com.microsoft.DynamicQuantizeMatMul; scale: of the weights alone */
 
 /* Inputs 0 and 1 added or multiplied; each may be of any form as long as they go together. */
 typedef struct ox_quant_pair { char op; ox_quant a, b, y; } ox_quant_pair;

@@ -63,24 +63,28 @@ bool ox_quant_read(const ox_quant_walk *w, const ox_step *s, int i, ox_dtype typ
     return isfinite(q->scale) && q->scale > 0;
 }
 
-bool ox_quant_scales(const ox_quant_walk *w, const ox_step *s, int scale, int zero, ox_dtype type, int64_t n, ox_quant_weights *q) {
-    const ox_tensor *ws = ox_quant_fixed(w, s, scale), *wz = ox_quant_fixed(w, s, zero);
-    bool given = zero < s->n_in && s->in[zero];
-    if (!ws || ws->dtype != OX_FLOAT || (ws->count != 1 && ws->count != n) || (given && !wz)) return false;
+bool ox_quant_zeros(const ox_quant_walk *w, const ox_step *s, int i, ox_dtype type, int64_t n, ox_quant_weights *q) {
+    const ox_tensor *wz = ox_quant_fixed(w, s, i);
+    if (i < s->n_in && s->in[i] && !wz) return false;
     if (wz && (wz->dtype != type || (wz->count != 1 && wz->count != n))) return false;
-    ox_arena *a = w->f->arena;
-    const float *from = ox_tensor_data(ws);
     q->n = n;
+    q->zeros = wz && wz->count > 1;
+    q->zero = wz ? OX_NEW_N(w->f->arena, int32_t, wz->count) : NULL;
+    for (int64_t k = 0; wz && k < wz->count; k++) q->zero[k] = byte_at(wz, k);
+    return true;
+}
+
+bool ox_quant_scales(const ox_quant_walk *w, const ox_step *s, int scale, int zero, ox_dtype type, int64_t n, ox_quant_weights *q) {
+    const ox_tensor *ws = ox_quant_fixed(w, s, scale);
+    if (!ws || ws->dtype != OX_FLOAT || (ws->count != 1 && ws->count != n)) return false;
+    const float *from = ox_tensor_data(ws);
     q->scales = ws->count > 1;
-    q->scale = OX_NEW_N(a, float, ws->count);
+    q->scale = OX_NEW_N(w->f->arena, float, ws->count);
     for (int64_t i = 0; i < ws->count; i++) {
         q->scale[i] = q->to_float ? q->x.scale * from[i] : q->x.scale * from[i] / q->y.scale;
         if (!isfinite(q->scale[i]) || q->scale[i] < 0) return false;
     }
-    q->zeros = wz && wz->count > 1;
-    q->zero = wz ? OX_NEW_N(a, int32_t, wz->count) : NULL;
-    for (int64_t i = 0; wz && i < wz->count; i++) q->zero[i] = byte_at(wz, i);
-    return true;
+    return ox_quant_zeros(w, s, zero, type, n, q);
 }
 
 /* The bias as numbers; NULL when it is not known. */

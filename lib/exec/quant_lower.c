@@ -270,6 +270,94 @@ static bool lower_qlinear(ox_quant_walk *w, const ox_step *s) {
     return true;
 }
 
+/* A, B, scale and zero point of B, bias. */
+static bool lower_dynamic(ox_quant_walk *w, const ox_step *s) {
+    ox_quant_weights q = {.x = {.scale = 1}, .to_float = true};
+    int64_t dims[8];
+    int rank;
+    const ox_type *t = ox_lower_type(s, 0);
+    if (!is_microsoft(s, "DynamicQuantizeMatMul") || s->in_cell[0] == OX_NO_CELL || !t || t->kind != OX_K_TENSOR || t->dtype != OX_FLOAT || t->rank < 1)
+        return false;
+    ox_dtype type = ox_quant_type_in(w, s, 1);
+    if (type == OX_UNDEFINED || !ox_lower_fixed(s, 1, &rank, dims) || rank != 2 || dims[0] <= 0 || dims[1] <= 0) return false;
+    if (!ox_quant_scales(w, s, 2, 3, type, dims[1], &q)) return false;
+    if (s->n_in > 4 && s->in[4]) {
+        const ox_tensor *b = ox_quant_fixed(w, s, 4);
+        if (!b || b->dtype != OX_FLOAT || b->count != q.n) return false;
+        q.add = ox_dup(w->f->arena, ox_tensor_data(b), (size_t)q.n * sizeof *q.add);
+    }
+    q.k = dims[0];
+    ox_step n = ox_quant_step(w, s, 2, &ox_native_qdynamic, &q, sizeof q);
+    ox_quant_set_fixed(&n, 1, s, 1);
+    n.in_cell[0] = s->in_cell[0];
+    ox_quant_plain(w, &n);
+    ox_quant_set_out(w, &n, s->out_cell[0]);
+    ox_quant_emit(w, &n);
+    return true;
+}
+
+/* Whether input i of S is floats, one or one per column of the product of RANK axes that S scales. */
+static bool is_scale(const ox_quant_walk *w, const ox_step *s, int i, int64_t n) {
+    int rank;
+    int64_t dims[8], size;
+    const ox_type *t = ox_lower_type(s, i);
+    const ox_tensor *fixed = ox_quant_fixed(w, s, i);
+    if (fixed ? fixed->dtype != OX_FLOAT : !t || t->kind != OX_K_TENSOR || t->dtype != OX_FLOAT) return false;
+    if (ox_lower_fixed(s, i, &rank, dims)) return rank == 0 || (rank == 1 && (dims[0] == 1 || dims[0] == n));
+    if (s->in_cell[i] == OX_NO_CELL || !t || t->rank < 0 || t->rank > 1) return false;
+    return t->rank == 0 || (ox_dim_is_const(t->dims[0], &size) && (size == 1 || size == n));
+}
+
+/* An Add of a fixed float per column behind step AT. */
+static ox_step *find_add(ox_quant_walk *w, uint32_t at, ox_quant_weights *q, uint32_t *k) {
+    ox_step *s = ox_lower_only_reader(w->l, at, k);
+    if (!s || !ox_lower_is(s, "Add") || s->n_in != 2 || s->out_cell[0] == OX_NO_CELL) return NULL;
+    const ox_tensor *b = ox_quant_fixed(w, s, s->in_cell[0] == w->p->steps[at].out_cell[0] ? 1 : 0);
+    if (!b || b->dtype != OX_FLOAT || b->rank != 1 || b->count != q->n) return NULL;
+    q->add = ox_dup(w->f->arena, ox_tensor_data(b), (size_t)q->n * sizeof *q->add);
+    return s;
+}
+
+/* MatMulInteger by fixed weights, Cast to float, Mul by scales, maybe Add: one step, where Mul stood. Its bits are theirs. */
+static bool lower_scaled(ox_quant_walk *w, uint32_t at, const ox_step *s) {
+    ox_quant_weights q = {.to_float = true};
+    int64_t dims[8];
+    int rank;
+    uint32_t k = 0, m = 0, last = 0;
+    if (!ox_lower_is(s, "MatMulInteger") || s->in_cell[0] == OX_NO_CELL || rank_of(w, s->in_cell[0]) < 1) return false;
+    ox_dtype type = ox_quant_type_in(w, s, 1), x = ox_quant_type_of(w, s->in_cell[0]);
+    if (type == OX_UNDEFINED || x == OX_UNDEFINED || !ox_lower_fixed(s, 1, &rank, dims) || rank != 2 || dims[0] <= 0 || dims[1] <= 0) return false;
+    bool zero = s->n_in > 2 && s->in[2];
+    const ox_type *z = zero ? ox_lower_type(s, 2) : NULL;
+    if (zero && (s->around[2] || !z || z->kind != OX_K_TENSOR || z->rank != 0)) return false;
+    if (!ox_quant_zeros(w, s, 3, type, dims[1], &q)) return false;
+    const ox_step *cast = ox_lower_only_reader(w->l, at, &k);
+    if (!cast || !ox_lower_is(cast, "Cast") || ox_get_int(&cast->call, "to") != OX_FLOAT) return false;
+    const ox_step *mul = ox_lower_only_reader(w->l, k, &m);
+    if (!mul || !ox_lower_is(mul, "Mul") || mul->in[0] == mul->in[1] || mul->out_cell[0] == OX_NO_CELL) return false;
+    int scale = mul->in_cell[0] == cast->out_cell[0] ? 1 : 0;
+    if (!is_scale(w, mul, scale, q.n) || mul->around[scale]) return false;
+    q.x.is_signed = x == OX_INT8;
+    q.k = dims[0];
+    const ox_step *add = find_add(w, m, &q, &last);
+    ox_step n = ox_quant_step(w, s, 4, &ox_native_qscaled, &q, sizeof q);
+    const ox_node *with[3] = {cast->node, mul->node, add ? add->node : NULL};
+    n.with = ox_dup(w->f->arena, with, sizeof with);
+    n.n_with = add ? 3 : 2;
+    const struct { const ox_step *of; int i; } from[4] = {{s, 0}, {s, 1}, {mul, scale}, {s, 2}};
+    for (int i = 0; i < (zero ? 4 : 3); i++) {
+        n.in[i] = from[i].of->in[from[i].i];
+        n.in_cell[i] = from[i].of->in_cell[from[i].i];
+        n.in_value[i] = from[i].of->in_value[from[i].i];
+    }
+    if (!zero) n.in_cell[3] = OX_NO_CELL;
+    ox_quant_set_out(w, &n, add ? add->out_cell[0] : mul->out_cell[0]);
+    w->l->gone[k] = true;
+    if (add) w->l->gone[last] = true;
+    w->later[m] = ox_dup(w->f->arena, &n, sizeof n);
+    return true;
+}
+
 /* ---- two inputs */
 
 typedef struct operand {
@@ -509,7 +597,7 @@ static bool lower_concat(ox_quant_walk *w, uint32_t at, const ox_step *from) {
 
 static bool lower_step(ox_quant_walk *w, uint32_t at, const ox_step *s) {
     if (s->call.n_out < 1 || s->n_in < 1) return false;
-    if (lower_qlinear(w, s) || lower_qlinear_pair(w, s) || lower_qlinear_average(w, s) || lower_max(w, s) || vain_cast(w, s)) return true;
+    if (lower_qlinear(w, s) || lower_qlinear_pair(w, s) || lower_qlinear_average(w, s) || lower_max(w, s) || vain_cast(w, s) || lower_dynamic(w, s) || lower_scaled(w, at, s)) return true;
     if (!w->integers) return false;
     return put_off(w, s) || requantize(w, s) || lower_conv(w, at, s) || lower_product(w, at, s) || lower_pair(w, at, s) || lower_average(w, at, s) ||
            lower_move(w, s) || lower_concat(w, at, s) || lower_table(w, at, s);
@@ -517,7 +605,7 @@ static bool lower_step(ox_quant_walk *w, uint32_t at, const ox_step *s) {
 
 static bool quantized(const ox_plan *p) {
     for (uint32_t k = 0; k < p->n_steps; k++)
-        if (!strncmp(p->steps[k].call.op->name, "QLinear", 7) || ox_lower_is(&p->steps[k], "DequantizeLinear")) return true;
+        if (!strncmp(p->steps[k].call.op->name, "QLinear", 7) || is_microsoft(&p->steps[k], "DynamicQuantizeMatMul") || ox_lower_is(&p->steps[k], "MatMulInteger") || ox_lower_is(&p->steps[k], "DequantizeLinear")) return true;
     return false;
 }
 
@@ -533,6 +621,7 @@ static void begin(ox_quant_walk *w) {
     size_t most = 4 * p->n_cells + 1;
     w->steps = OX_NEW_N(w->f->arena, ox_step, most_steps(p));
     w->cells = OX_NEW_N(w->f->arena, ox_quant_cell, most);
+    w->later = OX_NEW_N(w->f->arena, ox_step *, p->n_steps + 1);
     w->once_of = OX_NEW_N(w->f->arena, uint32_t, p->n_made_once + 1);
     for (uint32_t c = 0; c < p->n_cells; c++)
         w->cells[c] = (ox_quant_cell){.same = c, .bytes = OX_NO_CELL, .pixels = OX_NO_CELL, .there = true, .fixed_place = p->returned[c]};
@@ -541,6 +630,35 @@ static void begin(ox_quant_walk *w) {
     for (uint32_t k = 0; k < p->n_once; k++)
         for (int i = 0; i < p->once[k].call.n_out; i++)
             if (p->once[k].out[i]) w->once_of[p->once[k].out[i] - p->made_once] = k;
+}
+
+static void mark(const ox_plan *p, bool *read, const ox_cell *c) {
+    uintptr_t at = (uintptr_t)c, first = (uintptr_t)p->made_once;
+    if (c && at >= first && at < first + p->n_made_once * sizeof *c) read[(at - first) / sizeof *c] = true;
+}
+
+/* Steps of constants whose results nobody reads any more, such as weights as floats. */
+static void drop_once(ox_quant_walk *w) {
+    ox_plan *p = w->p;
+    bool *read = OX_NEW_N(w->f->arena, bool, p->n_made_once + 1);
+    for (const ox_plan *q = w->f->plans; q; q = q->next) {
+        for (size_t k = 0; k < q->n_steps; k++)
+            for (int i = 0; i < q->steps[k].n_in; i++) mark(p, read, q->steps[k].in[i]);
+        for (size_t k = 0; k < q->n_once && q != p; k++)
+            for (int i = 0; i < q->once[k].n_in; i++) mark(p, read, q->once[k].in[i]);
+        for (uint32_t i = 0; i < q->graph->ret->n_in; i++) mark(p, read, q->outputs[i]);
+    }
+    size_t kept = p->n_once;
+    for (size_t k = p->n_once; k-- > 0;) {
+        const ox_step *s = &p->once[k];
+        bool needed = false;
+        for (int i = 0; i < s->call.n_out; i++) needed |= s->out[i] && read[s->out[i] - p->made_once];
+        if (!needed) continue;
+        for (int i = 0; i < s->n_in; i++) mark(p, read, s->in[i]);
+        if (--kept != k) p->once[kept] = *s;
+    }
+    p->once += kept;
+    p->n_once -= kept;
 }
 
 void ox_lower_quant(ox_frame *f, ox_plan *p) {
@@ -553,12 +671,13 @@ void ox_lower_quant(ox_frame *f, ox_plan *p) {
     ox_lower_count(&l);
     begin(&w);
     for (uint32_t k = 0; k < p->n_steps; k++) {
-        if (l.gone[k] || lower_step(&w, k, &p->steps[k])) continue;
-        ox_step s = p->steps[k];
+        if (l.gone[k] || (!w.later[k] && lower_step(&w, k, &p->steps[k]))) continue;
+        ox_step s = w.later[k] ? *w.later[k] : p->steps[k];
         ox_quant_plain(&w, &s);
         ox_quant_emit(&w, &s);
     }
     ox_quant_finish(&w);
     p->steps = w.steps;
     p->n_steps = w.n;
+    if (!p->depth) drop_once(&w);
 }

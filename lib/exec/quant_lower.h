@@ -23,6 +23,7 @@ typedef struct ox_quant_walk {
     ox_step *steps;    /* the new list */
     size_t n;
     ox_quant_cell *cells;
+    ox_step **later;   /* per step: runs in its place; NULL */
     uint32_t *once_of; /* per cell that is made once: the step */
     bool integers;
 } ox_quant_walk;
@@ -36,6 +37,8 @@ bool ox_quant_read(const ox_quant_walk *w, const ox_step *s, int i, ox_dtype typ
 const ox_step *ox_quant_maker(const ox_quant_walk *w, const ox_step *s, int i);
 /* Scales and zero points of N columns from inputs scale and zero of S, over the quantization of x and y, into the state. */
 bool ox_quant_scales(const ox_quant_walk *w, const ox_step *s, int scale, int zero, ox_dtype type, int64_t n, ox_quant_weights *q);
+/* The zero points alone. */
+bool ox_quant_zeros(const ox_quant_walk *w, const ox_step *s, int i, ox_dtype type, int64_t n, ox_quant_weights *q);
 /* A bias of floats (DequantizeLinear of a constant, or constant) or int32; true as well when input i is absent. */
 bool ox_quant_bias(const ox_quant_walk *w, const ox_step *s, int i, const float *weight_scale, ox_quant_weights *q);
 /* The element type of input i when it is 8 bits wide; OX_UNDEFINED. */

@@ -3,6 +3,7 @@
 #include "exec/quant.h"
 
 #include "cpu/qconv.h"
+#include "op/quant.h"
 #include "op/window.h"
 
 #include <inttypes.h>
@@ -58,6 +59,72 @@ static int run_product(ox_run *r) {
     if (!scratch) return bytes ? -1 : too_large(r);
     ox_qtail tail = tail_of(s);
     ox_qmatrix a = {from, s->x.is_signed, s->k, {&s->x.zero, false}};
+    ox_qgemm(ox_thread_count(r->ctx), m, &a, s->packed, (ox_qzero){s->zero, s->zeros}, &tail, ox_tensor_mut(y), s->n, scratch);
+    return 0;
+}
+
+/* Floats that are quantized as DynamicQuantizeLinear does it, then a product to floats. */
+static int run_dynamic(ox_run *r) {
+    ox_quant_weights *s = r->state;
+    const ox_tensor *x = given(r, 0);
+    if (!x || !x->rank || x->dtype != OX_FLOAT || x->dims[x->rank - 1] != s->k)
+        return ox_fail(r->ctx, OX_BAD_DATA, "the weights take %" PRId64 " columns, which the input has not", s->k);
+    if (!s->packed && pack_product(r, s)) return -1;
+    int64_t *dims = ox_dup(r->arena, x->dims, (size_t)x->rank * sizeof *dims), many = s->scales ? s->n : 1;
+    dims[x->rank - 1] = s->n;
+    ox_tensor *y = ox_output(r, 0, OX_FLOAT, x->rank, dims);
+    const float *from = y ? ox_tensor_data(x) : NULL;
+    uint8_t *codes = from ? ox_scratch(r, (uint64_t)x->count + 1) : NULL;
+    float *scale = codes ? ox_scratch(r, (uint64_t)many * sizeof *scale) : NULL, of, zero;
+    if (!scale) return -1;
+    if (!y->count) return 0;
+    int64_t m = y->count / s->n;
+    uint64_t bytes = ox_qgemm_scratch(m, s->n, s->k);
+    void *scratch = bytes ? ox_scratch(r, bytes) : NULL;
+    if (!scratch) return bytes ? -1 : too_large(r);
+    ox_q_dynamic(r, from, x->count, codes, &of, &zero);
+    for (int64_t i = 0; i < many; i++) scale[i] = of * s->scale[i];
+    ox_qtail tail = tail_of(s);
+    tail.scale = scale;
+    int32_t z = (int32_t)zero;
+    ox_qmatrix a = {codes, false, s->k, {&z, false}};
+    ox_qgemm(ox_thread_count(r->ctx), m, &a, s->packed, (ox_qzero){s->zero, s->zeros}, &tail, ox_tensor_mut(y), s->n, scratch);
+    return 0;
+}
+
+/* One 8-bit number, or 0 when the input is absent. */
+static int zero_of(ox_run *r, int i, int32_t *zero) {
+    const ox_tensor *t = given(r, i);
+    *zero = 0;
+    if (!r->in[i]) return 0;
+    const void *data = t && t->count == 1 ? ox_tensor_data(t) : NULL;
+    if (!data || (t->dtype != OX_INT8 && t->dtype != OX_UINT8)) return ox_fail(r->ctx, OX_BAD_DATA, "the zero point is not one number of 8 bits");
+    *zero = (int32_t)ox_load_int(t->dtype, data, 0);
+    return 0;
+}
+
+static int run_scaled(ox_run *r) {
+    ox_quant_weights *s = r->state;
+    const ox_tensor *x = given(r, 0), *scale = given(r, 2);
+    int32_t zero;
+    if (!x || !x->rank || x->dtype != ox_quant_type(&s->x) || x->dims[x->rank - 1] != s->k)
+        return ox_fail(r->ctx, OX_BAD_DATA, "the weights take %" PRId64 " columns, which the input has not", s->k);
+    if (!scale || scale->dtype != OX_FLOAT || (scale->count != 1 && scale->count != s->n)) return ox_fail(r->ctx, OX_BAD_DATA, "the scales do not fit the product");
+    if (zero_of(r, 3, &zero) || (!s->packed && pack_product(r, s))) return -1;
+    int64_t *dims = ox_dup(r->arena, x->dims, (size_t)x->rank * sizeof *dims);
+    dims[x->rank - 1] = s->n;
+    ox_tensor *y = ox_output(r, 0, OX_FLOAT, x->rank, dims);
+    const void *from = y ? ox_tensor_data(x) : NULL;
+    if (!from || !ox_tensor_data(scale)) return -1;
+    if (!y->count) return 0;
+    int64_t m = y->count / s->n;
+    uint64_t bytes = ox_qgemm_scratch(m, s->n, s->k);
+    void *scratch = bytes ? ox_scratch(r, bytes) : NULL;
+    if (!scratch) return bytes ? -1 : too_large(r);
+    ox_qtail tail = tail_of(s);
+    tail.scale = ox_tensor_data(scale);
+    tail.scale_per_column = scale->count > 1;
+    ox_qmatrix a = {from, s->x.is_signed, s->k, {&zero, false}};
     ox_qgemm(ox_thread_count(r->ctx), m, &a, s->packed, (ox_qzero){s->zero, s->zeros}, &tail, ox_tensor_mut(y), s->n, scratch);
     return 0;
 }
@@ -137,3 +204,5 @@ static void done(ox_ctx *ctx, void *state) {
 
 const ox_native ox_native_qconv = {"8-bit convolution", run_conv, done};
 const ox_native ox_native_qproduct = {"8-bit product", run_product, done};
+const ox_native ox_native_qdynamic = {"8-bit product of floats", run_dynamic, done};
+const ox_native ox_native_qscaled = {"8-bit product, scaled", run_scaled, done};
