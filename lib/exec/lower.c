@@ -5,7 +5,7 @@
  * what types prove is done: sizes that may differ are not joined. */
 #include "exec/lower.h"
 #include "cpu/conv.h"
-#include "exec/quant.h"
+#include "exec/quant_native.h"
 
 #include <string.h>
 

@@ -1,4 +1,4 @@
-/* Lowering of what is quantized: see quant.h.
+/* Lowering of what is quantized: see quant_native.h.
  *
  * A walk over the steps in their order. DequantizeLinear is put off: its output is known as 8-bit numbers, and floats are made of them only
  * where a step wants them. A step whose inputs are such numbers, and whose output goes to QuantizeLinear alone, maybe through Relu or Clip, becomes

@@ -4,7 +4,7 @@
 #define OX_EXEC_QUANT_LOWER_H
 
 #include "exec/lower.h"
-#include "exec/quant.h"
+#include "exec/quant_native.h"
 
 /* What is known of a cell. A value of floats that DequantizeLinear made of 8-bit numbers is those numbers, until somebody wants floats. */
 typedef struct ox_quant_cell {

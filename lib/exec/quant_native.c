@@ -1,6 +1,6 @@
 /* Convolutions and products of 8-bit integers by weights that are packed once. The arithmetic is that of QLinearConv and QLinearMatMul:
  * sums of 32 bits, times one float, rounded to even. */
-#include "exec/quant.h"
+#include "exec/quant_native.h"
 
 #include "cpu/qconv.h"
 #include "op/quant.h"

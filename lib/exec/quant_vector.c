@@ -1,5 +1,5 @@
 /* Steps on 8-bit numbers besides convolutions and products: sums and products of two, tables, pools by pixels, changes of form. */
-#include "exec/quant.h"
+#include "exec/quant_native.h"
 
 #include "cpu/qconv.h"
 #include "cpu/qvec.h"

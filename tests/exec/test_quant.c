@@ -220,7 +220,27 @@ static void operators(void **state) {
     done(&r);
 }
 
+/* As tools write products that are quantized while they run: two of one input, one with a bias. */
+static void dynamic_products(void **state) {
+    results r;
+    begin(&t, "(float[N,5,40] x) => (float[N,5,30] y, float[N,5,21] z)");
+    numbers(&t, "int8[40,30] w", 1200, -127, 127, 1);
+    numbers(&t, "float[30] cs", 30, 5, 15, 1000);
+    numbers(&t, "int8[30] cz", 30, -5, 5, 1);
+    numbers(&t, "float[30] b", 30, -500, 500, 100);
+    numbers(&t, "uint8[40,21] v", 840, 0, 255, 1);
+    add(&t, "> {\n"
+            "q, qs, qz = DynamicQuantizeLinear(x) i = MatMulInteger(q, w, qz, cz) k = MatMulInteger(q, v, qz, yz) c = Cast<to = 1>(i) d = Cast<to = 1>(k)\n"
+            "e = Mul(qs, cs) f = Mul(qs, ws) g = Mul(c, e) y = Add(b, g) z = Mul(f, d) }\n");
+    run_all(*state, &t, &r);
+    assert_ran(&r, USUAL, "MatMulInteger(8-bit product, scaled) MatMulInteger(8-bit product, scaled)", true);
+    assert_ran(&r, USUAL, "Cast", false);
+    assert_same(&r, PLAIN, USUAL);
+    assert_same(&r, PLAIN, INTEGERS);
+    done(&r);
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {T(convolutions), T(classifier), T(product_to_floats), T(exact_steps), T(operators)};
+    const struct CMUnitTest tests[] = {T(convolutions), T(classifier), T(product_to_floats), T(exact_steps), T(operators), T(dynamic_products)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

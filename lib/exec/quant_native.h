@@ -3,8 +3,8 @@
  *
  * An image of 8-bit numbers may lie by pixels: [N][H][W][C] (one spatial axis: [N][W][C]), a tensor of the rank that the model gives it.
  * Only natives see such values. */
-#ifndef OX_EXEC_QUANT_H
-#define OX_EXEC_QUANT_H
+#ifndef OX_EXEC_QUANT_NATIVE_H
+#define OX_EXEC_QUANT_NATIVE_H
 
 #include "exec/native.h"
 #include "exec/plan.h"
