@@ -15,11 +15,11 @@ typedef struct ox_frame ox_frame;
  * OX_UNAVAILABLE and the names of operators without a kernel. */
 ox_frame *ox_frame_new(ox_model *m);
 typedef struct ox_frame_options {
-    bool plain;    /* every node by its operator's own kernel */
-    bool integers; /* what stands between DequantizeLinear and QuantizeLinear is computed in 8-bit integers: faster, and rounded differently, by one
-                      step of the quantization at most for each operator */
+    bool plain;    /* every node by its operator's own kernel, one after the other: the definition, for comparison */
+    bool integers; /* DequantizeLinear, operator, QuantizeLinear in integers: faster, and rounded otherwise, by one step at most */
+    bool defaults; /* inputs with a default have it in every run, like constants */
 } ox_frame_options;
-ox_frame *ox_frame_new_with(ox_model *m, const ox_frame_options *o); /* NULL: none of them */
+ox_frame *ox_frame_new_with(ox_model *m, const ox_frame_options *o); /* ox_frame_new(m): none of them */
 void ox_frame_free(ox_frame *f);
 /* Runs once. in[i] belongs to graph input i (NULL: its initializer); out[i] receives a reference for output i. Budget: ctx->limits.memory. */
 int ox_frame_run(ox_frame *f, ox_rt *const *in, ox_rt **out);

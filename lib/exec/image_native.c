@@ -4,9 +4,9 @@
 #include "op/compute.h"
 #include "op/window.h"
 
-static const ox_tensor *image(ox_run *r, int rank) {
+static const ox_tensor *image(ox_run *r, int rank, ox_dtype dtype) {
     const ox_rt *v = r->in[0];
-    if (v && v->kind == OX_RT_TENSOR && v->t->dtype == OX_FLOAT && v->t->rank == rank) return v->t;
+    if (v && v->kind == OX_RT_TENSOR && v->t->dtype == dtype && v->t->rank == rank) return v->t;
     ox_fail(r->ctx, OX_BAD_DATA, "the input is not an image of rank %d", rank);
     return NULL;
 }
@@ -15,14 +15,14 @@ static int64_t blocks_of(int64_t channels) { return (channels + ox_conv_block() 
 
 static int run_block(ox_run *r) {
     const ox_image_move *s = r->state;
-    const ox_tensor *x = image(r, s->rank);
+    const ox_tensor *x = image(r, s->rank, s->dtype);
     if (!x) return -1;
     bool one = s->rank == 3;
     int64_t block = ox_conv_block(), h = one ? 1 : x->dims[2], w = x->dims[one ? 2 : 3];
     if (x->dims[1] != s->channels)
         return ox_fail(r->ctx, OX_BAD_DATA, "the image has %" PRId64 " channels, not %" PRId64, x->dims[1], s->channels);
     ox_tensor *y = ox_output(r, 0, OX_FLOAT, 5, (int64_t[]){x->dims[0], blocks_of(s->channels), h, w, block});
-    const float *from = y ? ox_tensor_data(x) : NULL;
+    const float *from = y ? ox_native_input(r, x) : NULL;
     if (!from) return -1;
     if (y->count) ox_image_block(ox_thread_count(r->ctx), x->dims[0], s->channels, h * w, from, ox_tensor_mut(y));
     return 0;
@@ -30,14 +30,16 @@ static int run_block(ox_run *r) {
 
 static int run_unblock(ox_run *r) {
     const ox_image_move *s = r->state;
-    const ox_tensor *x = image(r, 5);
+    const ox_tensor *x = image(r, 5, OX_FLOAT);
     if (!x) return -1;
     bool one = s->rank == 3;
     int64_t dims[4] = {x->dims[0], s->channels, x->dims[one ? 3 : 2], x->dims[3]};
-    ox_tensor *y = ox_output(r, 0, OX_FLOAT, s->rank, dims);
+    ox_tensor *y = ox_output(r, 0, s->dtype, s->rank, dims);
     const float *from = y ? ox_tensor_data(x) : NULL;
-    if (!from) return -1;
-    if (y->count) ox_image_unblock(ox_thread_count(r->ctx), x->dims[0], s->channels, x->dims[2] * x->dims[3], from, ox_tensor_mut(y));
+    float *to = y ? ox_floats_of(r, y) : NULL;
+    if (!from || !to) return -1;
+    if (y->count) ox_image_unblock(ox_thread_count(r->ctx), x->dims[0], s->channels, x->dims[2] * x->dims[3], from, to);
+    ox_floats_done(r, y, to);
     return 0;
 }
 
@@ -62,7 +64,7 @@ static int run_window(ox_run *r, const ox_image_pool *s, const ox_tensor *x, con
 
 static int run_pool(ox_run *r) {
     const ox_image_pool *s = r->state;
-    const ox_tensor *x = image(r, 5);
+    const ox_tensor *x = image(r, 5, OX_FLOAT);
     const float *from = x ? ox_tensor_data(x) : NULL;
     if (!from) return -1;
     if (!s->global) return run_window(r, s, x, from);

@@ -175,7 +175,9 @@ static void find_chain(ox_lower *l, uint32_t at) {
 
 /* ---- products and convolutions */
 
-static bool float_type(const ox_type *t) { return t && t->kind == OX_K_TENSOR && t->dtype == OX_FLOAT && t->rank >= 0; }
+static bool float_type(const ox_type *t) {
+    return t && t->kind == OX_K_TENSOR && (t->dtype == OX_FLOAT || t->dtype == OX_FLOAT16 || t->dtype == OX_BFLOAT16) && t->rank >= 0;
+}
 
 /* A MatMul or Gemm by constant weights. */
 static bool find_product(ox_lower *l, ox_step *s) {
@@ -184,7 +186,7 @@ static bool find_product(ox_lower *l, ox_step *s) {
     int64_t dims[8], bias[8];
     if ((!gemm && !ox_lower_is(s, "MatMul")) || !float_type(ox_lower_type(s, 0)) || ox_lower_type(s, 0)->rank < 2) return false;
     if (!ox_lower_fixed(s, 1, &rank, dims) || rank != 2 || !float_type(ox_lower_type(s, 1)) || s->in_cell[0] == OX_NO_CELL) return false;
-    ox_weights_product p = {.alpha = 1, .bias = -1};
+    ox_weights_product p = {.dtype = ox_lower_type(s, 0)->dtype, .alpha = 1, .bias = -1};
     if (gemm) {
         p.trans_b = ox_get_int(&s->call, "transB") != 0;
         p.alpha = (float)ox_get_float(&s->call, "alpha");
@@ -285,6 +287,45 @@ static uint32_t join_norm(ox_lower *l, uint32_t at) {
     return k;
 }
 
+/* The integers of a constant; false when they are not known yet. */
+static bool constant_ints(const ox_step *s, int i, int64_t *to, int n) {
+    const ox_rt *v = i < s->n_in && s->in[i] && s->in_cell[i] == OX_NO_CELL && !s->around[i] ? *s->in[i] : NULL;
+    const void *data = v && v->kind == OX_RT_TENSOR && v->t->dtype == OX_INT64 && v->t->count == n ? ox_tensor_data(v->t) : NULL;
+    if (data) memcpy(to, data, (size_t)n * sizeof *to);
+    return data;
+}
+
+/* Pad of spatial axes with zeros, conv -> conv */
+static void join_pad(ox_lower *l, uint32_t at) {
+    ox_step *s = &l->p->steps[at];
+    ox_image_conv *c = s->state;
+    uint32_t cell = s->in_cell[0], m = cell == OX_NO_CELL ? OX_NO_CELL : l->maker[cell];
+    ox_step *by = m == OX_NO_CELL ? NULL : &l->p->steps[m];
+    int n = c->rank - 2;
+    int64_t pads[8];
+    if (!by || l->gone[m] || !ox_lower_is(by, "Pad") || l->uses[cell] != 1 || by->in_cell[0] == OX_NO_CELL) return;
+    if (strcmp(ox_get_string(&by->call, "mode"), "constant") || !constant_ints(by, 1, pads, 2 * c->rank) || (by->n_in > 3 && by->in[3])) return;
+    if (by->n_in > 2 && by->in[2]) {
+        const ox_rt *v = by->in_cell[2] == OX_NO_CELL && !by->around[2] ? *by->in[2] : NULL;
+        const void *data = v && v->kind == OX_RT_TENSOR && v->t->count == 1 && ox_dtype_is_float(v->t->dtype) ? ox_tensor_data(v->t) : NULL;
+        if (!data || ox_load_double(v->t->dtype, data, 0) != 0) return;
+    }
+    for (int i = 0; i < 2 * c->rank; i++)
+        if (pads[i] < 0 || pads[i] > 4096 || (i % c->rank < 2 && pads[i])) return;
+    const char *pad = ox_get_string(&s->call, "auto_pad");
+    if (strcmp(pad, "NOTSET") && strcmp(pad, "VALID")) return;
+    for (int k = 0; k < 2; k++) { /* begin, end */
+        c->pad[2 * k] = n == 1 ? 0 : pads[k * c->rank + 2];
+        c->pad[2 * k + 1] = pads[k * c->rank + c->rank - 1];
+    }
+    s->in[0] = by->in[0];
+    s->in_cell[0] = by->in_cell[0];
+    s->in_value[0] = by->in_value[0];
+    s->around[0] = by->around[0];
+    l->gone[m] = true;
+    take_nodes(l, s, by);
+}
+
 typedef enum fit { NO_FIT, FIT_ONE, FIT_CHANNEL, FIT_WHOLE } fit;
 
 /* How an operand of a program lies to a result of type T whose channels are axis AXIS. */
@@ -306,7 +347,7 @@ static uint32_t join_tail(ox_lower *l, uint32_t at, bool conv) {
     uint32_t k = 0;
     ox_step *s = &l->p->steps[at], *c = ox_lower_only_reader(l, at, &k);
     const ox_type *t = s->call.n_out == 1 ? ox_lower_cell_type(l->p, s->out_cell[0]) : NULL;
-    if (!c || !l->chain[k] || l->chain[k]->dtype != OX_FLOAT || !t || t->kind != OX_K_TENSOR || t->rank < 2) return at;
+    if (!c || !l->chain[k] || !t || l->chain[k]->dtype != t->dtype || t->kind != OX_K_TENSOR || t->rank < 2) return at;
     if (!ox_lower_same_dims(t, ox_lower_cell_type(l->p, c->out_cell[0])) || reads_of(c, s->out_cell[0]) != 1) return at;
     int axis = conv ? 1 : t->rank - 1;
     int64_t channels;
@@ -320,7 +361,7 @@ static uint32_t join_tail(ox_lower *l, uint32_t at, bool conv) {
             continue;
         }
         fits[i] = fit_of(c, i, t, axis, channels);
-        if (fits[i] == NO_FIT) return at;
+        if (fits[i] == NO_FIT || (fits[i] == FIT_WHOLE && !conv && t->dtype != OX_FLOAT)) return at;
     }
     /* operand 0 is what the step makes: exchange the two */
     ox_program *p = &plan.program;
@@ -386,7 +427,7 @@ static bool has_quantizing(const ox_plan *p) {
 }
 
 void ox_lower_plan(ox_frame *f, ox_plan *p) {
-    bool exact = !f->integers && has_quantizing(p);
+    bool exact = !f->options.integers && has_quantizing(p);
     ox_lower_quant(f, p);
     size_t n = p->n_steps + 1;
     ox_lower l = {.f = f, .p = p};
@@ -399,6 +440,7 @@ void ox_lower_plan(ox_frame *f, ox_plan *p) {
     for (uint32_t k = 0; k < p->n_steps && !exact; k++) {
         if (l.gone[k] || p->steps[k].native) continue;
         bool product = find_product(&l, &p->steps[k]), conv = !product && find_conv(&l, &p->steps[k]);
+        if (conv) join_pad(&l, k);
         if (product || conv) join_tail(&l, conv ? join_norm(&l, k) : k, conv);
     }
     ox_lower_images(&l);

@@ -127,8 +127,7 @@ struct ox_frame {
     ox_map cell_of; /* value -> cell */
     ox_constant_cell *constants;
     ox_made_tensor *made; /* by lifts of calls */
-    bool plain;     /* every node by its own kernel */
-    bool integers;  /* between DequantizeLinear and QuantizeLinear: in integers */
+    ox_frame_options options;
     ox_arena **scratch; /* by depth */
     int n_scratch;
     ox_frame_hook hook;

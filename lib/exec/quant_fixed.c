@@ -25,6 +25,7 @@ const ox_tensor *ox_quant_fixed(const ox_quant_walk *w, const ox_step *s, int i)
     if (i < 0 || i >= s->n_in || !s->in[i] || s->in_cell[i] != OX_NO_CELL || s->around[i]) return NULL;
     const ox_tensor *t = in_memory(w, s, i);
     if (!t || ox_tensor_data(t)) return t;
+    ox_check_memory(w->f->ctx);
     ox_clear_error(w->f->ctx); /* whoever runs it finds out */
     return NULL;
 }

@@ -424,7 +424,11 @@ static bool all_results(ox_quant_walk *w, const ox_step *s, const ox_quant *x, f
     ox_ctx *ctx = w->f->ctx;
     ox_rt **in = OX_NEW_N(w->f->arena, ox_rt *, s->n_in + 1), *out = NULL;
     ox_tensor *t = ox_tensor_new(ctx, OX_FLOAT, 1, (int64_t[]){256});
-    if (!t || !(in[0] = ox_rt_tensor(ctx, t))) return false;
+    if (!t || !(in[0] = ox_rt_tensor(ctx, t))) {
+        ox_check_memory(ctx);
+        ox_clear_error(ctx); /* a limit of ours: floats need no table */
+        return false;
+    }
     all_numbers(x, ox_tensor_mut(t));
     for (int i = 1; i < s->n_in; i++) in[i] = s->in[i] ? *s->in[i] : NULL;
     ox_call call = s->call;
@@ -433,7 +437,8 @@ static bool all_results(ox_quant_walk *w, const ox_step *s, const ox_quant *x, f
     if (right) memcpy(real, ox_tensor_data(out->t), 256 * sizeof *real);
     ox_rt_unref(in[0]);
     if (!rc) ox_rt_unref(out);
-    else if (!ctx->starved) ox_clear_error(ctx);
+    ox_check_memory(ctx);
+    if (rc) ox_clear_error(ctx);
     return right;
 }
 
@@ -664,7 +669,7 @@ static void drop_once(ox_quant_walk *w) {
 void ox_lower_quant(ox_frame *f, ox_plan *p) {
     if (!quantized(p)) return;
     ox_lower l = {.f = f, .p = p};
-    ox_quant_walk w = {.l = &l, .f = f, .p = p, .integers = f->integers};
+    ox_quant_walk w = {.l = &l, .f = f, .p = p, .integers = f->options.integers};
     l.uses = OX_NEW_N(f->arena, uint32_t, p->n_cells + 1);
     l.maker = OX_NEW_N(f->arena, uint32_t, p->n_cells + 1);
     l.gone = OX_NEW_N(f->arena, bool, p->n_steps + 1);
