@@ -6,7 +6,7 @@
 
 #include <math.h>
 
-enum { PLAIN, USUAL, INTEGERS, WAYS, RUNS = 3, OUTPUTS = 4, TEXT = 1 << 16 };
+enum { PLAIN, USUAL, INTEGERS, WAYS, RUNS = 3, OUTPUTS = 5, TEXT = 1 << 16 };
 
 typedef struct text { char s[TEXT]; size_t n; } text;
 
@@ -196,7 +196,7 @@ static void exact_steps(void **state) {
 /* The operators that are integer by themselves: the same bits always. */
 static void operators(void **state) {
     results r;
-    begin(&t, "(uint8[N,3,11,9] x, float[N,6] v) => (uint8[N,5] y, float[N,7] e, int32[N,10,11,9] i, float[N,7] d)");
+    begin(&t, "(uint8[N,3,11,9] x, float[N,6] v) => (uint8[N,5] y, float[N,7] e, int32[N,10,11,9] i, float[N,7] d, uint8[N,10,11,9] a)");
     numbers(&t, "int8[10,3,3,3] w", 270, -127, 127, 1);
     numbers(&t, "float[10] cs", 10, 5, 15, 1000);
     numbers(&t, "int8[10] cz", 10, -3, 3, 1);
