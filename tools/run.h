@@ -60,6 +60,7 @@ typedef struct run_session {
     ox_frame *f;
     ox_rt **in, **out;
     double started, opened, ready; /* run_now() before and after the model was read, and when it could be run */
+    bool integers; /* set before: quantized models are to be fast rather than rounded as the standard says */
 } run_session;
 double run_now(void); /* milliseconds of the monotonic clock, which is that of ox_step_info */
 /* Reads the model; nothing is checked or run yet. */

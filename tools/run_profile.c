@@ -114,6 +114,7 @@ int run_profile(run_args *a) {
     profile p = {.a = a, .s = &s, .arena = a->c.ctx->arena, .roof = {a->roof_gflops, a->roof_gbps}};
     ox_map_init(&p.shapes, p.arena);
     ox_map_init(&p.indices, p.arena);
+    s.integers = true;
     int result = run_session_open(a, &s);
     p.opened = nanoseconds(&p, s.opened);
     p.ready = nanoseconds(&p, s.ready);

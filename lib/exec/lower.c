@@ -5,6 +5,7 @@
  * what types prove is done: sizes that may differ are not joined. */
 #include "exec/lower.h"
 #include "cpu/conv.h"
+#include "exec/quant_native.h"
 
 #include <string.h>
 
@@ -153,7 +154,7 @@ static bool join_maker(ox_lower *l, uint32_t at, int k) {
 static void find_chain(ox_lower *l, uint32_t at) {
     ox_step *s = &l->p->steps[at];
     ox_chain c;
-    if (!ox_chain_of(s, &c)) return;
+    if (s->native || !ox_chain_of(s, &c)) return;
     c.changed = s->n_in > c.program.n_operands || (c.program.n_operands == 2 && s->in[0] == s->in[1]);
     while (s->n_in > c.program.n_operands) { /* bounds and exponents that are in the program now */
         uint32_t cell = s->in_cell[s->n_in - 1];
@@ -242,7 +243,7 @@ static bool find_conv(ox_lower *l, ox_step *s) {
 }
 
 /* The step that alone reads the output of step `at`; NULL. */
-static ox_step *only_reader(ox_lower *l, uint32_t at, uint32_t *reader) {
+ox_step *ox_lower_only_reader(ox_lower *l, uint32_t at, uint32_t *reader) {
     ox_step *s = &l->p->steps[at];
     uint32_t cell = s->out_cell[0];
     if (cell == OX_NO_CELL || l->p->returned[cell]) return NULL;
@@ -272,8 +273,8 @@ static ox_step *move_to(ox_lower *l, uint32_t at, uint32_t later) {
 /* conv, BatchNormalization of constants -> conv */
 static uint32_t join_norm(ox_lower *l, uint32_t at) {
     uint32_t k = 0;
-    ox_step *n = only_reader(l, at, &k);
-    if (!n || !ox_lower_is(n, "BatchNormalization") || n->n_in != 5 || n->call.n_out != 1 || n->in_cell[0] != l->p->steps[at].out_cell[0]) return at;
+    ox_step *n = ox_lower_only_reader(l, at, &k);
+    if (!n || n->native || !ox_lower_is(n, "BatchNormalization") || n->n_in != 5 || n->call.n_out != 1 || n->in_cell[0] != l->p->steps[at].out_cell[0]) return at;
     if (ox_get_int(&n->call, "training_mode")) return at;
     ox_image_conv *c = l->p->steps[at].state;
     int rank;
@@ -345,7 +346,7 @@ static fit fit_of(const ox_step *s, int i, const ox_type *t, int axis, int64_t c
 /* product or conv, chain -> one step */
 static uint32_t join_tail(ox_lower *l, uint32_t at, bool conv) {
     uint32_t k = 0;
-    ox_step *s = &l->p->steps[at], *c = only_reader(l, at, &k);
+    ox_step *s = &l->p->steps[at], *c = ox_lower_only_reader(l, at, &k);
     const ox_type *t = s->call.n_out == 1 ? ox_lower_cell_type(l->p, s->out_cell[0]) : NULL;
     if (!c || !l->chain[k] || !t || l->chain[k]->dtype != t->dtype || t->kind != OX_K_TENSOR || t->rank < 2) return at;
     if (!ox_lower_same_dims(t, ox_lower_cell_type(l->p, c->out_cell[0])) || reads_of(c, s->out_cell[0]) != 1) return at;
@@ -393,7 +394,7 @@ static uint32_t join_tail(ox_lower *l, uint32_t at, bool conv) {
 
 /* ---- all of it */
 
-static void count_uses(ox_lower *l) {
+void ox_lower_count(ox_lower *l) {
     ox_plan *p = l->p;
     memset(l->maker, 0xff, (p->n_cells + 1) * sizeof *l->maker);
     for (uint32_t k = 0; k < p->n_steps; k++) {
@@ -418,16 +419,26 @@ static void finish_chains(ox_lower *l) {
     }
 }
 
+/* Rounding to few steps shows every difference in the order of sums: where that follows, products and convolutions run by their operators' own
+ * kernels, which add in the order that everybody adds in. */
+static bool has_quantizing(const ox_plan *p) {
+    for (uint32_t k = 0; k < p->n_steps; k++)
+        if (ox_lower_is(&p->steps[k], "QuantizeLinear")) return true;
+    return false;
+}
+
 void ox_lower_plan(ox_frame *f, ox_plan *p) {
+    bool exact = !f->options.integers && has_quantizing(p);
+    ox_lower_quant(f, p);
     size_t n = p->n_steps + 1;
     ox_lower l = {.f = f, .p = p};
     l.uses = OX_NEW_N(f->arena, uint32_t, p->n_cells + 1);
     l.maker = OX_NEW_N(f->arena, uint32_t, p->n_cells + 1);
     l.gone = OX_NEW_N(f->arena, bool, n);
     l.chain = OX_NEW_N(f->arena, ox_chain *, n);
-    count_uses(&l);
+    ox_lower_count(&l);
     for (uint32_t k = 0; k < p->n_steps; k++) find_chain(&l, k);
-    for (uint32_t k = 0; k < p->n_steps; k++) {
+    for (uint32_t k = 0; k < p->n_steps && !exact; k++) {
         if (l.gone[k] || p->steps[k].native) continue;
         bool product = find_product(&l, &p->steps[k]), conv = !product && find_conv(&l, &p->steps[k]);
         if (conv) join_pad(&l, k);

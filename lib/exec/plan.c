@@ -271,7 +271,7 @@ static void plan_lifetimes(ox_frame *f, ox_plan *p) {
 static int plan_outputs(ox_frame *f, ox_plan *p) {
     const ox_node *ret = p->graph->ret;
     p->outputs = OX_NEW_N(f->arena, ox_cell *, ret->n_in + 1);
-    p->returned = OX_NEW_N(f->arena, bool, 2 * p->n_cells + 1);
+    p->returned = OX_NEW_N(f->arena, bool, 4 * p->n_cells + 1);
     for (uint32_t i = 0; i < ret->n_in; i++) {
         if (cell_of(f, ret->in[i].v, &p->outputs[i])) return -1;
         uint32_t k = note_use(f, p, p->outputs[i]);
@@ -339,7 +339,7 @@ static int plan_graph(ox_frame *f, const ox_graph *g, ox_plan *outer) {
     ox_map_put(&f->plan_of, g, p);
     size_t values = 0;
     for (const ox_node *n = g->first; n; n = n->next) values += n->n_out;
-    size_t most = 2 * (g->n_inputs + values) + 1; /* every value in two forms */
+    size_t most = 4 * (g->n_inputs + values) + 1; /* every value in four forms: floats, in blocks, 8-bit, by pixels */
     p->cells = OX_NEW_N(f->arena, ox_cell, most);
     p->values = OX_NEW_N(f->arena, const ox_value *, most);
     p->made_once = OX_NEW_N(f->arena, ox_cell, values + 1);

@@ -1,7 +1,7 @@
 /* Real models, where they are at hand (OX_MODELS): run by their operators' kernels one by one, and as the frame lowers them: the same within
  * rounding. Then run again and again. The first run allocates and takes notes, later ones use planned
  * memory: they must give the same bits, leave results alone that somebody still holds, find their way back from other shapes, and ask
- * the system for nothing. TAP. */
+ * the system for nothing. Quantized ones run in integers as well. TAP. */
 #include "onnx/onnx.h"
 #include "exec/exec.h"
 
@@ -35,6 +35,7 @@ typedef struct job {
     ox_model *m;
     ox_frame *f;
     size_t n_in, n_out;
+    bool integers; /* the frame is asked for them */
     bool strings; /* text is allocated: not counted */
     char why[400];
 } job;
@@ -165,26 +166,36 @@ static int run_model(void *arg) {
     j->n_out = j->m->graph->ret->n_in;
     ox_each_graph(j->m, find_random, &random);
     if (random && strcmp(random, "Dropout")) return ox_fail(j->ctx, OX_UNAVAILABLE, "draws random numbers (%s)", random);
-    if (ox_infer_model(j->m, NULL) < 0 || !(j->f = ox_frame_new(j->m))) return -1;
+    if (ox_infer_model(j->m, NULL) < 0 || !(j->f = ox_frame_new_with(j->m, &(ox_frame_options){.integers = j->integers}))) return -1;
     ox_each_graph(j->m, find_strings, &j->strings);
     return judge(j);
 }
 
 static int number, failed;
 
-static void model(const char *path, const char *name) {
-    job j = {.ctx = ox_ctx_new()};
+static int find_quantized(ox_graph *g, void *user) {
+    for (const ox_node *n = g->first; n; n = n->next)
+        if (!strcmp(n->op_type, "QuantizeLinear")) return *(bool *)user = true, 1;
+    return 0;
+}
+
+/* Whether it is quantized. */
+static bool model(const char *path, const char *name, bool integers) {
+    job j = {.ctx = ox_ctx_new(), .integers = integers};
+    bool quantized = false;
     int rc = -1;
     if ((j.m = ox_model_open(j.ctx, path))) rc = ox_protect(j.ctx, run_model, &j);
     number++;
     failed |= rc == 1;
-    if (rc == 1) printf("not ok %d - %s: %s\n", number, name, j.why);
-    if (rc == 0) printf("ok %d - %s\n", number, name);
+    if (rc == 1) printf("not ok %d - %s%s: %s\n", number, name, integers ? " in integers" : "", j.why);
+    if (rc == 0) printf("ok %d - %s%s\n", number, name, integers ? " in integers" : "");
+    if (j.m) ox_each_graph(j.m, find_quantized, &quantized);
     if (rc < 0) printf("ok %d - %s # SKIP %.150s\n", number, name, ox_error_text(j.ctx));
     fflush(stdout);
     ox_frame_free(j.f);
     ox_model_free(j.m);
     ox_ctx_free(j.ctx);
+    return quantized;
 }
 
 static int by_name(const struct dirent **a, const struct dirent **b) { return strcmp((*a)->d_name, (*b)->d_name); }
@@ -199,7 +210,8 @@ static void folder(const char *path, const char *only) {
         snprintf(name, sizeof name, "%s/%s", path, list[i]->d_name);
         if (list[i]->d_name[0] != '.' && !stat(name, &st)) {
             if (S_ISDIR(st.st_mode)) folder(name, only);
-            else if (len > 5 && !strcmp(list[i]->d_name + len - 5, ".onnx") && (!only || strstr(name, only))) model(name, list[i]->d_name);
+            else if (len > 5 && !strcmp(list[i]->d_name + len - 5, ".onnx") && (!only || strstr(name, only)) && model(name, list[i]->d_name, false))
+                model(name, list[i]->d_name, true);
         }
         free(list[i]);
     }
