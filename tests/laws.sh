@@ -18,7 +18,7 @@ allowed() {
     lib/exec) echo 'base cpu ir op exec' ;;
     passes) echo "base ir op onnx exec yaml passes ox.h" ;;
     quant) echo 'base ir op onnx exec yaml passes quant' ;;
-    tools) echo 'base ir op onnx exec yaml passes quant tools ox.h' ;;
+    tools) echo 'base cpu ir op onnx exec yaml passes quant tools ox.h' ;;
     esac
 }
 for dir in lib/base lib/cpu lib/yaml lib/ir lib/op lib/onnx lib/exec passes quant tools; do

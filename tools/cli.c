@@ -170,6 +170,8 @@ static int common_option(cli *c, int id, const char *value, bool *help, bool *he
     case CLI_VERBOSE: c->verbose++; return 0;
     case CLI_CHECKSUM: c->ctx->verify_checksums = true; return 0;
     case CLI_THREADS:
+        c->threads = value;
+        if (c->lists && strchr(value, ',')) return 0; /* looked at by the command that takes a list */
         if (cli_int(c, "--threads", value, 0, 1024, &n) < 0) return -1;
         c->ctx->threads = (int)n;
         return 0;
@@ -308,6 +310,19 @@ const char *cli_shown(ox_arena *arena, const char *text) {
     char *out = ox_alloc(arena, size);
     ox_printable(out, size, text);
     return out;
+}
+
+void cli_add_markup(ox_text *t, const char *text) {
+    for (const char *p = cli_shown(t->arena, text); *p; p++) {
+        bool no_character = !strncmp(p, "\xef\xbf\xbe", 3) || !strncmp(p, "\xef\xbf\xbf", 3); /* U+FFFE, U+FFFF: valid UTF-8, yet nothing for XML */
+        if (*p == '&') ox_text_add(t, "&amp;");
+        else if (*p == '<') ox_text_add(t, "&lt;");
+        else if (*p == '>') ox_text_add(t, "&gt;");
+        else if (*p == '"') ox_text_add(t, "&quot;");
+        else if (*p == '\'') ox_text_add(t, "&#39;");
+        else if (no_character) ox_text_addf(t, "\\xef\\xbf\\x%02x", (unsigned char)p[2]), p += 2;
+        else ox_text_add_n(t, p, 1);
+    }
 }
 
 const char *cli_utf8(cli *c, const char *text) {

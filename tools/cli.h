@@ -29,6 +29,8 @@ typedef struct cli {
     const char **operands;       /* what is no option */
     int n_operands;
     bool quiet, color;
+    bool lists;                  /* --threads may be a list */
+    const char *threads;         /* --threads as given; NULL */
     int verbose;                 /* number of -v */
     bool done;                   /* --help or --version was answered */
     bool json_lost;              /* cli_json_add() found no memory */
@@ -69,6 +71,8 @@ void cli_count(ox_arena *arena, ox_model *m, cli_census *out);
 
 /* Names as a terminal or a page may show them: whole, control characters and what is not UTF-8 escaped. */
 const char *cli_shown(ox_arena *arena, const char *text);
+/* Adds TEXT as a page or picture may show it: printable, without what XML takes for markup or does not know. */
+void cli_add_markup(ox_text *t, const char *text);
 /* TEXT as JSON can hold it: itself when it is UTF-8, as names in models are; else as shown: a path may be of any bytes. */
 const char *cli_utf8(cli *c, const char *text);
 

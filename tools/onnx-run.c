@@ -1,30 +1,55 @@
-/* onnx-run: looks at models: run, compare, inspect, print and parse text, the backend test suite, latency,
- * packing of buffers. */
+/* onnx-run: looks at models. The options of its commands, and those that are a function only: print, parse, compare. */
 #include "tools/run.h"
 
 #include <jansson.h>
 #include <stdlib.h>
 
-enum { R_OUT, R_JSON, R_INPUT, R_RANDOM, R_SEED, R_SAMPLES, R_DIM, R_RTOL, R_ATOL, R_FULL, R_MAX, R_REPEAT, R_WARMUP, R_SECONDS, R_CAPACITY };
+enum { R_OUT, R_JSON, R_INPUT, R_RANDOM, R_SEED, R_SAMPLES, R_DIM, R_RTOL, R_ATOL, R_FULL, R_MAX, R_REPEAT, R_WARMUP, R_SECONDS,
+       R_CSV, R_PLAN, R_BY, R_ROOF, R_BATCH, R_LATENCY, R_CAPACITY };
 
 static const cli_option options[] = {
-    {"-o", "FILE", "run: outputs as .npz; parse: the model; pack: the buffers with offsets", R_OUT, false},
-    {"--json", "FILE", "inspect, compare, test, bench, pack: figures as JSON ('-': standard output)", R_JSON, false},
-    {"--input", "NAME=FILE", "run: value of an input (.npy or .pb)", R_INPUT, false},
-    {"--random", "SEED", "run: seed of the inputs that are not given", R_RANDOM, false},
+    {"-o", "FILE", "run: outputs as .npz, .pb, or a folder of output_N.pb; parse: the model; profile: the trace; tune: settings as YAML; pack: the buffers with offsets", R_OUT, false},
+    {"--json", "FILE", "figures as JSON ('-': standard output): inspect, compare, test, bench, profile, tune, pack", R_JSON, false},
+    {"--csv", "FILE", "the same as CSV: bench, profile, tune", R_CSV, false},
+    {"--input", "NAME=FILE", "value of an input (.npy, .npz or .pb); FILE.npz alone: all inputs that it holds, by their names", R_INPUT, false},
+    {"--random", "SEED", "seed of the inputs that are not given", R_RANDOM, false},
     {"--dim", "NAME=N", "size of a symbolic dimension", R_DIM, false},
+    {"--memory-plan", "FILE", "inspect: the memory plan as a picture (.svg) or a table (.csv); 'off': it is not made, the model not run", R_PLAN, false},
+    {"--by", "WHAT", "profile: op, node or shape: one table, and the rows of --csv (default: all tables, rows by node)", R_BY, false},
+    {"--roof", "GFLOPS,GBPS", "profile: what the machine can do (default: measured in 0.3 s)", R_ROOF, true},
+    {"--batch", "DIM=LIST", "tune: sizes of a symbolic dimension to try, as in N=1,2,4; LIST alone: of the first dimension of the inputs", R_BATCH, false},
+    {"--latency", "MS", "tune: the best batch may take so long at most", R_LATENCY, false},
     {"--samples", "N", "compare: how many inputs (default 3)", R_SAMPLES, false},
     {"--seed", "N", "compare: seed of the inputs", R_SEED, false},
     {"--rtol", "X", "compare: relative tolerance (default 1e-3; float16 8e-3, bfloat16 6e-2)", R_RTOL, false},
     {"--atol", "X", "compare: absolute tolerance as part of an output's magnitude (default 1e-4; float16, bfloat16: as --rtol)", R_ATOL, false},
-    {"--seconds", "S", "compare: time budget (default: none)", R_SECONDS, true},
+    {"--seconds", "S", "time budget: compare (none), inspect (60); bench: runs end then (none); tune: per line of the table (1)", R_SECONDS, true},
     {"--full", NULL, "print: every byte, so that parse gives the same model back", R_FULL, false},
     {"--max-elements", "N", "print: tensors with more elements are elided (default 16)", R_MAX, true},
-    {"--repeat", "N", "bench: runs that count (default 20)", R_REPEAT, true},
-    {"--warmup", "N", "bench: runs before (default 2)", R_WARMUP, true},
+    {"--repeat", "N", "runs that count: bench (default 20), profile (1), tune (100 at most)", R_REPEAT, true},
+    {"--warmup", "N", "runs before, the first one apart: bench, profile, tune (default 2)", R_WARMUP, true},
     {"--capacity", "N", "pack: bytes that the arena may have (default: as few as are found)", R_CAPACITY, true},
     {0},
 };
+
+/* "GFLOPS,GBPS" of --roof. */
+static int set_roof(cli *c, run_args *a, const char *value) {
+    size_t n = strcspn(value, ",");
+    bool good = value[n] && ox_parse_double(value, n, &a->roof_gflops) && ox_parse_double(value + n + 1, strlen(value + n + 1), &a->roof_gbps);
+    if (good && a->roof_gflops > 0 && a->roof_gbps > 0 && a->roof_gflops < 1e12 && a->roof_gbps < 1e12) return 0;
+    return ox_fail(c->ctx, OX_USAGE, "--roof takes GFLOPS,GBPS, two numbers above 0, not '%.200s'", value);
+}
+
+static int add_input(cli *c, run_args *a, const char *value) {
+    const char *eq = strchr(value, '=');
+    if (eq == value || (!eq && !run_ends_in(value, ".npz")))
+        return ox_fail(c->ctx, OX_USAGE, "--input takes NAME=FILE, or a FILE.npz, not '%.200s'", value);
+    const char **grown = OX_NEW_N(c->ctx->arena, const char *, a->n_inputs + 1);
+    if (a->n_inputs) memcpy(grown, a->inputs, a->n_inputs * sizeof *grown);
+    grown[a->n_inputs++] = value;
+    a->inputs = grown;
+    return 0;
+}
 
 static int on_option(cli *c, int id, const char *value) {
     run_args *a = c->user;
@@ -32,15 +57,16 @@ static int on_option(cli *c, int id, const char *value) {
     case R_OUT: a->out = value; return 0;
     case R_JSON: a->json = value; return 0;
     case R_FULL: a->full = true; return 0;
-    case R_INPUT: {
-        const char *eq = strchr(value, '=');
-        if (!eq || eq == value) return ox_fail(c->ctx, OX_USAGE, "--input takes NAME=FILE, not '%.200s'", value);
-        const char **grown = OX_NEW_N(c->ctx->arena, const char *, a->n_inputs + 1);
-        if (a->n_inputs) memcpy(grown, a->inputs, a->n_inputs * sizeof *grown);
-        grown[a->n_inputs++] = value;
-        a->inputs = grown;
-        return 0;
-    }
+    case R_CSV: a->csv = value; return 0;
+    case R_INPUT: return add_input(c, a, value);
+    case R_BATCH: a->batch = value; return 0;
+    case R_LATENCY: return cli_double(c, "--latency", value, &a->latency);
+    case R_ROOF: return set_roof(c, a, value);
+    case R_PLAN: a->memory_plan = value; return strcmp(value, "off") ? plan_picture_check(c, value) : 0;
+    case R_BY:
+        a->by = value;
+        if (!strcmp(value, "op") || !strcmp(value, "node") || !strcmp(value, "shape")) return 0;
+        return ox_fail(c->ctx, OX_USAGE, "--by takes op, node or shape, not '%.200s'", value);
     case R_RANDOM: return cli_int(c, "--random", value, 0, INT64_MAX, &a->seed);
     case R_SEED: return cli_int(c, "--seed", value, 0, INT64_MAX, &a->seed);
     case R_SAMPLES: return cli_int(c, "--samples", value, 1, 100000, &a->samples);
@@ -91,67 +117,6 @@ int run_parse(run_args *a) {
     return result;
 }
 
-/* ---- inspect ---- */
-
-static void inspect_values(ox_arena *arena, const char *what, ox_graph *g, bool outputs) {
-    size_t n = outputs ? g->ret->n_in : g->n_inputs;
-    for (size_t i = 0; i < n; i++) {
-        const ox_value *v = outputs ? g->ret->in[i].v : g->inputs[i];
-        if (!outputs && v->is_init) continue;
-        const ox_type *t = outputs && g->out_types[i] ? g->out_types[i] : v->type;
-        printf("%-12s %s %s\n", what, cli_shown(arena, outputs ? g->out_names[i] : v->name), cli_shown(arena, ox_type_text(arena, t)));
-    }
-}
-
-static json_t *values_json(run_args *a, ox_arena *arena, ox_graph *g, bool outputs) {
-    json_t *list = json_array();
-    size_t n = outputs ? g->ret->n_in : g->n_inputs;
-    for (size_t i = 0; i < n; i++) {
-        const ox_value *v = outputs ? g->ret->in[i].v : g->inputs[i];
-        if (!outputs && v->is_init) continue;
-        const ox_type *t = outputs && g->out_types[i] ? g->out_types[i] : v->type;
-        cli_json_add(&a->c, list, NULL, json_pack("{s:s, s:s}", "name", outputs ? g->out_names[i] : v->name, "type", ox_type_text(arena, t)));
-    }
-    return list;
-}
-
-static int inspect_json(run_args *a, ox_model *m, const cli_census *n) {
-    json_t *ops = json_object(), *opsets = json_object();
-    for (size_t i = 0; i < n->n_ops; i++) cli_json_add(&a->c, ops, n->ops[i].op, json_integer(n->ops[i].n));
-    for (size_t i = 0; i < m->n_opsets; i++) cli_json_add(&a->c, opsets, m->opsets[i].domain, json_integer(m->opsets[i].version));
-    json_t *tree = json_pack("{s:s, s:i, s:I, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o}", "schema", "onnx-run/inspect", "version", 1, "ir_version",
-                             (json_int_t)m->ir_version, "opsets", opsets, "nodes", (json_int_t)n->nodes, "constants", (json_int_t)n->constants,
-                             "functions", (json_int_t)n->functions, "initializers", (json_int_t)n->initializers, "parameters", (json_int_t)n->parameters,
-                             "weight_bytes", (json_int_t)n->weight_bytes, "ops", ops, "inputs", values_json(a, m->arena, m->graph, false), "outputs",
-                             values_json(a, m->arena, m->graph, true));
-    return cli_write_json(&a->c, a->json, tree);
-}
-
-int run_inspect(run_args *a) {
-    if (run_operands(a, 1, false, "one MODEL") < 0) return -1;
-    ox_model *m = ox_model_open(a->c.ctx, a->c.operands[1]);
-    if (!m) return -1;
-    cli_census n;
-    cli_count(m->arena, m, &n);
-    int result = 0;
-    if (a->json) {
-        result = inspect_json(a, m, &n);
-    } else {
-        printf("%-12s %lld\n", "ir_version", (long long)m->ir_version);
-        for (size_t i = 0; i < m->n_opsets; i++)
-            printf("%-12s %s %lld\n", "opset", m->opsets[i].domain[0] ? cli_shown(m->arena, m->opsets[i].domain) : "ai.onnx", (long long)m->opsets[i].version);
-        inspect_values(m->arena, "input", m->graph, false);
-        inspect_values(m->arena, "output", m->graph, true);
-        printf("%-12s %lld (and %lld Constant)\n", "nodes", (long long)n.nodes, (long long)n.constants);
-        for (size_t i = 0; i < n.n_ops; i++) printf("  %-30s %lld\n", cli_shown(m->arena, n.ops[i].op), (long long)n.ops[i].n);
-        if (n.functions) printf("%-12s %lld\n", "functions", (long long)n.functions);
-        printf("%-12s %lld, %lld parameters, %llu bytes\n", "initializers", (long long)n.initializers, (long long)n.parameters,
-               (unsigned long long)n.weight_bytes);
-    }
-    ox_model_free(m);
-    return result;
-}
-
 /* ---- compare ---- */
 
 /* What cannot be is told by the model's name, before anything is run. */
@@ -188,17 +153,24 @@ int run_compare(run_args *a) {
 /* ---- dispatch ---- */
 
 static const struct { const char *name; int (*run)(run_args *a); } commands[] = {
-    {"inspect", run_inspect}, {"print", run_print}, {"parse", run_parse}, {"compare", run_compare}, {"run", run_run}, {"test", run_test}, {"bench", run_bench}, {"pack", run_pack},
+    {"inspect", run_inspect}, {"print", run_print}, {"parse", run_parse}, {"compare", run_compare}, {"run", run_run}, {"test", run_test}, {"bench", run_bench},
+    {"profile", run_profile}, {"tune", run_tune}, {"pack", run_pack},
 };
+
+/* Only tune takes a list. */
+static int check_threads(run_args *a) {
+    if (!a->c.threads || !strchr(a->c.threads, ',') || !strcmp(a->command, "tune")) return 0;
+    return ox_fail(a->c.ctx, OX_USAGE, "--threads takes one number, '%.200s' is a list; tune takes lists", a->c.threads);
+}
 
 static int work(void *arg) {
     run_args *a = arg;
     const char *known[16];
     size_t n = sizeof commands / sizeof commands[0];
-    if (a->c.n_operands == 0) return ox_fail(a->c.ctx, OX_USAGE, "no command given: inspect, print, parse, compare, run, test, bench or pack; try --help");
+    if (a->c.n_operands == 0) return ox_fail(a->c.ctx, OX_USAGE, "no command given: inspect, print, parse, compare, run, test, bench, profile, tune or pack; try --help");
     a->command = a->c.operands[0];
     for (size_t i = 0; i < n; i++) {
-        if (!strcmp(commands[i].name, a->command)) return commands[i].run(a);
+        if (!strcmp(commands[i].name, a->command)) return check_threads(a) < 0 ? -1 : commands[i].run(a);
         known[i] = commands[i].name;
     }
     const char *near = ox_nearest(a->command, known, n);
@@ -206,22 +178,25 @@ static int work(void *arg) {
 }
 
 int main(int argc, char **argv) {
-    run_args a = {.samples = 3, .seed = 1, .rtol = -1, .atol = -1, .max_elements = 16, .repeat = 20, .warmup = 2};
+    run_args a = {.samples = 3, .seed = 1, .rtol = -1, .atol = -1, .max_elements = 16, .repeat = -1, .warmup = -1};
     a.c = (cli){
         .program = "onnx-run",
         .usage = "COMMAND MODEL... [options]",
         .about = "Looks at ONNX models.\n\n"
-                 "  inspect MODEL              what is in it\n"
+                 "  inspect MODEL              what is in it, and the memory it takes to run\n"
                  "  print MODEL                ONNX text form\n"
                  "  parse TEXT -o MODEL        and back\n"
-                 "  run MODEL -o OUT.npz       run once on given or generated inputs\n"
+                 "  run MODEL -o OUT           run once on given or generated inputs\n"
                  "  compare A B                same results on the same inputs? (exit 0 same, 1 different)\n"
                  "  test DIR...                directories of the ONNX backend test suite\n"
                  "  bench MODEL                latency\n"
+                 "  profile MODEL -o TRACE     where the time goes, node by node, beside what the machine can do\n"
+                 "  tune MODEL -o SETTINGS     best number of threads and batch size, as settings for this and other runtimes\n"
                  "  pack BUFFERS.csv           places of buffers in one arena",
         .examples = "  onnx-run compare model.onnx model.opt.onnx --samples=5 -v\n  onnx-run run model.onnx --input image=image.npy -o out.npz\n",
         .options = options,
         .on_option = on_option,
+        .lists = true,
         .user = &a,
     };
     if (!cli_start(&a.c)) return OX_NO_MEMORY;

@@ -3,7 +3,7 @@
  * All three come from one struct of facts. A figure of the census is a row of figures[]; any other fact is added in one place per format.
  *
  * The page is one file that fetches nothing, runs nothing, and is strict XML besides HTML, so that programs may read it, too: each number
- * stands rounded as text and exactly, as in the JSON, in the value of its <data>. Text that is not ours comes in by add_text() only. */
+ * stands rounded as text and exactly, as in the JSON, in the value of its <data>. Text that is not ours comes in by cli_add_markup() only. */
 #include "tools/report.h"
 
 #include <jansson.h>
@@ -127,23 +127,9 @@ static const char style[] =
     "@media print{body{max-width:none;padding:0;font-size:10pt}tr,.tiles div{break-inside:avoid}h2,caption{break-after:avoid}"
     ".tiles{grid-template-columns:repeat(4,1fr)}.tiles .big{font-size:1.2rem}}\n";
 
-/* TEXT as a page may show it: printable, without what XML takes for markup or does not know. */
-static void add_text(ox_text *t, const char *text) {
-    for (const char *p = cli_shown(t->arena, text); *p; p++) {
-        bool no_character = !strncmp(p, "\xef\xbf\xbe", 3) || !strncmp(p, "\xef\xbf\xbf", 3); /* U+FFFE, U+FFFF: valid UTF-8, yet nothing for XML */
-        if (*p == '&') ox_text_add(t, "&amp;");
-        else if (*p == '<') ox_text_add(t, "&lt;");
-        else if (*p == '>') ox_text_add(t, "&gt;");
-        else if (*p == '"') ox_text_add(t, "&quot;");
-        else if (*p == '\'') ox_text_add(t, "&#39;");
-        else if (no_character) ox_text_addf(t, "\\xef\\xbf\\x%02x", (unsigned char)p[2]), p += 2;
-        else ox_text_add_n(t, p, 1);
-    }
-}
-
 static void add_code(ox_text *t, const char *text) {
     ox_text_add(t, "<code>");
-    add_text(t, text);
+    cli_add_markup(t, text);
     ox_text_add(t, "</code>");
 }
 
@@ -238,11 +224,11 @@ static void add_head(ox_text *t, const report_facts *f) {
                    "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\"/>\n"
                    "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"/>\n"
                    "<meta name=\"generator\" content=\"onnx-opt " OX_VERSION "\"/>\n<title>");
-    add_text(t, name);
+    cli_add_markup(t, name);
     ox_text_add(t, " \u2013 onnx-opt</title>\n<style>\n");
     ox_text_add(t, style);
     ox_text_add(t, "</style>\n</head>\n<body>\n<header>\n<h1>");
-    add_text(t, name);
+    cli_add_markup(t, name);
     ox_text_add(t, "</h1>\n<p class=\"soft\">What onnx-opt made of it</p>\n</header>\n<main>\n");
 }
 
@@ -368,7 +354,7 @@ static void add_verification(ox_text *t, const report_facts *f) {
     }
     if (check->why[0]) {
         ox_text_add(t, "<dt>Why</dt><dd>");
-        add_text(t, check->why);
+        cli_add_markup(t, check->why);
         ox_text_add(t, "</dd>\n");
     }
     ox_text_add(t, "</dl>\n</section>\n");

@@ -120,6 +120,8 @@ void *ox_payload_alloc(ox_ctx *ctx, size_t size); /* 64-byte aligned, not zeroed
 void ox_payload_free(void *data); /* NULL is allowed */
 /* 1: freed payloads are kept and handed out again, until as many calls with -1; 0: what is kept goes back to the system now. */
 void ox_recycle(ox_ctx *ctx, int how);
+/* Whether payloads above 64 KiB go back to the system at once: where sizes do not come back, keeping them makes the process larger. */
+void ox_recycle_small(ox_ctx *ctx, bool only);
 uint64_t ox_payload_bytes(const ox_ctx *ctx); /* alive now, with their headers; what is still alive in ox_ctx_free() is freed there */
 
 /* ---- interned strings ---- */

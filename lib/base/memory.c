@@ -21,12 +21,13 @@
 #include <unistd.h>
 
 enum { ALIGN = 64, LARGE = 16 << 20, CHUNK = 16 }; /* CHUNK: what malloc keeps beside each block */
-enum { STEPS = 8, SMALL = ALIGN * STEPS, CLASSES = STEPS * 60 }; /* classes: eight to an octave, by ALIGN up to SMALL */
+enum { STEPS = 8, SMALL = ALIGN * STEPS, CLASSES = STEPS * 60, KEPT_SMALL = 64 << 10, SMALL_BLOCK = 16 << 10 }; /* classes: eight to an octave, by ALIGN up to SMALL */
 
 typedef struct header {
     struct header *prev, *next;
     ox_ctx *ctx;
-    uint64_t size;
+    void *block;   /* what malloc gave */
+    uint64_t size; /* with everything around */
     void (*destroy)(void *data);
 } header;
 _Static_assert(sizeof(header) <= ALIGN, "the header fits in front of the data");
@@ -38,6 +39,7 @@ struct ox_memory {
     uint64_t system; /* bytes that the machine has for us */
     uint64_t allocs, fail_at;
     int recycling;                /* who asked for it and has not ended yet */
+    bool small_only;              /* large payloads go back to the system */
     uint64_t kept;                /* bytes in the lists */
     header *free_lists[CLASSES];  /* linked by next */
     ox_arena *arenas;
@@ -78,7 +80,7 @@ static void free_kept(struct ox_memory *m) {
             header *h = m->free_lists[i];
             m->free_lists[i] = h->next;
             m->kept -= h->size;
-            free(h);
+            free(h->block);
         }
 }
 
@@ -131,6 +133,8 @@ void ox_recycle(ox_ctx *ctx, int how) {
     pthread_mutex_unlock(&m->lock);
 }
 
+void ox_recycle_small(ox_ctx *ctx, bool only) { ctx->memory->small_only = only; }
+
 /* Adds to what is alive; false when that would pass the limit. */
 static bool reserve(ox_ctx *ctx, uint64_t size, uint64_t *limit) {
     struct ox_memory *m = ctx->memory;
@@ -152,6 +156,21 @@ static void ask_large_pages(void *data, size_t size) {
 #endif
 }
 
+/* A header with room for SIZE behind it, aligned. */
+static header *new_block(size_t size, size_t taken) {
+    void *block = NULL;
+    if (size < SMALL_BLOCK) {
+        block = malloc(taken - CHUNK); /* aligned to 16 */
+        header *h = (header *)(((uintptr_t)block + ALIGN - 1) / ALIGN * ALIGN);
+        if (block) h->block = block;
+        return block ? h : NULL;
+    }
+    if (posix_memalign(&block, ALIGN, taken - CHUNK)) return NULL;
+    ask_large_pages(block, size);
+    ((header *)block)->block = block;
+    return block;
+}
+
 void *ox_payload_alloc(ox_ctx *ctx, size_t size) {
     struct ox_memory *m = ctx->memory;
     uint64_t limit = 0;
@@ -161,8 +180,9 @@ void *ox_payload_alloc(ox_ctx *ctx, size_t size) {
         ox_fail(ctx, OX_NO_MEMORY, "out of memory: %zu bytes wanted", size);
         return NULL;
     }
-    /* What counts is what it takes, for millions of small ones are mostly headers. With malloc's part in it, blocks lie side by side. */
-    size_t taken = (ALIGN + size + CHUNK + ALIGN - 1) / ALIGN * ALIGN;
+    /* What counts is what it takes, for millions of small ones are mostly headers. Small ones are aligned here: the allocator's way leaves
+     * holes between them, which nobody counts. */
+    size_t slack = size < SMALL_BLOCK ? ALIGN : CHUNK, taken = (ALIGN + size + slack + ALIGN - 1) / ALIGN * ALIGN;
     pthread_mutex_lock(&m->lock);
     int class = m->recycling ? class_of(&taken) : -1;
     bool fits = reserve(ctx, taken, &limit);
@@ -171,7 +191,7 @@ void *ox_payload_alloc(ox_ctx *ctx, size_t size) {
     if (kept) {
         m->free_lists[class] = kept->next;
         m->kept -= taken;
-        *kept = (header){.prev = m->payloads.prev, .next = &m->payloads, .ctx = ctx, .size = taken};
+        *kept = (header){.prev = m->payloads.prev, .next = &m->payloads, .ctx = ctx, .block = kept->block, .size = taken};
         kept->prev->next = kept->next->prev = kept;
     }
     pthread_mutex_unlock(&m->lock);
@@ -181,12 +201,10 @@ void *ox_payload_alloc(ox_ctx *ctx, size_t size) {
                 ctx->limits.memory ? "the limit is" : "the system has", limit);
         return NULL;
     }
-    void *block = NULL;
-    header *h = posix_memalign(&block, ALIGN, taken - CHUNK) ? NULL : block;
-    if (h) ask_large_pages(h, size);
+    header *h = new_block(size, taken);
     pthread_mutex_lock(&m->lock);
     if (h) {
-        *h = (header){.prev = m->payloads.prev, .next = &m->payloads, .ctx = ctx, .size = taken};
+        *h = (header){.prev = m->payloads.prev, .next = &m->payloads, .ctx = ctx, .block = h->block, .size = taken};
         h->prev->next = h->next->prev = h;
     } else {
         m->alive -= taken;
@@ -214,6 +232,7 @@ void ox_payload_free(void *data) {
     m->alive -= h->size;
     size_t taken = h->size;
     int class = m->recycling ? class_of(&taken) : -1;
+    if (m->small_only && taken > KEPT_SMALL) class = -1;
     if (class >= 0 && taken == h->size) { /* others were made before recycling began */
         h->next = m->free_lists[class];
         m->free_lists[class] = h;
@@ -221,7 +240,7 @@ void ox_payload_free(void *data) {
         h = NULL;
     }
     pthread_mutex_unlock(&m->lock);
-    free(h);
+    if (h) free(h->block);
 }
 
 uint64_t ox_payload_bytes(const ox_ctx *ctx) {

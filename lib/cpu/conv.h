@@ -46,6 +46,15 @@ void ox_conv_run(int threads, const ox_conv *c, ox_conv_form form, const float *
 void ox_image_block(int threads, int64_t n, int64_t c, int64_t hw, const float *planar, float *blocked);
 void ox_image_unblock(int threads, int64_t n, int64_t c, int64_t hw, const float *blocked, float *planar);
 
+/* Pixels of VALUE around an image, and channels of it behind the last one. */
+typedef struct ox_image_pads {
+    int64_t batch, in_channels, out_channels;
+    int64_t in_h, in_w, out_h, out_w;
+    int64_t top, left;
+    float value;
+} ox_image_pads;
+void ox_image_pad(int threads, const ox_image_pads *p, const float *x, float *y);
+
 typedef enum { OX_POOL_MAX, OX_POOL_AVERAGE, OX_POOL_AVERAGE_PADS /* count_include_pad */ } ox_pool_kind;
 /* Pooling of a blocked image of in_channels; groups and out_channels are not looked at. PAD_BOTTOM and PAD_RIGHT are the pads at the end: with
  * ceil_mode a window may reach beyond them, and what lies there is not counted. A window without elements gives -inf (max) or 0. */

@@ -8,6 +8,7 @@ enum {
     PLANAR_CHANNELS = 4,
     EDGE_FLOATS = 4096,       /* a tile's input at the border of a planar image */
     CACHE_BYTES = 256 << 10,  /* what stays in the second cache: weights of a pass, or the input of a strip */
+    PADDED_FLOATS = 64 << 10, /* an image that is copied with its pads */
     PIECES = 32, PIECES_OF_WEIGHTS = 8
 };
 static const float no_bias[OX_CONV_GROUP * 16];
@@ -55,7 +56,8 @@ typedef struct shape {
     int64_t in_blocks, out_blocks;    /* of a group */
     int64_t sets;                     /* groups of output blocks that are computed together */
     int64_t taps, lanes, last_lanes;
-    bool few;                         /* few output channels: see conv_isa.c */
+    bool few, half;                   /* few output channels, or not more than half a vector: see conv_isa.c */
+    int64_t wide;                     /* weights of a lane for an output block */
     uint64_t block_floats;            /* weights of an output block */
 } shape;
 
@@ -75,8 +77,10 @@ static shape shape_of(const ox_conv *c, ox_conv_form form) {
         s.last_lanes = s.in - (s.in_blocks - 1) * s.b;
     }
     s.few = form != OX_CONV_PLANAR && c->groups == 1 && s.out <= OX_CONV_FEW;
+    s.half = !s.few && c->groups == 1 && s.out <= OX_CONV_HALF && isa->half[1];
+    s.wide = s.half ? OX_CONV_HALF : s.b;
     if (s.few) s.block_floats = (uint64_t)s.in_blocks * (uint64_t)s.taps * (uint64_t)s.out * (uint64_t)s.b;
-    else s.block_floats = (uint64_t)s.in * (uint64_t)(c->kernel_h * c->kernel_w) * (uint64_t)s.b;
+    else s.block_floats = (uint64_t)s.in * (uint64_t)(c->kernel_h * c->kernel_w) * (uint64_t)s.wide;
     return s;
 }
 
@@ -92,21 +96,68 @@ uint64_t ox_conv_packed_floats(const ox_conv *c, ox_conv_form form) {
     return s.block_floats * (uint64_t)s.out_blocks * (uint64_t)c->groups;
 }
 
+/* Pixels that N windows reach together. */
+static bool span(int64_t n, int64_t stride, int64_t kernel, int64_t dilation, int64_t *all) {
+    const int64_t most = 1 << 20;
+    if (n > most || stride > most || kernel > most || dilation > most) return false;
+    *all = (n - 1) * stride + (kernel - 1) * dilation + 1;
+    return *all <= most;
+}
+
+static bool is_inside(const ox_conv *c) {
+    int64_t h, w;
+    return c->pad_top == 0 && c->pad_left == 0 && span(c->out_h, c->stride_h, c->kernel_h, c->dilation_h, &h) &&
+           span(c->out_w, c->stride_w, c->kernel_w, c->dilation_w, &w) && h <= c->in_h && w <= c->in_w;
+}
+
+/* A small image with pads is copied with its pads first: then no tile lies at a border. P: the convolution of the copy. */
+static bool padded(const ox_conv *c, ox_conv_form form, ox_conv *p) {
+    if ((form != OX_CONV_PLANAR && form != OX_CONV_BLOCKED) || c->out_h < 1 || c->out_w <= 3 || c->batch < 1) return false;
+    int64_t h, w, channels = form == OX_CONV_PLANAR ? c->in_channels : c->groups * cuts(c->in_channels / c->groups, ox_conv_block()) * ox_conv_block();
+    if (!span(c->out_h, c->stride_h, c->kernel_h, c->dilation_h, &h) || !span(c->out_w, c->stride_w, c->kernel_w, c->dilation_w, &w)) return false;
+    if (is_inside(c)) return false;
+    if (h * w > PADDED_FLOATS || channels > PADDED_FLOATS || c->batch > PADDED_FLOATS || h * w * channels > PADDED_FLOATS / c->batch) return false;
+    *p = *c;
+    p->in_h = h, p->in_w = w, p->pad_top = p->pad_left = 0;
+    return true;
+}
+
 uint64_t ox_conv_scratch_bytes(const ox_conv *c, ox_conv_form form) {
-    (void)c, (void)form;
-    return 0;
+    ox_conv p;
+    if (!padded(c, form, &p)) return 0;
+    int64_t b = ox_conv_block(), channels = form == OX_CONV_PLANAR ? c->in_channels : c->groups * cuts(c->in_channels / c->groups, b) * b;
+    return (uint64_t)(p.batch * channels * p.in_h * p.in_w) * sizeof(float);
+}
+
+/* Rows of the copy, B floats a pixel; the planes of all images lie one behind the other. */
+static void copy_padded(int threads, const ox_conv *c, const ox_conv *p, ox_conv_form form, const float *x, float *to) {
+    int64_t b = form == OX_CONV_PLANAR ? 1 : ox_conv_block();
+    int64_t planes = c->batch * (b == 1 ? c->in_channels : c->groups * cuts(c->in_channels / c->groups, b));
+    int64_t from = min64(max64(0, c->pad_left), p->in_w), end = max64(from, min64(p->in_w, c->in_w + c->pad_left));
+#pragma omp parallel for num_threads(threads) schedule(static) if (threads > 1)
+    for (int64_t i = 0; i < planes; i++) {
+        float *row = to + i * p->in_h * p->in_w * b;
+        for (int64_t y = -c->pad_top; y < p->in_h - c->pad_top; y++, row += p->in_w * b) {
+            bool inside = y >= 0 && y < c->in_h;
+            size_t left = (size_t)((inside ? from : p->in_w) * b), n = (size_t)((end - from) * b);
+            memset(row, 0, left * sizeof *row);
+            if (!inside) continue;
+            if (n) memcpy(row + left, x + ((i * c->in_h + y) * c->in_w + from - c->pad_left) * b, n * sizeof *row);
+            memset(row + left + n, 0, (size_t)((p->in_w - end) * b) * sizeof *row);
+        }
+    }
 }
 
 /* Output block J of set SET of a group: [input block][tap][lane][blocks of the set][B]. W has PER weights for an output channel. */
 static void pack_block(const shape *s, const float *w, int64_t per, const float *scale, int64_t set, int64_t j, float *packed, bool planar) {
     int64_t first = set_start(s, set), n = set_start(s, set + 1) - first;
-    float *to = packed + (uint64_t)first * s->block_floats + (j - first) * s->b;
+    float *to = packed + (uint64_t)first * s->block_floats + (j - first) * s->wide;
     for (int64_t i = 0; i < s->in_blocks; i++) {
         int64_t lanes = i == s->in_blocks - 1 ? s->last_lanes : s->lanes;
         for (int64_t k = 0; k < s->taps; k++)
-            for (int64_t l = 0; l < lanes; l++, to += n * s->b) {
+            for (int64_t l = 0; l < lanes; l++, to += n * s->wide) {
                 int64_t at = planar ? (i * s->taps + k) * lanes + l : (i * s->b + l) * s->taps + k;
-                for (int64_t o = 0; o < s->b; o++) {
+                for (int64_t o = 0; o < s->wide; o++) {
                     int64_t out = j * s->b + o;
                     to[o] = out >= s->out ? 0 : w[out * per + at] * (scale ? scale[out] : 1);
                 }
@@ -161,7 +212,7 @@ typedef struct run {
     const ox_conv *c;
     const ox_conv_isa *isa;
     shape s;
-    bool planar, flat, plain_points; /* plain_points: 1x1 without strides: a pixel reads the pixel of the same number */
+    bool planar, flat, all_inside, plain_points; /* plain_points: 1x1 without strides: a pixel reads the pixel of the same number */
     int64_t units, unit_pixels, unit_parts, set_parts;
     int64_t strip, chunk;            /* units done together; input blocks of a pass */
     const float *x, *w, *bias;
@@ -207,13 +258,13 @@ typedef struct work {
     float floats[EDGE_FLOATS];
     const float *x; /* of the image and group */
     int most;       /* pixels of a tile */
-    ox_conv_kernel *const *kernels; /* for a number of pixels */
+    ox_conv_kernel *const *kernels, *const *near; /* for a number of pixels: any, and inside */
 } work;
 
 static void inner_table(const run *r, work *k) {
     const ox_conv *c = r->c;
-    for (int64_t i = 0; i < r->s.taps; i++) {
-        int64_t ky = r->planar ? i : i / c->kernel_w, kx = r->planar ? 0 : i % c->kernel_w, b = r->planar ? 1 : r->s.b;
+    const int64_t across = r->planar ? 1 : c->kernel_w, b = r->planar ? 1 : r->s.b;
+    for (int64_t i = 0, ky = 0, kx = 0; i < r->s.taps; i++, kx = kx + 1 < across ? kx + 1 : 0, ky += kx == 0) {
         for (int p = 0; p < OX_CONV_PIXELS; p++) k->inner[i][p] = (ky * c->dilation_h * c->in_w + kx * c->dilation_w + p * c->stride_w) * b;
         k->all[i] = (int32_t)i;
         k->every[i] = OX_TAP_ALL;
@@ -294,7 +345,7 @@ static void pixels(const run *r, work *k, const float *x, int64_t image, int64_t
             base += (top + y0 * d) * c->in_w;
         }
         k->t.ahead = np * c->stride_w * xb;
-        if (inside) k->kernels[np](&k->t, x + base * xb, r->y + to, add ? add + to : NULL);
+        if (inside) k->near[np](&k->t, x + base * xb, r->y + to, add ? add + to : NULL);
         else {
             if (r->planar) edge_copy(r, k, top, left, np, y0, y1);
             else edge_table(r, k, q + at, np, y0, y1);
@@ -305,6 +356,20 @@ static void pixels(const run *r, work *k, const float *x, int64_t image, int64_t
     }
 }
 
+static void choose_kernels(const run *r, work *k, int64_t blocks) {
+    const ox_conv_isa *isa = r->isa;
+    const ox_conv *c = r->c;
+    int kind = !r->planar ? (c->stride_w == 1 ? OX_NEAR_BLOCKED : -1)
+               : c->dilation_w > 1 || c->stride_w > 2 ? -1
+               : c->stride_w == 1 ? OX_NEAR_PLANAR1 : OX_NEAR_PLANAR2;
+    k->most = r->s.few ? isa->few_pixels[r->s.out] : isa->pixels[blocks];
+    k->kernels = r->s.few ? isa->few[r->s.out] : r->s.half ? isa->half : isa->tile[blocks];
+    k->near = k->kernels;
+    if (kind < 0 || r->s.few || blocks > OX_CONV_NEAR) return;
+    k->near = r->s.half ? isa->half_near[kind] : isa->near[kind][blocks];
+    if (r->all_inside) k->most = isa->near_pixels[blocks];
+}
+
 /* All of N units from U on for a set of output blocks of an image's group. */
 static void strip(const run *r, work *k, int64_t image, int64_t set, int64_t u, int64_t n) {
     const ox_conv *c = r->c;
@@ -312,9 +377,8 @@ static void strip(const run *r, work *k, int64_t image, int64_t set, int64_t u, 
     int64_t g = image % c->groups, j0 = set_start(s, set), j1 = set_start(s, set + 1), blocks = j1 - j0;
     const float *w = r->w + (uint64_t)(g * s->out_blocks + j0) * s->block_floats;
     int64_t x_block = c->in_h * c->in_w * (r->planar ? 1 : s->b), plane = c->out_h * c->out_w;
-    k->most = s->few ? r->isa->few_pixels[s->out] : r->isa->pixels[blocks];
-    k->kernels = s->few ? r->isa->few[s->out] : r->isa->tile[blocks];
-    k->t.w_lane = (s->few ? s->out : blocks) * s->b;
+    choose_kernels(r, k, blocks);
+    k->t.w_lane = s->few ? s->out * s->b : blocks * s->wide;
     for (int64_t i = 0; i < s->in_blocks; i += r->chunk) {
         k->t.blocks = min64(r->chunk, s->in_blocks - i);
         k->t.first = i == 0, k->t.last = i + k->t.blocks == s->in_blocks;
@@ -353,17 +417,22 @@ static void piece(const run *r, int64_t i) {
 
 void ox_conv_run(int threads, const ox_conv *c, ox_conv_form form, const float *x, const float *packed, const float *bias, const ox_tail *tail,
                  float *y, float *scratch) {
-    (void)scratch;
     if (c->batch < 1 || c->out_h < 1 || c->out_w < 1 || form == OX_CONV_NONE) return;
     if (form == OX_CONV_DEPTHWISE) {
         ox_conv_depthwise(threads, c, x, packed, bias, tail, y);
         return;
+    }
+    ox_conv p;
+    if (padded(c, form, &p)) {
+        copy_padded(1, c, &p, form, x, scratch);
+        c = &p, x = scratch;
     }
     run r = {.c = c, .isa = ox_conv_kernels(), .s = shape_of(c, form), .planar = form == OX_CONV_PLANAR, .x = x, .w = packed, .bias = bias,
              .tail = tail, .y = y};
     bool point = c->kernel_h == 1 && c->kernel_w == 1 && c->pad_top == 0 && c->pad_left == 0;
     r.plain_points = point && !r.planar && c->stride_h == 1 && c->stride_w == 1 && c->in_h == c->out_h && c->in_w == c->out_w;
     r.flat = !r.planar && (point || c->out_w <= 3);
+    r.all_inside = r.flat ? r.plain_points : is_inside(c);
     cut(&r);
     int64_t pieces = c->batch * c->groups * r.set_parts * r.unit_parts;
     if (pieces == 1) threads = 1;

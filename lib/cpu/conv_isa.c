@@ -8,56 +8,27 @@ enum { BLOCK = OX_VLEN == 16 ? 16 : 8, PER = BLOCK / OX_VLEN /* vectors of a blo
 static const float zeros[OX_CONV_TAPS];
 
 /* The compiler forgets that P was read: it would broadcast once and keep the vector, where a product can broadcast what it reads. */
-#if defined(__AVX512F__)
 #define READ_AGAIN(p) __asm__("" : "+r"(p))
-#endif
 
-/* Adds N lanes for pixels P0..P1 of NV vectors times P pixels. */
-OX_IN void lanes(vf acc[][OX_CONV_PIXELS], const float **xp, const float *w, int64_t n, int64_t step, int64_t w_lane, int nv, int p0, int p1) {
-    for (int64_t l = 0, at = 0; l < n; l++, at += step, w += w_lane) {
-#if defined(__AVX512F__)
+/* Where the pixels of tap K lie in the input block at X. */
+OX_IN void point(const ox_conv_tile *t, const float *x, int64_t k, const float **xp, int np) {
+    const int64_t *at = t->at[k];
+    if (t->inside) {
 #pragma GCC unroll 16
-        for (int v = 0; v < nv; v++) {
-            vf wv = vf_load(w + v * OX_VLEN);
+        for (int p = 0; p < np; p++) xp[p] = x + at[p];
+    } else {
 #pragma GCC unroll 16
-            for (int p = p0; p < p1; p++) {
-                acc[v][p] += wv * vf_set(xp[p][at]);
-                if (v < nv - 1) READ_AGAIN(xp[p]);
-            }
+        for (int p = 0; p < np; p++) {
+            int64_t outside = at[p] >> 63; /* all bits, or none */
+            xp[p] = (const float *)(((uintptr_t)(x + (at[p] & ~outside)) & (uintptr_t)~outside) | ((uintptr_t)zeros & (uintptr_t)outside));
         }
-#else /* the weights stay in registers and a pixel passes by */
-        vf wv[OX_CONV_GROUP * PER];
-#pragma GCC unroll 16
-        for (int v = 0; v < nv; v++) wv[v] = vf_load(w + v * OX_VLEN);
-#pragma GCC unroll 16
-        for (int p = p0; p < p1; p++) {
-            vf b = vf_set(xp[p][at]);
-#pragma GCC unroll 16
-            for (int v = 0; v < nv; v++) acc[v][p] += wv[v] * b;
-        }
-#endif
     }
+    if (k < t->fetch) return;
+#pragma GCC unroll 16
+    for (int p = 0; p < np; p++) __builtin_prefetch(xp[p] + t->ahead);
 }
 
-OX_IN void start(vf acc[][OX_CONV_PIXELS], const ox_conv_tile *t, const float *y, int nv, int np) {
-    if (t->first) {
-#pragma GCC unroll 16
-        for (int v = 0; v < nv; v++) {
-            vf b = vf_load(t->bias + v * OX_VLEN);
-#pragma GCC unroll 16
-            for (int p = 0; p < np; p++) acc[v][p] = b;
-        }
-        return;
-    }
-#pragma GCC unroll 16
-    for (int v = 0; v < nv; v++) {
-        const float *from = y + v / PER * t->y_block + v % PER * OX_VLEN;
-#pragma GCC unroll 16
-        for (int p = 0; p < np; p++) acc[v][p] = vf_load(from + p * BLOCK);
-    }
-}
-
-OX_IN void finish(vf acc[][OX_CONV_PIXELS], const ox_conv_tile *t, float *y, const float *add, int nv, int np) {
+OX_IN void finish(vf acc[][OX_CONV_ROW], const ox_conv_tile *t, float *y, const float *add, int nv, int np) {
     if (t->last && add) {
 #pragma GCC unroll 16
         for (int v = 0; v < nv; v++) {
@@ -81,48 +52,31 @@ OX_IN void finish(vf acc[][OX_CONV_PIXELS], const ox_conv_tile *t, float *y, con
     }
 }
 
-/* Where the pixels of tap K lie in the input block at X. */
-OX_IN void point(const ox_conv_tile *t, const float *x, int64_t k, const float **xp, int np) {
-    const int64_t *at = t->at[k];
-    if (t->inside) {
-#pragma GCC unroll 16
-        for (int p = 0; p < np; p++) xp[p] = x + at[p];
-    } else {
-#pragma GCC unroll 16
-        for (int p = 0; p < np; p++) {
-            int64_t outside = at[p] >> 63; /* all bits, or none */
-            xp[p] = (const float *)(((uintptr_t)(x + (at[p] & ~outside)) & (uintptr_t)~outside) | ((uintptr_t)zeros & (uintptr_t)outside));
-        }
-    }
-    if (k < t->fetch) return;
-#pragma GCC unroll 16
-    for (int p = 0; p < np; p++) __builtin_prefetch(xp[p] + t->ahead);
-}
+OX_IN vf load(const float *p) { return vf_load(p); }
+OX_IN vf set(float x) { return vf_set(x); }
+#define SUMS(fn) fn
+#define SV vf
+#define SV_LEN OX_VLEN
+#include "cpu/conv_sums.h"
+#undef SUMS
+#undef SV
+#undef SV_LEN
 
-OX_IN void tile(const ox_conv_tile *tile, const float *from, float *to, const float *other, int nb, int np) {
-    vf acc[OX_CONV_GROUP * PER][OX_CONV_PIXELS];
-    const int nv = nb * PER;
-    start(acc, tile, to, nv, np);
-    /* In memory: when registers run out the compiler would keep some of these in vector registers, and addresses would wait for sums. */
-    const ox_conv_tile *volatile saved = tile;
-    const float *volatile add = other;
-    float *volatile y = to;
-    const float *volatile x = from, *volatile block = tile->w;
-    for (volatile int64_t i = 0; i < saved->blocks; i++, x += saved->x_block) {
-        volatile const int64_t n = i == saved->blocks - 1 ? saved->last_lanes : saved->lanes;
-        for (volatile int64_t tap = 0; tap < saved->taps; tap++) {
-            const ox_conv_tile *t = saved;
-            const int64_t k = tap, w_lane = t->w_lane;
-            const float *xp[OX_CONV_PIXELS], *w = block + t->tap[k] * n * w_lane;
-            point(t, x, k, xp, np);
-            if (np > 1 && t->reach[k] == OX_TAP_NOT_FIRST) lanes(acc, xp, w, n, t->step, w_lane, nv, 1, np);
-            else if (np > 1 && t->reach[k] == OX_TAP_NOT_LAST) lanes(acc, xp, w, n, t->step, w_lane, nv, 0, np - 1);
-            else lanes(acc, xp, w, n, t->step, w_lane, nv, 0, np);
-        }
-        block += saved->all_taps * n * saved->w_lane;
-    }
-    finish(acc, saved, y, add, nv, np);
+#if defined(__AVX512F__) /* at most 8 output channels: half vectors, of which some processors add twice as many */
+typedef float hf __attribute__((vector_size(32)));
+OX_IN hf half_load(const float *p) { hf v; memcpy(&v, p, sizeof v); return v; }
+OX_IN hf half_set(float x) { return x - (hf){0}; }
+OX_IN void half_finish(hf acc[][OX_CONV_ROW], const ox_conv_tile *t, float *y, const float *add, int nv, int np) {
+    vf whole[OX_CONV_GROUP][OX_CONV_ROW];
+#pragma GCC unroll 16
+    for (int p = 0; p < np; p++) whole[0][p] = __builtin_shufflevector(acc[0][p], (hf){0}, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+    finish(whole, t, y, add, nv, np);
 }
+#define SUMS(fn) half_##fn
+#define SV hf
+#define SV_LEN 8
+#include "cpu/conv_sums.h"
+#endif
 
 /* Few output channels: lanes are input channels, added up at the end; else most lanes of the sums would be for channels that are not there. */
 OX_IN float total(vf v) {
@@ -204,40 +158,80 @@ FEW_THREE(4)
 #define FEW_TABLE {0, 6, 4, 3, 3}, {{NULL}, {FEW_SIX_NAMES(1)}, {FEW_THREE_NAMES(2), few_2_4}, {FEW_THREE_NAMES(3)}, {FEW_THREE_NAMES(4)}}
 #endif
 
+/* A tile of any pixels, and tiles of neighbours: planar with strides 1 and 2, in blocks with stride 1. */
 #define TILE(nb, np)                                                                                                   \
     static void tile_##nb##_##np(const ox_conv_tile *t, const float *x, float *y, const float *add) { tile(t, x, y, add, nb, np); }
+#define NEAR_NAME(kind, fn, nb, np) kind##_##fn##_##nb##_##np
+#define NEAR_ONE(kind, fn, nb, np, px)                                                                                 \
+    static void NEAR_NAME(kind, fn, nb, np)(const ox_conv_tile *t, const float *x, float *y, const float *add) { fn(t, x, y, add, nb, np, px); }
+#define NEAR(fn, nb, np) NEAR_ONE(planar1, fn, nb, np, 1) NEAR_ONE(planar2, fn, nb, np, 2) NEAR_ONE(blocked, fn, nb, np, BLOCK)
+#define NEAR_FIVE(fn, nb) NEAR(fn, nb, 1) NEAR(fn, nb, 2) NEAR(fn, nb, 3) NEAR(fn, nb, 4) NEAR(fn, nb, 5)
+#define NEAR_FIVE_NAMES(kind, fn, nb)                                                                                  \
+    NULL, NEAR_NAME(kind, fn, nb, 1), NEAR_NAME(kind, fn, nb, 2), NEAR_NAME(kind, fn, nb, 3), NEAR_NAME(kind, fn, nb, 4), NEAR_NAME(kind, fn, nb, 5)
+#define NEAR_EIGHT(fn, nb) NEAR_FIVE(fn, nb) NEAR(fn, nb, 6) NEAR(fn, nb, 7) NEAR(fn, nb, 8)
+#define NEAR_EIGHT_NAMES(kind, fn, nb)                                                                                 \
+    NEAR_FIVE_NAMES(kind, fn, nb), NEAR_NAME(kind, fn, nb, 6), NEAR_NAME(kind, fn, nb, 7), NEAR_NAME(kind, fn, nb, 8)
+#define NEAR_TWELVE(fn, nb) NEAR_EIGHT(fn, nb) NEAR(fn, nb, 9) NEAR(fn, nb, 10) NEAR(fn, nb, 11) NEAR(fn, nb, 12)
+#define NEAR_TWELVE_NAMES(kind, fn, nb)                                                                                \
+    NEAR_EIGHT_NAMES(kind, fn, nb), NEAR_NAME(kind, fn, nb, 9), NEAR_NAME(kind, fn, nb, 10), NEAR_NAME(kind, fn, nb, 11), NEAR_NAME(kind, fn, nb, 12)
+#define NEAR_ALL(fn, nb) NEAR_TWELVE(fn, nb) NEAR(fn, nb, 13) NEAR(fn, nb, 14)
+#define NEAR_ALL_NAMES(kind, fn, nb) NEAR_TWELVE_NAMES(kind, fn, nb), NEAR_NAME(kind, fn, nb, 13), NEAR_NAME(kind, fn, nb, 14)
 #define FIVE(nb) TILE(nb, 1) TILE(nb, 2) TILE(nb, 3) TILE(nb, 4) TILE(nb, 5)
 #define FIVE_NAMES(nb) NULL, tile_##nb##_1, tile_##nb##_2, tile_##nb##_3, tile_##nb##_4, tile_##nb##_5
-FIVE(1)
 #if !defined(__AVX2__) /* 16 registers: 10 sums */
-const ox_conv_isa OX_ISA(ox_conv_isa) = {BLOCK, 1, {0, 5}, {{NULL}, {FIVE_NAMES(1)}}, FEW_TABLE};
+FIVE(1)
+NEAR_FIVE(inside, 1)
+const ox_conv_isa OX_ISA(ox_conv_isa) = {
+    BLOCK, 1, {0, 5}, {0, 5}, {{NULL}, {FIVE_NAMES(1)}},
+    {{{NULL}, {NEAR_FIVE_NAMES(planar1, inside, 1)}}, {{NULL}, {NEAR_FIVE_NAMES(planar2, inside, 1)}}, {{NULL}, {NEAR_FIVE_NAMES(blocked, inside, 1)}}},
+    {NULL}, {{NULL}}, FEW_TABLE};
 #else
-TILE(1, 6)
-TILE(1, 7)
-TILE(1, 8)
+#define EIGHT(nb) FIVE(nb) TILE(nb, 6) TILE(nb, 7) TILE(nb, 8)
+#define EIGHT_NAMES(nb) FIVE_NAMES(nb), tile_##nb##_6, tile_##nb##_7, tile_##nb##_8
+EIGHT(1)
 FIVE(2)
 TILE(2, 6)
+NEAR_FIVE(inside, 2)
+NEAR(inside, 2, 6)
 #if !defined(__AVX512F__) /* 16 registers: 12 sums */
-const ox_conv_isa OX_ISA(ox_conv_isa) = {
-    BLOCK, 2, {0, 8, 6}, {{NULL}, {FIVE_NAMES(1), tile_1_6, tile_1_7, tile_1_8}, {FIVE_NAMES(2), tile_2_6}}, FEW_TABLE};
+NEAR_TWELVE(inside, 1)
+#define NEAR_TABLE(kind)                                                                                               \
+    {                                                                                                                  \
+        {NULL}, {NEAR_TWELVE_NAMES(kind, inside, 1)}, { NEAR_FIVE_NAMES(kind, inside, 2), NEAR_NAME(kind, inside, 2, 6) } \
+    }
+const ox_conv_isa OX_ISA(ox_conv_isa) = {BLOCK, 2, {0, 8, 6}, {0, 12, 6}, {{NULL}, {EIGHT_NAMES(1)}, {FIVE_NAMES(2), tile_2_6}},
+                                         {NEAR_TABLE(planar1), NEAR_TABLE(planar2), NEAR_TABLE(blocked)}, {NULL}, {{NULL}}, FEW_TABLE};
 #else /* 32 registers: 28 sums */
 TILE(2, 7)
 TILE(2, 8)
-FIVE(3)
-TILE(3, 6)
-TILE(3, 7)
-TILE(3, 8)
+NEAR_ALL(inside, 1)
+NEAR(inside, 2, 7)
+NEAR(inside, 2, 8)
+EIGHT(3)
 FIVE(4)
 TILE(4, 6)
 TILE(4, 7)
-const ox_conv_isa OX_ISA(ox_conv_isa) = {BLOCK,
-                                         4,
-                                         {0, 8, 8, 8, 7},
-                                         {{NULL},
-                                          {FIVE_NAMES(1), tile_1_6, tile_1_7, tile_1_8},
-                                          {FIVE_NAMES(2), tile_2_6, tile_2_7, tile_2_8},
-                                          {FIVE_NAMES(3), tile_3_6, tile_3_7, tile_3_8},
-                                          {FIVE_NAMES(4), tile_4_6, tile_4_7}},
-                                         FEW_TABLE};
+#define HALF_TILE(np)                                                                                                  \
+    static void half_tile_1_##np(const ox_conv_tile *t, const float *x, float *y, const float *add) { half_tile(t, x, y, add, 1, np); }
+HALF_TILE(1)
+HALF_TILE(2)
+HALF_TILE(3)
+HALF_TILE(4)
+HALF_TILE(5)
+HALF_TILE(6)
+HALF_TILE(7)
+HALF_TILE(8)
+NEAR_ALL(half_inside, 1)
+#define NEAR_TABLE(kind) {{NULL}, {NEAR_ALL_NAMES(kind, inside, 1)}, {NEAR_EIGHT_NAMES(kind, inside, 2)}}
+const ox_conv_isa OX_ISA(ox_conv_isa) = {
+    BLOCK,
+    4,
+    {0, 8, 8, 8, 7},
+    {0, 14, 8},
+    {{NULL}, {EIGHT_NAMES(1)}, {EIGHT_NAMES(2)}, {EIGHT_NAMES(3)}, {FIVE_NAMES(4), tile_4_6, tile_4_7}},
+    {NEAR_TABLE(planar1), NEAR_TABLE(planar2), NEAR_TABLE(blocked)},
+    {NULL, half_tile_1_1, half_tile_1_2, half_tile_1_3, half_tile_1_4, half_tile_1_5, half_tile_1_6, half_tile_1_7, half_tile_1_8},
+    {{NEAR_ALL_NAMES(planar1, half_inside, 1)}, {NEAR_ALL_NAMES(planar2, half_inside, 1)}, {NEAR_ALL_NAMES(blocked, half_inside, 1)}},
+    FEW_TABLE};
 #endif
 #endif

@@ -8,9 +8,14 @@ enum {
     OX_CONV_GROUP = 4,   /* most output blocks computed together */
     OX_CONV_FEW = 4,     /* so many output channels have kernels of their own */
     OX_CONV_PIXELS = 8,  /* most pixels computed together */
+    OX_CONV_ROW = 14,    /* the same, neighbours inside of the image */
+    OX_CONV_NEAR = 2,    /* so many output blocks have kernels for neighbouring pixels inside of the image */
+    OX_CONV_HALF = 8,    /* so many output channels are computed in half vectors, where the set has them */
     OX_CONV_TAPS = 256   /* most taps of a kernel */
 };
 
+/* How neighbouring pixels lie: the kinds of kernels for them. */
+enum { OX_NEAR_PLANAR1, OX_NEAR_PLANAR2, OX_NEAR_BLOCKED, OX_NEAR_KINDS };
 enum { OX_TAP_ALL, OX_TAP_NOT_FIRST, OX_TAP_NOT_LAST }; /* pixels of a tile that a tap reaches: others lie in the pad, or are given as such */
 
 /* Sums of some pixels of some output blocks over some input blocks. For every input block, tap and pixel a pointer is made: X + at[tap][pixel],
@@ -56,7 +61,10 @@ typedef struct ox_pool_row {
 typedef void ox_conv_kernel(const ox_conv_tile *, const float *x, float *y, const float *add /* or NULL */);
 typedef struct ox_conv_isa {
     int block, group, pixels[OX_CONV_GROUP + 1]; /* most pixels for a number of output blocks */
+    int near_pixels[OX_CONV_NEAR + 1];
     ox_conv_kernel *tile[OX_CONV_GROUP + 1][OX_CONV_PIXELS + 1];
+    ox_conv_kernel *near[OX_NEAR_KINDS][OX_CONV_NEAR + 1][OX_CONV_ROW + 1]; /* nothing at a border, lanes side by side */
+    ox_conv_kernel *half[OX_CONV_PIXELS + 1], *half_near[OX_NEAR_KINDS][OX_CONV_ROW + 1]; /* weights [block][tap][lane][8]; may be NULL */
     int few_pixels[OX_CONV_FEW + 1];             /* the same for a number of output channels: weights [block][tap][channel][B], one pass */
     ox_conv_kernel *few[OX_CONV_FEW + 1][OX_CONV_PIXELS + 1];
 } ox_conv_isa;

@@ -65,20 +65,54 @@ OX_IN void row(const ox_depth_row *r, int kw, int s) {
         }
 }
 
-/* Any kernel: pixel by pixel. */
-static void any_row(const ox_depth_row *r) {
-    for (int64_t ox = 0; ox < r->out_w; ox++) {
-        int64_t left = ox * r->stride_w - r->pad_left, d = r->dilation_w;
-        int64_t k0 = left >= 0 ? 0 : (-left + d - 1) / d, k1 = left >= r->in_w ? 0 : (r->in_w - left + d - 1) / d;
-        if (k1 > r->kernel_w) k1 = r->kernel_w;
-        for (int64_t v = 0; v < BLOCK; v += OX_VLEN) {
-            vf s = r->bias ? vf_load(r->bias + v) : vf_set(0);
-            for (int64_t ky = r->y0; ky < r->y1; ky++) {
-                const float *x = r->x + ((r->iy + ky * r->dilation_h) * r->in_w + left) * BLOCK + v, *w = r->w + ky * r->kernel_w * BLOCK + v;
-                for (int64_t k = k0; k < k1; k++) s += vf_load(x + k * d * BLOCK) * vf_load(w + k * BLOCK);
-            }
-            vf_store(r->y + ox * BLOCK + v, ended(r, s, ox * BLOCK + v));
+/* Any kernel. NP pixels whose windows lie in the image. */
+OX_IN void any_inner(const ox_depth_row *r, int64_t ox, int64_t v, int np) {
+    vf sum[PIXELS], bias = r->bias ? vf_load(r->bias + v) : vf_set(0);
+    const int64_t step = r->stride_w * BLOCK, d = r->dilation_w * BLOCK;
+#pragma GCC unroll 16
+    for (int p = 0; p < np; p++) sum[p] = bias;
+    for (int64_t ky = r->y0; ky < r->y1; ky++) {
+        const float *x = r->x + ((r->iy + ky * r->dilation_h) * r->in_w + ox * r->stride_w - r->pad_left) * BLOCK + v;
+        const float *w = r->w + ky * r->kernel_w * BLOCK + v;
+        for (int64_t k = 0; k < r->kernel_w; k++, x += d, w += BLOCK) {
+            vf wv = vf_load(w);
+#pragma GCC unroll 16
+            for (int p = 0; p < np; p++) sum[p] += vf_load(x + p * step) * wv;
         }
+    }
+#pragma GCC unroll 16
+    for (int p = 0; p < np; p++) {
+        int64_t at = (ox + p) * BLOCK + v;
+        vf_store(r->y + at, ended(r, sum[p], at));
+    }
+}
+
+/* A pixel of a window that reaches beyond the image. */
+static void any_pixel(const ox_depth_row *r, int64_t ox, int64_t v) {
+    int64_t left = ox * r->stride_w - r->pad_left, d = r->dilation_w;
+    int64_t k0 = left >= 0 ? 0 : (-left + d - 1) / d, k1 = left >= r->in_w ? 0 : (r->in_w - left + d - 1) / d;
+    if (k1 > r->kernel_w) k1 = r->kernel_w;
+    vf s = r->bias ? vf_load(r->bias + v) : vf_set(0);
+    for (int64_t ky = r->y0; ky < r->y1; ky++) {
+        const float *x = r->x + ((r->iy + ky * r->dilation_h) * r->in_w + left) * BLOCK + v, *w = r->w + ky * r->kernel_w * BLOCK + v;
+        for (int64_t k = k0; k < k1; k++) s += vf_load(x + k * d * BLOCK) * vf_load(w + k * BLOCK);
+    }
+    vf_store(r->y + ox * BLOCK + v, ended(r, s, ox * BLOCK + v));
+}
+
+static void any_row(const ox_depth_row *r) {
+    int64_t reach = (r->kernel_w - 1) * r->dilation_w + 1, s = r->stride_w, last = r->in_w + r->pad_left - reach;
+    int64_t first = r->pad_left <= 0 ? 0 : (r->pad_left + s - 1) / s, end = last < 0 ? 0 : last / s + 1;
+    if (first > r->out_w) first = r->out_w;
+    if (end > r->out_w) end = r->out_w;
+    if (end < first) end = first;
+    for (int64_t v = 0; v < BLOCK; v += OX_VLEN) {
+        int64_t ox = 0;
+        for (; ox < first; ox++) any_pixel(r, ox, v);
+        for (; ox + 8 <= end; ox += 8) any_inner(r, ox, v, 8);
+        for (; ox + 4 <= end; ox += 4) any_inner(r, ox, v, 4);
+        for (; ox < end; ox++) any_inner(r, ox, v, 1);
+        for (; ox < r->out_w; ox++) any_pixel(r, ox, v);
     }
 }
 

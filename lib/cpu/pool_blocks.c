@@ -1,6 +1,8 @@
 /* Pooling of images in blocks, and planar images to blocks and back: how work is cut; loops are in pool_isa.c. */
 #include "cpu/conv_tile.h"
 
+#include <string.h>
+
 typedef struct kernels {
     void (*row)(const ox_pool_row *);
     void (*global)(const float *x, int64_t n, float *y, bool max);
@@ -92,4 +94,59 @@ void ox_image_block(int threads, int64_t n, int64_t c, int64_t hw, const float *
 
 void ox_image_unblock(int threads, int64_t n, int64_t c, int64_t hw, const float *blocked, float *planar) {
     turn(threads, n, c, hw, blocked, planar, false);
+}
+
+/* N pixels of B floats, a constant where this is called. */
+static inline void fill_pixels(float *y, int64_t n, int64_t b, const float *fill) {
+    for (int64_t i = 0; i < n; i++) memcpy(y + i * b, fill, (size_t)b * sizeof *y);
+}
+
+/* The same, but for the channels whose bits in KEEP are set: they are those of X. */
+static inline void merge_pixels(float *y, int64_t n, int64_t b, const float *x, const uint32_t *keep, const float *fill) {
+    for (int64_t i = 0; i < n; i++, x += b, y += b) {
+        uint32_t v[16], f[16];
+        memcpy(v, x, (size_t)b * sizeof *v);
+        memcpy(f, fill, (size_t)b * sizeof *f);
+        for (int64_t l = 0; l < b; l++) v[l] = (v[l] & keep[l]) | (f[l] & ~keep[l]);
+        memcpy(y, v, (size_t)b * sizeof *v);
+    }
+}
+
+/* Block J of an image; X: the block of the input, where it has one with HAVE channels. */
+static inline void pad_block(const ox_image_pads *p, int64_t b, int64_t j, int64_t have, const float *x, float *y) {
+    float fill[16];
+    uint32_t keep[16];
+    for (int64_t l = 0; l < b; l++) {
+        fill[l] = j * b + l < p->out_channels ? p->value : 0;
+        keep[l] = l < have ? UINT32_MAX : 0;
+    }
+    if (have <= 0) {
+        fill_pixels(y, p->out_h * p->out_w, b, fill);
+        return;
+    }
+    for (int64_t row = 0; row < p->out_h; row++, y += p->out_w * b) {
+        int64_t iy = row - p->top, right = p->out_w - p->left - p->in_w;
+        if (iy < 0 || iy >= p->in_h) {
+            fill_pixels(y, p->out_w, b, fill);
+            continue;
+        }
+        float *to = y + p->left * b;
+        fill_pixels(y, p->left, b, fill);
+        if (have == b) memcpy(to, x + iy * p->in_w * b, (size_t)(p->in_w * b) * sizeof *y);
+        else merge_pixels(to, p->in_w, b, x + iy * p->in_w * b, keep, fill);
+        fill_pixels(to + p->in_w * b, right, b, fill);
+    }
+}
+
+void ox_image_pad(int threads, const ox_image_pads *p, const float *x, float *y) {
+    int64_t b = ox_conv_block(), in = cuts(p->in_channels, b), out = cuts(p->out_channels, b);
+    threads = ox_cpu_threads(threads, p->batch * out * p->out_h * p->out_w);
+#pragma omp parallel for num_threads(threads) schedule(static) if (threads > 1)
+    for (int64_t i = 0; i < p->batch * out; i++) {
+        int64_t image = i / out, j = i % out, have = p->in_channels - j * b < b ? p->in_channels - j * b : b;
+        const float *from = x + (have > 0 ? (image * in + j) * p->in_h * p->in_w * b : 0);
+        float *to = y + i * p->out_h * p->out_w * b;
+        if (b == 16) pad_block(p, 16, j, have, from, to);
+        else pad_block(p, 8, j, have, from, to);
+    }
 }

@@ -14,16 +14,36 @@ OX_IN vf window(const ox_pool_row *r, const float *x, int64_t k0, int64_t k1, bo
         const float *p = x + ky * r->dilation_h * r->in_w * BLOCK + k0 * step;
         for (int64_t k = k0; k < k1; k++, p += step) {
             vf v = vf_load(p);
-            if (max) s = vf_larger(s, v);
+            if (max) s = vf_larger_or_nan(s, v);
             else s += v;
         }
     }
     return s;
 }
 
-OX_IN void row(const ox_pool_row *r, bool max) {
+/* Pixels from OX to END, whose windows of KW columns lie in the image; KW is a constant or the kernel's width. */
+OX_IN void inner(const ox_pool_row *r, int64_t ox, int64_t end, int64_t kw, bool max) {
+    int64_t rows = r->y1 - r->y0, step = r->dilation_w * BLOCK;
+    float part = rows > 0 ? 1.0f / (float)(rows * kw) : 0;
+    if (r->kind == OX_POOL_AVERAGE_PADS) part = r->rows > 0 ? 1.0f / (float)(r->rows * kw) : 0;
+    const float *x = r->x + ((r->iy + r->y0 * r->dilation_h) * r->in_w + ox * r->stride_w - r->pad_left) * BLOCK;
+    for (; ox < end; ox++, x += r->stride_w * BLOCK)
+        for (int v = 0; v < BLOCK; v += OX_VLEN) {
+            vf s = max ? vf_set(-INFINITY) : vf_set(0);
+            const float *p = x + v;
+            for (int64_t ky = 0; ky < rows; ky++, p += r->dilation_h * r->in_w * BLOCK)
+#pragma GCC unroll 4
+                for (int64_t k = 0; k < kw; k++) {
+                    vf e = vf_load(p + k * step);
+                    s = max ? vf_larger_or_nan(s, e) : s + e;
+                }
+            vf_store(r->y + ox * BLOCK + v, max ? s : s * part);
+        }
+}
+
+OX_IN void border(const ox_pool_row *r, int64_t ox, int64_t end, bool max) {
     const int64_t d = r->dilation_w;
-    for (int64_t ox = 0; ox < r->out_w; ox++) {
+    for (; ox < end; ox++) {
         int64_t left = ox * r->stride_w - r->pad_left;
         int64_t k0 = left >= 0 ? 0 : (-left + d - 1) / d, k1 = left >= r->in_w ? 0 : (r->in_w - left + d - 1) / d;
         if (k1 > r->kernel_w) k1 = r->kernel_w;
@@ -36,10 +56,23 @@ OX_IN void row(const ox_pool_row *r, bool max) {
         float part = count > 0 ? 1.0f / (float)count : 0;
         const float *x = r->x + (r->iy * r->in_w + left) * BLOCK;
         for (int v = 0; v < BLOCK; v += OX_VLEN) {
-            vf s = k0 == 0 && k1 == 3 && r->kernel_w == 3 ? window(r, x + v, 0, 3, max) : window(r, x + v, k0, k1, max);
+            vf s = window(r, x + v, k0, k1, max);
             vf_store(r->y + ox * BLOCK + v, max ? s : s * part);
         }
     }
+}
+
+OX_IN void row(const ox_pool_row *r, bool max) {
+    int64_t reach = (r->kernel_w - 1) * r->dilation_w + 1, s = r->stride_w, last = r->in_w + r->pad_left - reach;
+    int64_t first = r->pad_left <= 0 ? 0 : (r->pad_left + s - 1) / s, end = last < 0 ? 0 : last / s + 1; /* windows in the image */
+    if (first > r->out_w) first = r->out_w;
+    if (end > r->out_w) end = r->out_w;
+    if (end < first) end = first;
+    border(r, 0, first, max);
+    if (r->kernel_w == 2) inner(r, first, end, 2, max);
+    else if (r->kernel_w == 3) inner(r, first, end, 3, max);
+    else inner(r, first, end, r->kernel_w, max);
+    border(r, end, r->out_w, max);
 }
 
 void OX_ISA(ox_pool_row)(const ox_pool_row *r) {
@@ -57,13 +90,13 @@ OX_IN void global(const float *x, int64_t n, float *y, bool max) {
 #pragma GCC unroll 4
             for (int k = 0; k < 4; k++) {
                 vf e = vf_load(x + (i + k) * BLOCK + v);
-                s[k] = max ? vf_larger(s[k], e) : s[k] + e;
+                s[k] = max ? vf_larger_or_nan(s[k], e) : s[k] + e;
             }
         for (; i < n; i++) {
             vf e = vf_load(x + i * BLOCK + v);
-            s[0] = max ? vf_larger(s[0], e) : s[0] + e;
+            s[0] = max ? vf_larger_or_nan(s[0], e) : s[0] + e;
         }
-        if (max) s[0] = vf_larger(vf_larger(s[0], s[1]), vf_larger(s[2], s[3]));
+        if (max) s[0] = vf_larger_or_nan(vf_larger_or_nan(s[0], s[1]), vf_larger_or_nan(s[2], s[3]));
         else s[0] = ((s[0] + s[1]) + (s[2] + s[3])) * (1.0f / (float)n);
         vf_store(y + v, s[0]);
     }

@@ -48,6 +48,12 @@ void ox_qv_pair(char op, const void *a, const void *b, int64_t n, bool is_signed
     kernels()->pair(op, a, b, n, is_signed, pa, pb, py, y);
 }
 
+void ox_qv_add(const uint8_t *x, bool is_signed, int64_t n, int32_t *sums) { kernels()->add(x, is_signed, n, sums); }
+void ox_qv_max(const uint8_t *x, bool is_signed, int64_t n, uint8_t *y) { kernels()->max(x, is_signed, n, y); }
+void ox_qv_scale(const int32_t *sums, int64_t n, float less, float scale, float divide, float *y) {
+    kernels()->scale(sums, n, less, scale, divide, y);
+}
+
 /* ------------------------------------------------------------------------------------------------ tables */
 
 static void table_plain(const uint8_t *x, int64_t n, const uint8_t *table, uint8_t *y) {

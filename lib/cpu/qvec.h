@@ -25,12 +25,20 @@ void ox_qv_pair(char op, const void *a, const void *b, int64_t n, bool is_signed
 /* y[i] = table[x[i]]; Y may be x. */
 void ox_qv_table(const uint8_t *x, int64_t n, const uint8_t table[256], uint8_t *y);
 
+/* sums[i] += x[i]; y[i] = max(y[i], x[i]); y[i] = ((float)sums[i] - less) * scale / divide. */
+void ox_qv_add(const uint8_t *x, bool is_signed, int64_t n, int32_t *sums);
+void ox_qv_max(const uint8_t *x, bool is_signed, int64_t n, uint8_t *y);
+void ox_qv_scale(const int32_t *sums, int64_t n, float less, float scale, float divide, float *y);
+
 typedef struct ox_qvec_kernels { /* private: what is chosen by instruction set */
     void (*quantize)(const float *x, int64_t n, ox_qparam p, int32_t lo, int32_t hi, uint8_t *y);
     void (*quantize_each)(const float *x, int64_t n, const float *scale, const float *zero, int32_t lo, int32_t hi, uint8_t *y);
     void (*dequantize)(const uint8_t *x, bool is_signed, int64_t n, ox_qparam p, float *y);
     void (*dequantize_each)(const uint8_t *x, bool is_signed, int64_t n, const float *scale, const float *zero, float *y);
     void (*range)(const float *x, int64_t n, float *lo, float *hi);
+    void (*add)(const uint8_t *x, bool is_signed, int64_t n, int32_t *sums);
+    void (*max)(const uint8_t *x, bool is_signed, int64_t n, uint8_t *y);
+    void (*scale)(const int32_t *sums, int64_t n, float less, float scale, float divide, float *y);
     void (*pair)(char op, const uint8_t *a, const uint8_t *b, int64_t n, bool is_signed, ox_qparam pa, ox_qparam pb, ox_qparam py, uint8_t *y);
 } ox_qvec_kernels;
 

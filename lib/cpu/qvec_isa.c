@@ -113,6 +113,46 @@ static void range(const float *x, int64_t n, float *lo, float *hi) {
     }
 }
 
+/* ------------------------------------------------------------------------------------------------ pools */
+
+static void add(const uint8_t *x, bool is_signed, int64_t n, int32_t *sums) {
+    int64_t i = 0;
+    for (; i + OX_VLEN <= n; i += OX_VLEN) {
+        vi v;
+        memcpy(&v, sums + i, sizeof v);
+        v += vi_of_bytes(x + i, is_signed);
+        memcpy(sums + i, &v, sizeof v);
+    }
+    for (; i < n; i++) sums[i] += is_signed ? (int8_t)x[i] : x[i];
+}
+
+typedef uint8_t bytes __attribute__((vector_size(OX_VLEN)));
+typedef int8_t signed_bytes __attribute__((vector_size(OX_VLEN)));
+
+static void max(const uint8_t *x, bool is_signed, int64_t n, uint8_t *y) {
+    int64_t i = 0;
+    for (; i + OX_VLEN <= n; i += OX_VLEN) {
+        bytes a, b;
+        memcpy(&a, x + i, sizeof a);
+        memcpy(&b, y + i, sizeof b);
+        bytes more = is_signed ? (bytes)((signed_bytes)a > (signed_bytes)b) : (bytes)(a > b);
+        a = (a & more) | (b & ~more);
+        memcpy(y + i, &a, sizeof a);
+    }
+    for (; i < n; i++)
+        if (is_signed ? (int8_t)x[i] > (int8_t)y[i] : x[i] > y[i]) y[i] = x[i];
+}
+
+static void scale(const int32_t *sums, int64_t n, float less, float by, float divide, float *y) {
+    int64_t i = 0;
+    for (; i + OX_VLEN <= n; i += OX_VLEN) {
+        vi v;
+        memcpy(&v, sums + i, sizeof v);
+        vf_store(y + i, (__builtin_convertvector(v, vf) - less) * by / divide);
+    }
+    for (; i < n; i++) y[i] = ((float)sums[i] - less) * by / divide;
+}
+
 /* ------------------------------------------------------------------------------------------------ two inputs */
 
 typedef struct pair_of {
@@ -166,4 +206,4 @@ static void pair(char op, const uint8_t *a, const uint8_t *b, int64_t n, bool is
 }
 
 extern const ox_qvec_kernels OX_ISA(ox_qvec_kernels);
-const ox_qvec_kernels OX_ISA(ox_qvec_kernels) = {quantize, quantize_each, dequantize, dequantize_each, range, pair};
+const ox_qvec_kernels OX_ISA(ox_qvec_kernels) = {quantize, quantize_each, dequantize, dequantize_each, range, add, max, scale, pair};

@@ -1,7 +1,7 @@
 /* Which images lie in blocks of channels (cpu/conv.h), and the steps that bring them there and back.
  *
- * Convolutions make blocks. What comes behind them keeps blocks as long as it can: element-wise programs, pools, a Concat along
- * whole blocks. Everything else reads the plain form, which is made once, where it is first needed. */
+ * Convolutions make blocks. What comes behind them keeps blocks as long as it can: element-wise programs, pools, constant pads, a Concat
+ * along whole blocks. Everything else reads the plain form, which is made once, where it is first needed. */
 #include "exec/lower.h"
 #include "cpu/conv.h"
 
@@ -15,11 +15,11 @@ typedef struct images {
     size_t n;
     uint32_t *blocked;   /* per cell: the cell with the same value in blocks, OX_NO_CELL */
     bool *plain;         /* per cell: its plain form is there */
-    int64_t *channels;   /* per cell that is in blocks */
+    ox_image_move *form; /* per cell that is in blocks: how its plain form looks */
 } images;
 
 static bool is_image(const ox_type *t, int64_t *channels) {
-    return t && t->kind == OX_K_TENSOR && t->dtype == OX_FLOAT && (t->rank == 3 || t->rank == 4) && t->dims[1] && ox_dim_is_const(t->dims[1], channels) &&
+    return t && t->kind == OX_K_TENSOR && (t->dtype == OX_FLOAT || t->dtype == OX_FLOAT16 || t->dtype == OX_BFLOAT16) && (t->rank == 3 || t->rank == 4) && t->dims[1] && ox_dim_is_const(t->dims[1], channels) &&
            *channels > 0;
 }
 
@@ -31,9 +31,8 @@ static uint32_t new_cell(images *m, uint32_t like) {
 }
 
 /* A step that moves a value between its two forms, on behalf of a node. */
-static void add_move(images *m, const ox_step *by, uint32_t from, uint32_t to, int rank, int64_t channels, const ox_native *native) {
+static void add_move(images *m, const ox_step *by, uint32_t from, uint32_t to, const ox_image_move *form, const ox_native *native) {
     ox_arena *a = m->l->f->arena;
-    ox_image_move state = {.rank = rank, .channels = channels};
     ox_step s = {.node = by->node, .call = by->call, .n_in = 1, .native = native, .moves = true};
     s.call.n_out = 1;
     s.in = OX_NEW_N(a, ox_cell *, 2);
@@ -42,7 +41,7 @@ static void add_move(images *m, const ox_step *by, uint32_t from, uint32_t to, i
     s.out_cell = OX_NEW_N(a, uint32_t, 2);
     s.in_value = OX_NEW_N(a, const ox_value *, 2);
     s.around = OX_NEW_N(a, bool, 2);
-    s.state = ox_dup(a, &state, sizeof state);
+    s.state = ox_dup(a, form, sizeof *form);
     s.in[0] = &m->p->cells[from];
     s.out[0] = &m->p->cells[to];
     s.in_cell[0] = from;
@@ -54,31 +53,34 @@ static void add_move(images *m, const ox_step *by, uint32_t from, uint32_t to, i
 static bool in_blocks(const images *m, uint32_t cell) { return cell != OX_NO_CELL && m->blocked[cell] != OX_NO_CELL; }
 
 /* Input i of a step in blocks: as it is, or brought there. */
-static void read_blocks(images *m, ox_step *s, int i) {
+static void read_blocks_of(images *m, ox_step *s, int i, ox_image_move form) {
     uint32_t cell = s->in_cell[i];
     if (!in_blocks(m, cell)) {
-        int64_t channels = 0;
-        const ox_type *t = ox_lower_cell_type(m->p, cell);
-        is_image(t, &channels);
         m->blocked[cell] = new_cell(m, cell);
-        m->channels[cell] = channels;
-        add_move(m, s, cell, m->blocked[cell], t->rank, channels, &ox_native_block);
+        m->form[cell] = form;
+        add_move(m, s, cell, m->blocked[cell], &form, &ox_native_block);
     }
     s->in_cell[i] = m->blocked[cell];
     s->in[i] = &m->p->cells[m->blocked[cell]];
 }
 
+static void read_blocks(images *m, ox_step *s, int i) {
+    int64_t channels = 0;
+    const ox_type *t = ox_lower_type(s, i);
+    is_image(t, &channels);
+    read_blocks_of(m, s, i, (ox_image_move){t->rank, t->dtype, channels});
+}
+
 static void make_plain(images *m, const ox_step *by, uint32_t cell) {
     if (cell == OX_NO_CELL || m->plain[cell]) return;
-    const ox_type *t = ox_lower_cell_type(m->p, cell);
-    add_move(m, by, m->blocked[cell], cell, t->rank, m->channels[cell], &ox_native_unblock);
+    add_move(m, by, m->blocked[cell], cell, &m->form[cell], &ox_native_unblock);
     m->plain[cell] = true;
 }
 
-static void write_blocks(images *m, ox_step *s, int64_t channels) {
+static void write_blocks(images *m, ox_step *s, ox_image_move form) {
     uint32_t cell = s->out_cell[0], c = new_cell(m, cell);
     m->blocked[cell] = c;
-    m->channels[cell] = channels;
+    m->form[cell] = form;
     m->plain[cell] = false;
     s->out_cell[0] = c;
     s->out[0] = &m->p->cells[c];
@@ -88,20 +90,17 @@ static void write_blocks(images *m, ox_step *s, int64_t channels) {
 
 static bool place_conv(images *m, ox_step *s) {
     ox_image_conv *c = s->state;
-    int64_t channels;
-    if (s->native != &ox_native_conv || !is_image(ox_lower_cell_type(m->p, s->out_cell[0]), &channels) || channels != c->out_channels) return false;
-    int64_t in_channels = 0;
-    bool known = is_image(ox_lower_type(s, 0), &in_channels);
-    if (!in_blocks(m, s->in_cell[0]) && (c->planar || !known)) {
-        c->planar = true;
+    if (s->native != &ox_native_conv) return false;
+    ox_dtype dtype = ox_lower_type(s, 0)->dtype;
+    if (c->planar && !in_blocks(m, s->in_cell[0])) {
         make_plain(m, s, s->in_cell[0]);
     } else {
         c->planar = false;
-        read_blocks(m, s, 0);
+        read_blocks_of(m, s, 0, (ox_image_move){c->rank, dtype, c->in_channels});
     }
     for (int i = 1; i < s->n_in; i++)
         if (s->in_cell[i] != OX_NO_CELL) read_blocks(m, s, i); /* what is added behind it */
-    write_blocks(m, s, c->out_channels);
+    write_blocks(m, s, (ox_image_move){c->rank, dtype, c->out_channels});
     return true;
 }
 
@@ -111,7 +110,7 @@ static bool place_chain(images *m, ox_step *s, ox_chain *c) {
     int64_t channels, n;
     const ox_type *t = s->call.n_out == 1 && s->out_cell[0] != OX_NO_CELL ? ox_lower_cell_type(m->p, s->out_cell[0]) : NULL;
     bool wanted = false;
-    if (!c || c->dtype != OX_FLOAT || !is_image(t, &channels)) return false;
+    if (!c || !is_image(t, &channels)) return false;
     if (channels % ox_conv_block() && !ox_program_tame(&c->program)) return false;
     for (int i = 0; i < s->n_in; i++) {
         int rank;
@@ -131,8 +130,9 @@ static bool place_chain(images *m, ox_step *s, ox_chain *c) {
     for (int i = 0; i < s->n_in; i++)
         if (s->in_cell[i] != OX_NO_CELL) read_blocks(m, s, i);
     c->blocked = channels;
+    c->dtype = OX_FLOAT;
     c->rank = t->rank;
-    write_blocks(m, s, channels);
+    write_blocks(m, s, (ox_image_move){t->rank, t->dtype, channels});
     return true;
 }
 
@@ -147,7 +147,31 @@ static bool place_pool(images *m, ox_step *s) {
     s->native = &ox_native_pool;
     s->state = ox_dup(m->l->f->arena, &state, sizeof state);
     read_blocks(m, s, 0);
-    write_blocks(m, s, channels);
+    write_blocks(m, s, (ox_image_move){t->rank, t->dtype, channels});
+    return true;
+}
+
+/* Constant pads around the pixels and behind the channels. */
+static bool place_pad(images *m, ox_step *s) {
+    int64_t in, out;
+    if (!ox_lower_is(s, "Pad") || s->call.n_out != 1 || s->out_cell[0] == OX_NO_CELL || !in_blocks(m, s->in_cell[0])) return false;
+    const ox_type *t = ox_lower_type(s, 0);
+    const char *mode = ox_get_string(&s->call, "mode");
+    if (!is_image(t, &in) || !is_image(ox_lower_cell_type(m->p, s->out_cell[0]), &out) || (mode && strcmp(mode, "constant"))) return false;
+    bool given = s->n_in > 1 && s->in[1] && s->in_cell[1] == OX_NO_CELL && !s->around[1] && *s->in[1] && (*s->in[1])->kind == OX_RT_TENSOR;
+    const ox_tensor *pads = given ? (*s->in[1])->t : NULL;
+    const int64_t *p = pads && pads->dtype == OX_INT64 && pads->count == 2 * t->rank ? ox_tensor_data(pads) : NULL;
+    if (!p || (s->n_in > 3 && s->in[3])) return false;
+    for (int i = 0; i < 2 * t->rank; i++)
+        if (p[i] < 0 || p[i] > 1 << 20) return false;
+    const int64_t *end = p + t->rank;
+    if (p[0] || end[0] || p[1] || out != in + end[1]) return false;
+    ox_image_frame state = {.rank = t->rank, .in_channels = in, .out_channels = out, .left = p[t->rank - 1], .right = end[t->rank - 1]};
+    if (t->rank == 4) state.top = p[2], state.bottom = end[2];
+    s->native = &ox_native_pad;
+    s->state = ox_dup(m->l->f->arena, &state, sizeof state);
+    read_blocks(m, s, 0);
+    write_blocks(m, s, (ox_image_move){t->rank, t->dtype, out});
     return true;
 }
 
@@ -159,15 +183,29 @@ static bool place_concat(images *m, ox_step *s) {
         if (!in_blocks(m, s->in_cell[i]) || !is_image(ox_lower_type(s, i), &n) || (i + 1 < s->n_in && n % ox_conv_block())) return false;
         channels += n;
     }
+    const ox_type *t = ox_lower_type(s, 0);
     for (int i = 0; i < s->n_in; i++) read_blocks(m, s, i);
-    write_blocks(m, s, channels);
+    write_blocks(m, s, (ox_image_move){t->rank, t->dtype, channels});
+    return true;
+}
+
+/* What hands its input on. */
+static bool place_same(images *m, ox_step *s) {
+    bool drop = ox_lower_is(s, "Dropout") && (s->n_in < 3 || !s->in[2]);
+    int64_t channels;
+    if ((!drop && !ox_lower_is(s, "Identity")) || s->call.n_out != 1 || s->out_cell[0] == OX_NO_CELL || !in_blocks(m, s->in_cell[0])) return false;
+    const ox_type *t = ox_lower_type(s, 0);
+    if (!is_image(t, &channels)) return false;
+    read_blocks(m, s, 0);
+    write_blocks(m, s, (ox_image_move){t->rank, t->dtype, channels});
     return true;
 }
 
 /* ---- the walk */
 
 static void place_step(images *m, ox_step s, ox_chain *c) {
-    bool placed = place_conv(m, &s) || place_chain(m, &s, c) || (!s.native && (place_pool(m, &s) || place_concat(m, &s)));
+    bool placed = place_conv(m, &s) || place_chain(m, &s, c) ||
+                  (!s.native && (place_pool(m, &s) || place_pad(m, &s) || place_concat(m, &s) || place_same(m, &s)));
     if (!placed) {
         for (int i = 0; i < s.n_in; i++) make_plain(m, &s, s.in_cell[i]);
         for (size_t i = 0; i < s.n_captured; i++) make_plain(m, &s, s.captured[i]);
@@ -192,7 +230,7 @@ void ox_lower_images(ox_lower *l) {
     m.chain = OX_NEW_N(a, ox_chain *, most);
     m.blocked = OX_NEW_N(a, uint32_t, twice);
     m.plain = OX_NEW_N(a, bool, twice);
-    m.channels = OX_NEW_N(a, int64_t, twice);
+    m.form = OX_NEW_N(a, ox_image_move, twice);
     memset(m.blocked, 0xff, twice * sizeof *m.blocked);
     memset(m.plain, 1, twice);
     for (uint32_t k = 0; k < p->n_steps; k++)

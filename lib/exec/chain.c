@@ -144,7 +144,7 @@ static bool same_dims(const ox_tensor *a, int rank, const int64_t *dims) {
 static const ox_tensor *constant_in_blocks(ox_run *r, ox_chain *c, int k, const ox_tensor *t) {
     if (c->constants[k] || t->rank == 5 || t->count == 1) return c->constants[k] ? c->constants[k] : t;
     int64_t block = ox_conv_block(), blocks = (c->blocked + block - 1) / block;
-    const float *from = ox_tensor_data(t);
+    const float *from = ox_native_input(r, t);
     if (t->count != c->blocked) {
         ox_fail(r->ctx, OX_BUG, "operand %d has not an element per channel", k);
         return NULL;
@@ -163,13 +163,13 @@ static void done(ox_ctx *ctx, void *state) {
 
 static int run_chain(ox_run *r) {
     ox_chain *c = r->state;
-    job j = {.program = &c->program, .dtype = c->dtype};
+    job j; /* not cleared: operands that are not there are large */
     const ox_tensor *in[OX_PROGRAM_OPERANDS] = {0};
     int n = c->program.n_operands, rank;
     int64_t *dims;
     for (int k = 0; k < n; k++) {
         in[k] = r->in[k] && r->in[k]->kind == OX_RT_TENSOR ? r->in[k]->t : NULL;
-        if (!in[k] || in[k]->dtype != c->dtype || in[k]->rank > AXES)
+        if (!in[k] || (in[k]->dtype != c->dtype && !(c->blocked && in[k]->rank < 5)) || in[k]->rank > AXES)
             return ox_fail(r->ctx, OX_BAD_DATA, "operand %d is not a tensor of %s", k, ox_dtype_name(c->dtype));
         if (c->blocked && !(in[k] = constant_in_blocks(r, c, k, in[k]))) return -1;
     }
@@ -185,8 +185,11 @@ static int run_chain(ox_run *r) {
         if (!(o->data = ox_tensor_data(in[k]))) return -1;
         o->whole = over >> k & 1;
         o->one = in[k]->count == 1;
+        o->rank = 0;
         if (!o->whole) find_steps(o, y);
     }
+    j.program = &c->program;
+    j.dtype = c->dtype;
     j.count = y->count;
     j.out = ox_tensor_mut(y);
     run_parts(&j, ox_threads_for(r->ctx, y->count * ox_program_cost(&c->program)));

@@ -68,7 +68,7 @@ static int pack(ox_run *r, ox_image_conv *s, const ox_conv *c, ox_conv_form form
 static int image_sizes(ox_run *r, const ox_image_conv *s, const ox_tensor *x, ox_conv *c, int64_t *spatial) {
     int64_t block = ox_conv_block();
     int n = s->rank - 2;
-    bool fits = x && x->dtype == OX_FLOAT &&
+    bool fits = x && (s->planar || x->dtype == OX_FLOAT) &&
                 (s->planar ? x->rank == s->rank && x->dims[1] == c->in_channels
                            : x->rank == 5 && x->dims[1] == (c->in_channels + block - 1) / block && x->dims[4] == block);
     if (!fits) return ox_fail(r->ctx, OX_BAD_DATA, "the weights are for %" PRId64 " channels, which the input has not", c->in_channels);
@@ -80,6 +80,17 @@ static int image_sizes(ox_run *r, const ox_image_conv *s, const ox_tensor *x, ox
     return 0;
 }
 
+/* Sizes of the output; what a Pad has put around the image counts as image. */
+static int padded_sizes(ox_run *r, const ox_image_conv *s, ox_window *w, const int64_t *in, int64_t *out) {
+    int64_t all[2];
+    int n = s->rank - 2;
+    for (int i = 0; i < n; i++) {
+        int k = n == 1 ? 1 : i;
+        if (__builtin_add_overflow(in[i], s->pad[k] + s->pad[k + 2], &all[i])) return ox_fail(r->ctx, OX_BAD_DATA, "the padded image is too large");
+    }
+    return ox_window_sizes(r->ctx, w, all, out);
+}
+
 static int run_conv(ox_run *r) {
     ox_image_conv *s = r->state;
     const ox_tensor *x = given(r, 0), *k = given(r, 1);
@@ -88,17 +99,19 @@ static int run_conv(ox_run *r) {
     int64_t in[2], out[2], block = ox_conv_block();
     int n = s->rank - 2;
     if (ox_window_init(&w, r->call, r->arena, n, k->dims + 2) < 0 || fixed_part(r, &c, &w) || image_sizes(r, s, x, &c, in) ||
-        ox_window_sizes(r->ctx, &w, in, out) < 0)
+        padded_sizes(r, s, &w, in, out))
         return -1;
     c.out_h = n == 1 ? 1 : out[0];
     c.out_w = out[n - 1];
-    c.pad_top = n == 1 ? 0 : w.begin[0];
-    c.pad_left = w.begin[n - 1];
+    c.pad_top = n == 1 ? 0 : w.begin[0] + s->pad[0];
+    c.pad_left = w.begin[n - 1] + s->pad[1];
     ox_conv_form form = ox_conv_form_of(&c);
     if (form == OX_CONV_PLANAR && !s->planar) form = OX_CONV_BLOCKED;
+    bool beyond = (c.out_h - 1) * c.stride_h >= c.in_h || (c.out_w - 1) * c.stride_w >= c.in_w;
+    if (form == OX_CONV_POINTWISE && beyond) form = OX_CONV_BLOCKED; /* pads at the end only */
     if (!s->packed && pack(r, s, &c, form)) return -1;
     ox_tensor *y = ox_output(r, 0, OX_FLOAT, 5, (int64_t[]){c.batch, (c.out_channels + block - 1) / block, c.out_h, c.out_w, block});
-    const float *from = y ? ox_tensor_data(x) : NULL;
+    const float *from = y ? ox_native_input(r, x) : NULL;
     if (!from) return -1;
     if (!y->count) return 0;
     uint64_t bytes = ox_conv_scratch_bytes(&c, form);

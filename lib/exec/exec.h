@@ -14,6 +14,12 @@ typedef struct ox_frame ox_frame;
 /* Plans a model for running. The model must stay unchanged while the frame lives. Functions are inlined in a copy. -1/NULL with
  * OX_UNAVAILABLE and the names of operators without a kernel. */
 ox_frame *ox_frame_new(ox_model *m);
+typedef struct ox_frame_options {
+    bool plain;    /* every node by its operator's own kernel, one after the other: the definition, for comparison */
+    bool integers; /* DequantizeLinear, operator, QuantizeLinear in integers: faster, and rounded otherwise, by one step at most */
+    bool defaults; /* inputs with a default have it in every run, like constants */
+} ox_frame_options;
+ox_frame *ox_frame_new_with(ox_model *m, const ox_frame_options *o); /* ox_frame_new(m): none of them */
 void ox_frame_free(ox_frame *f);
 /* Runs once. in[i] belongs to graph input i (NULL: its initializer); out[i] receives a reference for output i. Budget: ctx->limits.memory. */
 int ox_frame_run(ox_frame *f, ox_rt *const *in, ox_rt **out);

@@ -155,10 +155,12 @@ static ox_placement *prepare_memory(ox_frame *f, ox_plan *p) {
 
 static int run_plan(ox_frame *f, ox_plan *p, ox_rt **out, size_t n_out) {
     ox_placement *m = !p->once_done && run_once(f, p) ? NULL : prepare_memory(f, p);
+    if (m && !p->depth) ox_recycle_small(f->ctx, !m->placed);
     if (!m || run_steps(f, p, m)) {
         empty_plan(p);
         return -1;
     }
+    if (!p->depth) ox_recycle_small(f->ctx, false);
     m->noted = true;
     for (size_t i = 0; i < n_out; i++) {
         ox_rt *v = p->outputs[i] ? *p->outputs[i] : NULL;
@@ -250,7 +252,7 @@ static int set_input(ox_frame *f, size_t i, ox_rt *v) {
     const ox_value *x = f->main->graph->inputs[i];
     if (!f->main->inputs[i]) {
         if (!v) return 0;
-        return ox_fail(f->ctx, OX_BAD_DATA, "input '%s' is a constant of a model before IR version 4", x->name);
+        return ox_fail(f->ctx, OX_BAD_DATA, "input '%s' is a constant%s", x->name, ox_constant(x) ? " of a model before IR version 4" : " here");
     }
     if (!v && x->data) {
         if (!ox_tensor_data(x->data) || !(v = ox_rt_tensor(f->ctx, ox_tensor_ref(x->data)))) return -1;
@@ -372,13 +374,16 @@ static int make_frame(void *arg) {
     return ox_plan_model(f);
 }
 
-ox_frame *ox_frame_new(ox_model *m) {
+ox_frame *ox_frame_new(ox_model *m) { return ox_frame_new_with(m, &(ox_frame_options){0}); }
+
+ox_frame *ox_frame_new_with(ox_model *m, const ox_frame_options *o) {
     ox_arena *arena = ox_arena_new(m->ctx);
     if (!arena) return NULL;
     ox_frame *f = OX_NEW(arena, ox_frame);
     f->ctx = m->ctx;
     f->arena = arena;
     f->model = m;
+    f->options = *o;
     ox_recycle(m->ctx, 1);
     if (!ox_protect(m->ctx, make_frame, f)) return f;
     ox_frame_free(f);

@@ -32,19 +32,21 @@ static int run_product(ox_run *r) {
     ox_weights_product *p = r->state;
     const ox_tensor *x = given(r, 0);
     if (!p->packed && pack(r, p)) return -1;
-    if (!x || x->rank < 2 || x->dims[x->rank - 1] != p->k)
+    if (!x || x->dtype != p->dtype || x->rank < 2 || x->dims[x->rank - 1] != p->k)
         return ox_fail(r->ctx, OX_BAD_DATA, "the weights take %" PRId64 " columns, the input has %" PRId64, p->k,
                        x && x->rank ? x->dims[x->rank - 1] : 0);
     int64_t *dims = ox_dup(r->arena, x->dims, (size_t)x->rank * sizeof *dims);
     dims[x->rank - 1] = p->n;
-    ox_tensor *y = ox_output(r, 0, OX_FLOAT, x->rank, dims);
-    const float *a = y ? ox_tensor_data(x) : NULL, *bias = NULL;
-    if (!a || (p->bias >= 0 && !(bias = ox_native_floats(r, p->bias)))) return -1;
+    ox_tensor *y = ox_output(r, 0, p->dtype, x->rank, dims);
+    const float *a = y ? ox_native_input(r, x) : NULL, *bias = NULL;
+    float *to = y ? ox_floats_of(r, y) : NULL;
+    if (!a || !to || (p->bias >= 0 && !(bias = ox_native_floats(r, p->bias)))) return -1;
     ox_tail_run t;
     if (p->has_tail && ox_tail_begin(&t, r, &p->tail, p->columns, 1, y)) return -1;
     if (y->count)
         ox_gemm_packed(ox_thread_count(r->ctx), false, y->count / p->n, p->n, p->k, p->alpha, a, p->k, p->packed, bias, p->has_tail ? &t.tail : NULL,
-                       ox_tensor_mut(y), p->n);
+                       to, p->n);
+    ox_floats_done(r, y, to);
     return 0;
 }
 

@@ -5,6 +5,7 @@
  * what types prove is done: sizes that may differ are not joined. */
 #include "exec/lower.h"
 #include "cpu/conv.h"
+#include "exec/quant_native.h"
 
 #include <string.h>
 
@@ -153,7 +154,7 @@ static bool join_maker(ox_lower *l, uint32_t at, int k) {
 static void find_chain(ox_lower *l, uint32_t at) {
     ox_step *s = &l->p->steps[at];
     ox_chain c;
-    if (!ox_chain_of(s, &c)) return;
+    if (s->native || !ox_chain_of(s, &c)) return;
     c.changed = s->n_in > c.program.n_operands || (c.program.n_operands == 2 && s->in[0] == s->in[1]);
     while (s->n_in > c.program.n_operands) { /* bounds and exponents that are in the program now */
         uint32_t cell = s->in_cell[s->n_in - 1];
@@ -174,7 +175,9 @@ static void find_chain(ox_lower *l, uint32_t at) {
 
 /* ---- products and convolutions */
 
-static bool float_type(const ox_type *t) { return t && t->kind == OX_K_TENSOR && t->dtype == OX_FLOAT && t->rank >= 0; }
+static bool float_type(const ox_type *t) {
+    return t && t->kind == OX_K_TENSOR && (t->dtype == OX_FLOAT || t->dtype == OX_FLOAT16 || t->dtype == OX_BFLOAT16) && t->rank >= 0;
+}
 
 /* A MatMul or Gemm by constant weights. */
 static bool find_product(ox_lower *l, ox_step *s) {
@@ -183,7 +186,7 @@ static bool find_product(ox_lower *l, ox_step *s) {
     int64_t dims[8], bias[8];
     if ((!gemm && !ox_lower_is(s, "MatMul")) || !float_type(ox_lower_type(s, 0)) || ox_lower_type(s, 0)->rank < 2) return false;
     if (!ox_lower_fixed(s, 1, &rank, dims) || rank != 2 || !float_type(ox_lower_type(s, 1)) || s->in_cell[0] == OX_NO_CELL) return false;
-    ox_weights_product p = {.alpha = 1, .bias = -1};
+    ox_weights_product p = {.dtype = ox_lower_type(s, 0)->dtype, .alpha = 1, .bias = -1};
     if (gemm) {
         p.trans_b = ox_get_int(&s->call, "transB") != 0;
         p.alpha = (float)ox_get_float(&s->call, "alpha");
@@ -240,7 +243,7 @@ static bool find_conv(ox_lower *l, ox_step *s) {
 }
 
 /* The step that alone reads the output of step `at`; NULL. */
-static ox_step *only_reader(ox_lower *l, uint32_t at, uint32_t *reader) {
+ox_step *ox_lower_only_reader(ox_lower *l, uint32_t at, uint32_t *reader) {
     ox_step *s = &l->p->steps[at];
     uint32_t cell = s->out_cell[0];
     if (cell == OX_NO_CELL || l->p->returned[cell]) return NULL;
@@ -270,8 +273,8 @@ static ox_step *move_to(ox_lower *l, uint32_t at, uint32_t later) {
 /* conv, BatchNormalization of constants -> conv */
 static uint32_t join_norm(ox_lower *l, uint32_t at) {
     uint32_t k = 0;
-    ox_step *n = only_reader(l, at, &k);
-    if (!n || !ox_lower_is(n, "BatchNormalization") || n->n_in != 5 || n->call.n_out != 1 || n->in_cell[0] != l->p->steps[at].out_cell[0]) return at;
+    ox_step *n = ox_lower_only_reader(l, at, &k);
+    if (!n || n->native || !ox_lower_is(n, "BatchNormalization") || n->n_in != 5 || n->call.n_out != 1 || n->in_cell[0] != l->p->steps[at].out_cell[0]) return at;
     if (ox_get_int(&n->call, "training_mode")) return at;
     ox_image_conv *c = l->p->steps[at].state;
     int rank;
@@ -283,6 +286,45 @@ static uint32_t join_norm(ox_lower *l, uint32_t at) {
     ox_step *s = move_to(l, at, k);
     for (int i = 0; i < 4; i++) c->norm[i] = add_input(l, s, &norm, i + 1);
     return k;
+}
+
+/* The integers of a constant; false when they are not known yet. */
+static bool constant_ints(const ox_step *s, int i, int64_t *to, int n) {
+    const ox_rt *v = i < s->n_in && s->in[i] && s->in_cell[i] == OX_NO_CELL && !s->around[i] ? *s->in[i] : NULL;
+    const void *data = v && v->kind == OX_RT_TENSOR && v->t->dtype == OX_INT64 && v->t->count == n ? ox_tensor_data(v->t) : NULL;
+    if (data) memcpy(to, data, (size_t)n * sizeof *to);
+    return data;
+}
+
+/* Pad of spatial axes with zeros, conv -> conv */
+static void join_pad(ox_lower *l, uint32_t at) {
+    ox_step *s = &l->p->steps[at];
+    ox_image_conv *c = s->state;
+    uint32_t cell = s->in_cell[0], m = cell == OX_NO_CELL ? OX_NO_CELL : l->maker[cell];
+    ox_step *by = m == OX_NO_CELL ? NULL : &l->p->steps[m];
+    int n = c->rank - 2;
+    int64_t pads[8];
+    if (!by || l->gone[m] || !ox_lower_is(by, "Pad") || l->uses[cell] != 1 || by->in_cell[0] == OX_NO_CELL) return;
+    if (strcmp(ox_get_string(&by->call, "mode"), "constant") || !constant_ints(by, 1, pads, 2 * c->rank) || (by->n_in > 3 && by->in[3])) return;
+    if (by->n_in > 2 && by->in[2]) {
+        const ox_rt *v = by->in_cell[2] == OX_NO_CELL && !by->around[2] ? *by->in[2] : NULL;
+        const void *data = v && v->kind == OX_RT_TENSOR && v->t->count == 1 && ox_dtype_is_float(v->t->dtype) ? ox_tensor_data(v->t) : NULL;
+        if (!data || ox_load_double(v->t->dtype, data, 0) != 0) return;
+    }
+    for (int i = 0; i < 2 * c->rank; i++)
+        if (pads[i] < 0 || pads[i] > 4096 || (i % c->rank < 2 && pads[i])) return;
+    const char *pad = ox_get_string(&s->call, "auto_pad");
+    if (strcmp(pad, "NOTSET") && strcmp(pad, "VALID")) return;
+    for (int k = 0; k < 2; k++) { /* begin, end */
+        c->pad[2 * k] = n == 1 ? 0 : pads[k * c->rank + 2];
+        c->pad[2 * k + 1] = pads[k * c->rank + c->rank - 1];
+    }
+    s->in[0] = by->in[0];
+    s->in_cell[0] = by->in_cell[0];
+    s->in_value[0] = by->in_value[0];
+    s->around[0] = by->around[0];
+    l->gone[m] = true;
+    take_nodes(l, s, by);
 }
 
 typedef enum fit { NO_FIT, FIT_ONE, FIT_CHANNEL, FIT_WHOLE } fit;
@@ -304,9 +346,9 @@ static fit fit_of(const ox_step *s, int i, const ox_type *t, int axis, int64_t c
 /* product or conv, chain -> one step */
 static uint32_t join_tail(ox_lower *l, uint32_t at, bool conv) {
     uint32_t k = 0;
-    ox_step *s = &l->p->steps[at], *c = only_reader(l, at, &k);
+    ox_step *s = &l->p->steps[at], *c = ox_lower_only_reader(l, at, &k);
     const ox_type *t = s->call.n_out == 1 ? ox_lower_cell_type(l->p, s->out_cell[0]) : NULL;
-    if (!c || !l->chain[k] || l->chain[k]->dtype != OX_FLOAT || !t || t->kind != OX_K_TENSOR || t->rank < 2) return at;
+    if (!c || !l->chain[k] || !t || l->chain[k]->dtype != t->dtype || t->kind != OX_K_TENSOR || t->rank < 2) return at;
     if (!ox_lower_same_dims(t, ox_lower_cell_type(l->p, c->out_cell[0])) || reads_of(c, s->out_cell[0]) != 1) return at;
     int axis = conv ? 1 : t->rank - 1;
     int64_t channels;
@@ -320,7 +362,7 @@ static uint32_t join_tail(ox_lower *l, uint32_t at, bool conv) {
             continue;
         }
         fits[i] = fit_of(c, i, t, axis, channels);
-        if (fits[i] == NO_FIT) return at;
+        if (fits[i] == NO_FIT || (fits[i] == FIT_WHOLE && !conv && t->dtype != OX_FLOAT)) return at;
     }
     /* operand 0 is what the step makes: exchange the two */
     ox_program *p = &plan.program;
@@ -352,7 +394,7 @@ static uint32_t join_tail(ox_lower *l, uint32_t at, bool conv) {
 
 /* ---- all of it */
 
-static void count_uses(ox_lower *l) {
+void ox_lower_count(ox_lower *l) {
     ox_plan *p = l->p;
     memset(l->maker, 0xff, (p->n_cells + 1) * sizeof *l->maker);
     for (uint32_t k = 0; k < p->n_steps; k++) {
@@ -377,18 +419,29 @@ static void finish_chains(ox_lower *l) {
     }
 }
 
+/* Rounding to few steps shows every difference in the order of sums: where that follows, products and convolutions run by their operators' own
+ * kernels, which add in the order that everybody adds in. */
+static bool has_quantizing(const ox_plan *p) {
+    for (uint32_t k = 0; k < p->n_steps; k++)
+        if (ox_lower_is(&p->steps[k], "QuantizeLinear")) return true;
+    return false;
+}
+
 void ox_lower_plan(ox_frame *f, ox_plan *p) {
+    bool exact = !f->options.integers && has_quantizing(p);
+    ox_lower_quant(f, p);
     size_t n = p->n_steps + 1;
     ox_lower l = {.f = f, .p = p};
     l.uses = OX_NEW_N(f->arena, uint32_t, p->n_cells + 1);
     l.maker = OX_NEW_N(f->arena, uint32_t, p->n_cells + 1);
     l.gone = OX_NEW_N(f->arena, bool, n);
     l.chain = OX_NEW_N(f->arena, ox_chain *, n);
-    count_uses(&l);
+    ox_lower_count(&l);
     for (uint32_t k = 0; k < p->n_steps; k++) find_chain(&l, k);
-    for (uint32_t k = 0; k < p->n_steps; k++) {
+    for (uint32_t k = 0; k < p->n_steps && !exact; k++) {
         if (l.gone[k] || p->steps[k].native) continue;
         bool product = find_product(&l, &p->steps[k]), conv = !product && find_conv(&l, &p->steps[k]);
+        if (conv) join_pad(&l, k);
         if (product || conv) join_tail(&l, conv ? join_norm(&l, k) : k, conv);
     }
     ox_lower_images(&l);

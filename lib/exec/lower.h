@@ -25,6 +25,11 @@ bool ox_chain_of(const ox_step *s, ox_chain *c);
 /* Puts images into blocks and steps between them; takes away steps that are gone. */
 void ox_lower_images(ox_lower *l);
 
+/* Fills uses and maker. */
+void ox_lower_count(ox_lower *l);
+/* The step that alone reads the output of step `at`, and its number; NULL. */
+ox_step *ox_lower_only_reader(ox_lower *l, uint32_t at, uint32_t *reader);
+
 /* What is known about input i of a step before any run: its type, NULL. */
 const ox_type *ox_lower_type(const ox_step *s, int i);
 /* A constant (or what is computed from constants alone) whose sizes are known. */

@@ -35,6 +35,7 @@ extern const ox_native ox_native_chain;
 /* ---- gemm_native.c: input 0 times constant weights, input 1 */
 typedef struct ox_weights_product {
     bool trans_b;
+    ox_dtype dtype;    /* of input and output; computed in float */
     float alpha;
     int bias;          /* input with a float per column, -1: none */
     bool has_tail;
@@ -48,6 +49,7 @@ extern const ox_native ox_native_product;
 /* ---- conv_native.c: convolution of an image by constant weights, input 1 */
 typedef struct ox_image_conv {
     int rank;                /* of the image as the model has it: 3 or 4 */
+    int64_t pad[4];          /* zeros of a Pad before it: top, left, bottom, right */
     int bias;                /* input, -1: none */
     int norm[4];             /* inputs of a BatchNormalization behind it: scale, B, mean, var; -1: none */
     double epsilon;
@@ -61,8 +63,9 @@ extern const ox_native ox_native_conv;
 
 /* ---- image_native.c */
 typedef struct ox_image_pool { int rank; bool max, global, reduce; int64_t channels; } ox_image_pool;
-typedef struct ox_image_move { int rank; int64_t channels; } ox_image_move;
-extern const ox_native ox_native_pool, ox_native_block, ox_native_unblock;
+typedef struct ox_image_frame { int rank; int64_t in_channels, out_channels; int64_t top, left, bottom, right; } ox_image_frame; /* Pad */
+typedef struct ox_image_move { int rank; ox_dtype dtype; /* of the plain form; blocks are floats */ int64_t channels; } ox_image_move;
+extern const ox_native ox_native_pool, ox_native_pad, ox_native_block, ox_native_unblock;
 
 /* ---- tail.c */
 /* What ox_tail needs while a step runs. */
@@ -80,6 +83,8 @@ int ox_tail_begin(ox_tail_run *t, ox_run *r, const ox_tail_plan *plan, float *co
 /* A constant with a float per channel, laid out for pieces: PERIOD channels side by side, repeated over OX_COLUMN_REPEAT floats per block (period
  * 1: just the floats). NULL after ox_fail(). ox_payload_free() it. */
 float *ox_tail_columns(ox_run *r, const ox_tensor *t, int64_t channels, int64_t period);
+/* The floats of a tensor of any float type, in scratch when they are not floats already; NULL after ox_fail(). */
+const float *ox_native_input(ox_run *r, const ox_tensor *t);
 /* The floats of a constant input of any float type, in scratch when they are not floats already. */
 const float *ox_native_floats(ox_run *r, int input);
 

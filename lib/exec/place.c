@@ -10,7 +10,8 @@
 
 #include <string.h>
 
-enum { NONE = UINT32_MAX, ALIGNMENT = 64, SEARCH_STEPS = 20000, GREEDY_STEPS = 4000, CHECKED = 20000 };
+#define NONE UINT32_MAX
+enum { ALIGNMENT = 64, SEARCH_STEPS = 20000, GREEDY_STEPS = 4000, CHECKED = 20000 };
 
 typedef struct buffer {
     uint64_t exact, bytes; /* of the tensor; in the arena */

@@ -60,13 +60,19 @@ static ox_cell *constant_cell(ox_frame *f, const ox_value *v, ox_tensor *t) {
     return &c->value;
 }
 
+/* An input that has its default in every run. */
+static bool is_default(const ox_frame *f, const ox_value *v) {
+    return f->options.defaults && v->is_input && v->graph == f->model->graph && (v->data || v->sparse);
+}
+
 /* The tensor a value has when nothing makes it at run time: constant, or sparse initializer made dense. *t NULL: it
  * has none. */
 static int constant_of(ox_frame *f, const ox_value *v, ox_tensor **t) {
-    *t = v->variable ? v->data : ox_constant(v);
+    bool fixed = v->variable || is_default(f, v);
+    *t = fixed ? v->data : ox_constant(v);
     if (*t)
         ox_tensor_ref(*t);
-    else if (!v->def && v->sparse && !v->is_input && !(*t = ox_sparse_dense(f->ctx, v->sparse)))
+    else if (!v->def && v->sparse && (fixed || !v->is_input) && !(*t = ox_sparse_dense(f->ctx, v->sparse)))
         return ox_fail_in(f->ctx, "initializer '%s'", v->name ? v->name : "");
     return 0;
 }
@@ -185,9 +191,20 @@ static void make_cells(ox_frame *f, ox_plan *p, ox_step *s, bool once) {
     }
 }
 
+/* Optional outputs at the end that nobody reads are not asked for. */
+static void trim_outputs(ox_frame *f, ox_call *c, const ox_node *n) {
+    const ox_signature *sig = ox_op_signature(f->ctx, c->op);
+    while (c->n_out > 1 && c->n_out <= sig->n_out && sig->out[c->n_out - 1].optional && !sig->out[c->n_out - 1].variadic) {
+        const ox_value *v = (uint32_t)c->n_out <= n->n_out ? n->out[c->n_out - 1] : NULL;
+        if (v && v->uses) break;
+        c->n_out--;
+    }
+}
+
 static int plan_step(ox_frame *f, ox_plan *p, const ox_node *n) {
     ox_step s = {.node = n};
     if (ox_call_init(&s.call, f->ctx, f->arena, n)) return ox_fail_in_node(f->ctx, n);
+    trim_outputs(f, &s.call, n);
     s.call.arena = f->scratch[p->depth];
     s.in = OX_NEW_N(f->arena, ox_cell *, s.call.n_in + 1);
     s.out = OX_NEW_N(f->arena, ox_cell *, s.call.n_out + 1);
@@ -254,7 +271,7 @@ static void plan_lifetimes(ox_frame *f, ox_plan *p) {
 static int plan_outputs(ox_frame *f, ox_plan *p) {
     const ox_node *ret = p->graph->ret;
     p->outputs = OX_NEW_N(f->arena, ox_cell *, ret->n_in + 1);
-    p->returned = OX_NEW_N(f->arena, bool, 2 * p->n_cells + 1);
+    p->returned = OX_NEW_N(f->arena, bool, 4 * p->n_cells + 1);
     for (uint32_t i = 0; i < ret->n_in; i++) {
         if (cell_of(f, ret->in[i].v, &p->outputs[i])) return -1;
         uint32_t k = note_use(f, p, p->outputs[i]);
@@ -267,7 +284,7 @@ static void plan_inputs(ox_frame *f, ox_plan *p) {
     const ox_graph *g = p->graph;
     p->inputs = OX_NEW_N(f->arena, ox_cell *, g->n_inputs + 1);
     for (size_t i = 0; i < g->n_inputs; i++) {
-        if (ox_constant(g->inputs[i])) continue;
+        if (ox_constant(g->inputs[i]) || is_default(f, g->inputs[i])) continue;
         p->values[p->n_cells] = g->inputs[i];
         p->inputs[i] = &p->cells[p->n_cells++];
         ox_map_put(&f->cell_of, g->inputs[i], p->inputs[i]);
@@ -322,7 +339,7 @@ static int plan_graph(ox_frame *f, const ox_graph *g, ox_plan *outer) {
     ox_map_put(&f->plan_of, g, p);
     size_t values = 0;
     for (const ox_node *n = g->first; n; n = n->next) values += n->n_out;
-    size_t most = 2 * (g->n_inputs + values) + 1; /* every value in two forms */
+    size_t most = 4 * (g->n_inputs + values) + 1; /* every value in four forms: floats, in blocks, 8-bit, by pixels */
     p->cells = OX_NEW_N(f->arena, ox_cell, most);
     p->values = OX_NEW_N(f->arena, const ox_value *, most);
     p->made_once = OX_NEW_N(f->arena, ox_cell, values + 1);
@@ -330,7 +347,7 @@ static int plan_graph(ox_frame *f, const ox_graph *g, ox_plan *outer) {
     p->once = OX_NEW_N(f->arena, ox_step, g->n_nodes + 1);
     plan_inputs(f, p);
     if (plan_steps(f, p) || plan_outputs(f, p)) return -1;
-    if (!f->plain) ox_lower_plan(f, p);
+    if (!f->options.plain) ox_lower_plan(f, p);
     find_fixed(p);
     find_most(f, p);
     plan_lifetimes(f, p);

@@ -14,7 +14,7 @@
  * graphs around. */
 typedef ox_rt *ox_cell;
 
-enum { OX_NO_CELL = UINT32_MAX };
+#define OX_NO_CELL UINT32_MAX
 
 typedef struct ox_step {
     const ox_node *node;
@@ -127,7 +127,7 @@ struct ox_frame {
     ox_map cell_of; /* value -> cell */
     ox_constant_cell *constants;
     ox_made_tensor *made; /* by lifts of calls */
-    bool plain;     /* every node by its own kernel */
+    ox_frame_options options;
     ox_arena **scratch; /* by depth */
     int n_scratch;
     ox_frame_hook hook;

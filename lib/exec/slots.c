@@ -51,12 +51,12 @@ static bool note_output(ox_run *r, int i, ox_dtype dtype, int rank, const int64_
     ox_tensor *t = NULL;
     uint64_t bytes = 0;
     int64_t count = 1;
-    for (int k = 0; k < rank; k++)
-        if (dims[k] < 0 || !ox_mul_ok(count, dims[k], &count)) return false; /* the allocator says why */
+    for (int d = 0; d < rank; d++)
+        if (dims[d] < 0 || !ox_mul_ok(count, dims[d], &count)) return false; /* the allocator says why */
     if (dtype == OX_STRING || !ox_dtype_bytes(dtype, count, &bytes)) return false;
-    for (int k = 0; over >> k && !t && bytes; k++)
-        if (over >> k & 1 && dies_here(now, r->in, k, bytes)) t = ox_tensor_over(r->ctx, r->in[k]->t, dtype, rank, dims);
-    if (!t) t = ox_tensor_new(r->ctx, dtype, rank, dims);
+    int k = 0;
+    while ((uint64_t)over >> k && !(over >> k & 1 && bytes && dies_here(now, r->in, k, bytes))) k++;
+    t = (uint64_t)over >> k ? ox_tensor_over(r->ctx, r->in[k]->t, dtype, rank, dims) : ox_tensor_new(r->ctx, dtype, rank, dims);
     *v = ox_rt_tensor(r->ctx, t);
     if (!*v) return true;
     note(now, i, OX_MADE_NEW, dtype, rank, dims, bytes);

@@ -1,6 +1,7 @@
 /* Programs on pieces of results: see native.h. An addition at the beginning and a clamp after it are left to the kernels, which do them in
  * registers. */
 #include "exec/native.h"
+#include "op/kernel.h"
 
 #include <math.h>
 #include <string.h>
@@ -80,10 +81,10 @@ int ox_tail_begin(ox_tail_run *t, ox_run *r, const ox_tail_plan *plan, float *co
         }
         const ox_rt *v = r->in[plan->input[k]];
         const ox_tensor *x = v && v->kind == OX_RT_TENSOR ? v->t : NULL;
-        bool one = x && x->count == 1 && y->count != 1;
-        if (!x || x->dtype != OX_FLOAT || (!one && x->count != y->count))
+        bool one = x && x->count == 1;
+        if (!x || (x->dtype != OX_FLOAT && !one) || (!one && x->count != y->count))
             return ox_fail(r->ctx, OX_BUG, "an operand of what was joined does not fit");
-        const float *data = ox_tensor_data(x);
+        const float *data = ox_native_input(r, x);
         if (!data) return -1;
         t->operands[k] = (ox_chunk_operand){data, one};
     }
@@ -93,18 +94,21 @@ int ox_tail_begin(ox_tail_run *t, ox_run *r, const ox_tail_plan *plan, float *co
     return t->rest.n && !ox_program_finish(&t->rest) ? ox_fail(r->ctx, OX_BUG, "a program without registers") : 0;
 }
 
-const float *ox_native_floats(ox_run *r, int input) {
-    const ox_rt *v = r->in[input];
-    const ox_tensor *t = v && v->kind == OX_RT_TENSOR ? v->t : NULL;
+const float *ox_native_input(ox_run *r, const ox_tensor *t) {
     const void *data = t ? ox_tensor_data(t) : NULL;
     if (!data || t->dtype == OX_FLOAT) return data;
     float *f = ox_scratch(r, (uint64_t)(t->count ? t->count : 1) * sizeof *f);
-    for (int64_t i = 0; f && i < t->count; i++) f[i] = (float)ox_load_double(t->dtype, data, i);
+    if (f) ox_to_floats(t->dtype, data, 0, t->count, f);
     return f;
 }
 
+const float *ox_native_floats(ox_run *r, int input) {
+    const ox_rt *v = r->in[input];
+    return ox_native_input(r, v && v->kind == OX_RT_TENSOR ? v->t : NULL);
+}
+
 float *ox_tail_columns(ox_run *r, const ox_tensor *t, int64_t channels, int64_t period) {
-    const float *x = ox_tensor_data(t);
+    const float *x = ox_native_input(r, t);
     if (!x) return NULL;
     int64_t blocks = (channels + period - 1) / period;
     int64_t per = period == 1 ? 1 : OX_COLUMN_REPEAT;

@@ -59,6 +59,7 @@ bool ox_chain_of(const ox_step *s, ox_chain *c) {
     const row *r = NULL;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0] && !r; i++)
         if (ox_lower_is(s, rows[i].name)) r = &rows[i];
+    if (r && r->two && ox_has(&s->call, "axis")) return false; /* the broadcasting of old opsets */
     const ox_type *t = r && s->call.n_out == 1 ? ox_lower_type(s, 0) : NULL;
     if (!t || t->kind != OX_K_TENSOR || (t->dtype != OX_FLOAT && t->dtype != OX_FLOAT16 && t->dtype != OX_BFLOAT16)) return false;
     int n = r->two ? 2 : 1;

@@ -76,6 +76,8 @@ typedef struct ox_pb_value { /* tree of what the file holds */
     ox_dtype elem;
 } ox_pb_value;
 int ox_pb_read(ox_ctx *ctx, ox_arena *arena, const char *path, const ox_type *declared, ox_pb_value *out);
+/* The other way. Written, not yet committed; NULL after ox_fail(). */
+ox_out *ox_pb_tensor(ox_ctx *ctx, const char *path, const ox_tensor *t, const char *name);
 int ox_pb_write_tensor(ox_ctx *ctx, const char *path, const ox_tensor *t, const char *name);
 
 /* A difference of two models that a person can read: unified diff of their texts (without payloads), empty when equal. */

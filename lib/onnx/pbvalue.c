@@ -176,13 +176,21 @@ static int write_tensor(void *arg) {
     }
     if (!p) return -1;
     job->out = ox_out_open(job->ctx, job->path);
-    return job->out && !ox_pack_message(job->msg, &p->base, job->out) ? ox_out_commit(job->out) : -1;
+    return job->out ? ox_pack_message(job->msg, &p->base, job->out) : -1;
+}
+
+ox_out *ox_pb_tensor(ox_ctx *ctx, const char *path, const ox_tensor *t, const char *name) {
+    tensor_job job = {.ctx = ctx, .path = path, .name = name, .t = t};
+    int failed = ox_protect(ctx, write_tensor, &job);
+    ox_message_free(job.msg);
+    if (!failed) return job.out;
+    ox_out_close(job.out);
+    return NULL;
 }
 
 int ox_pb_write_tensor(ox_ctx *ctx, const char *path, const ox_tensor *t, const char *name) {
-    tensor_job job = {.ctx = ctx, .path = path, .name = name, .t = t};
-    int failed = ox_protect(ctx, write_tensor, &job);
-    ox_out_close(job.out);
-    ox_message_free(job.msg);
+    ox_out *out = ox_pb_tensor(ctx, path, t, name);
+    int failed = out ? ox_out_commit(out) : -1;
+    ox_out_close(out);
     return failed;
 }

@@ -59,6 +59,15 @@ static bool is_direct(ox_run *r, const conv *v, direct *d) {
     return true;
 }
 
+enum { TAPS = 4, PART = 512, SLICE = 128 };
+
+/* How much of the depth is summed up at once: more where there are few positions. */
+static int64_t depth_slice(int64_t positions, int64_t depth) {
+    int64_t slice = SLICE;
+    for (int64_t n = SLICE; positions < depth && n > 16 && n / 2 >= positions; n /= 2) slice *= 2;
+    return slice;
+}
+
 #define REAL float
 #define R(name) name##_float
 #define GEMM ox_sgemm

@@ -55,38 +55,59 @@ static void R(fill_bias)(REAL *y, const REAL *bias, int64_t channels, int64_t si
     }
 }
 
-/* One output plane of a convolution whose groups have one input channel. */
-OX_INLINE void R(depthwise_plane_in)(const ox_image *im, const REAL *x, const REAL *w, REAL *y) {
-    int64_t step = im->stride[im->n - 1];
-    for (int64_t p = 0; p < im->kernel_size; p++) {
+/* Up to TAPS kernel positions from P on: their products, added up in order, for output positions [first, first + n). */
+OX_INLINE void R(depthwise_taps)(const ox_image *im, const REAL *x, const REAL *w, int64_t p, int64_t first, int64_t n, REAL *sum) {
+    int64_t step = im->stride[im->n - 1], last = p + TAPS < im->kernel_size ? p + TAPS : im->kernel_size;
+    for (int64_t i = 0; i < n; i++) sum[i] = 0;
+    for (; p < last; p++) {
         ox_walk k;
-        REAL f = w[p], *out = y;
-        ox_walk_init(&k, im, p, 0, im->out_size);
+        REAL f = w[p], *out = sum;
+        ox_walk_init(&k, im, p, first, n);
         for (; ox_walk_next(&k); out += k.run) {
             if (k.row < 0) continue;
             const REAL *in = x + k.row + k.first;
             REAL *to = out + k.lo;
-            int64_t n = k.hi - k.lo;
+            int64_t many = k.hi - k.lo;
             if (step == 1) {
-                for (int64_t i = 0; i < n; i++) to[i] += f * in[i];
+                for (int64_t i = 0; i < many; i++) to[i] += f * in[i];
             } else if (step == 2) {
-                for (int64_t i = 0; i < n; i++) to[i] += f * in[2 * i];
+                for (int64_t i = 0; i < many; i++) to[i] += f * in[2 * i];
             } else {
-                for (int64_t i = 0; i < n; i++) to[i] += f * in[i * step];
+                for (int64_t i = 0; i < many; i++) to[i] += f * in[i * step];
             }
         }
     }
 }
 
-OX_WIDER static void R(depthwise_plane_wider)(const ox_image *im, const REAL *x, const REAL *w, REAL *y) {
-    R(depthwise_plane_in)(im, x, w, y);
+/* One output plane of a convolution whose groups have one input channel: sums of TAPS products are added, each product rounded, and the bias
+ * last, as others do it: what is quantized afterwards shows every difference. */
+OX_INLINE void R(depthwise_plane_in)(const ox_image *im, const REAL *x, const REAL *w, REAL bias, REAL *y) {
+    REAL sum[PART];
+    for (int64_t first = 0; first < im->out_size; first += PART, y += PART) {
+        int64_t n = im->out_size - first < PART ? im->out_size - first : PART;
+        R(depthwise_taps)(im, x, w, 0, first, n, y);
+        for (int64_t p = TAPS; p < im->kernel_size; p += TAPS) {
+            R(depthwise_taps)(im, x, w, p, first, n, sum);
+            for (int64_t i = 0; i < n; i++) y[i] += sum[i];
+        }
+        for (int64_t i = 0; i < n; i++) y[i] += bias;
+    }
 }
 
-static void R(depthwise_plane)(const ox_image *im, const REAL *x, const REAL *w, REAL *y) {
-    if (OX_HAS_WIDER())
-        R(depthwise_plane_wider)(im, x, w, y);
-    else
-        R(depthwise_plane_in)(im, x, w, y);
+#if defined(__x86_64__)
+__attribute__((target("avx2"))) static void R(depthwise_plane_wide)(const ox_image *im, const REAL *x, const REAL *w, REAL bias, REAL *y) {
+    R(depthwise_plane_in)(im, x, w, bias, y);
+}
+#endif
+
+static void R(depthwise_plane)(const ox_image *im, const REAL *x, const REAL *w, REAL bias, REAL *y) {
+#if defined(__x86_64__)
+    if (__builtin_cpu_supports("avx2")) {
+        R(depthwise_plane_wide)(im, x, w, bias, y);
+        return;
+    }
+#endif
+    R(depthwise_plane_in)(im, x, w, bias, y);
 }
 
 static void R(depthwise)(ox_ctx *ctx, const conv *v, const REAL *x, const REAL *w, const REAL *bias, REAL *y) {
@@ -95,9 +116,7 @@ static void R(depthwise)(ox_ctx *ctx, const conv *v, const REAL *x, const REAL *
 #pragma omp parallel for num_threads(ox_threads_for(ctx, planes * im->out_size * im->kernel_size)) schedule(static)
     for (int64_t i = 0; i < planes; i++) {
         int64_t n = i / v->out_channels, m = i % v->out_channels;
-        REAL *out = y + i * im->out_size;
-        R(fill_bias)(out, bias ? bias + m : NULL, 1, im->out_size);
-        R(depthwise_plane)(im, x + (n * v->groups + m / per_group) * im->in_size, w + m * im->kernel_size, out);
+        R(depthwise_plane)(im, x + (n * v->groups + m / per_group) * im->in_size, w + m * im->kernel_size, bias ? bias[m] : 0, y + i * im->out_size);
     }
 }
 
@@ -207,29 +226,46 @@ static int R(convolve_direct)(ox_run *r, const conv *v, const direct *d, const R
     return 0;
 }
 
+static void R(add_bias)(REAL *y, const REAL *bias, int64_t channels, int64_t size) {
+    for (int64_t c = 0; c < channels; c++)
+        for (int64_t i = 0; i < size; i++) y[c * size + i] += bias[c];
+}
+
+/* c[m, n] = a[m, depth] b[depth, n], where sums over SLICE of the depth are added: as in depthwise_plane(). PART has room for m * n. */
+static void R(sliced_product)(ox_ctx *ctx, int64_t m, int64_t n, int64_t depth, int64_t slice, const REAL *a, const REAL *b, REAL *part, REAL *c,
+                              int64_t ldc) {
+    GEMM(ctx, false, false, m, n, depth < slice ? depth : slice, 1, a, depth, b, n, 0, c, ldc);
+    for (int64_t k = slice; k < depth; k += slice) {
+        GEMM(ctx, false, false, m, n, depth - k < slice ? depth - k : slice, 1, a + k, depth, b + k * n, n, 0, part, n);
+        for (int64_t i = 0; i < m; i++)
+            for (int64_t j = 0; j < n; j++) c[i * ldc + j] += part[i * n + j];
+    }
+}
+
 static int R(convolve)(ox_run *r, const conv *v, const REAL *x, const REAL *w, const REAL *bias, REAL *y) {
     const ox_image *im = &v->image;
     if (v->in_channels == v->groups && (v->groups > 1 || v->out_channels == 1)) {
         R(depthwise)(r->ctx, v, x, w, bias, y);
         return 0;
     }
-    int64_t c = v->in_channels / v->groups, m = v->out_channels / v->groups, depth = c * im->kernel_size;
+    int64_t c = v->in_channels / v->groups, m = v->out_channels / v->groups, depth = c * im->kernel_size, slice = depth_slice(im->out_size, depth);
     direct d;
-    if (is_direct(r, v, &d)) return R(convolve_direct)(r, v, &d, x, w, bias, y);
-    int64_t tile = v->pointwise || !depth ? im->out_size : tile_columns(im->out_size, depth);
-    REAL *cols = v->pointwise ? NULL : ox_scratch(r, (uint64_t)(depth * tile) * sizeof *cols);
-    if (!v->pointwise && !cols) return -1;
+    if (depth <= slice && is_direct(r, v, &d)) return R(convolve_direct)(r, v, &d, x, w, bias, y);
+    int64_t tile = v->pointwise || !depth ? im->out_size : tile_columns(im->out_size, depth), many;
+    if (!ox_mul_ok(m, tile, &many)) return ox_fail(r->ctx, OX_NO_MEMORY, "the convolution is too large");
+    REAL *cols = v->pointwise ? NULL : ox_scratch(r, (uint64_t)(depth * tile) * sizeof *cols),
+         *part = depth > slice ? ox_scratch(r, (uint64_t)many * sizeof *part) : NULL;
+    if ((!v->pointwise && !cols) || (depth > slice && !part)) return -1;
     for (int64_t i = 0; i < v->batch * v->groups; i++) {
         int64_t g = i % v->groups;
         const REAL *in = x + i * c * im->in_size;
         REAL *out = y + i * m * im->out_size;
-        if (bias) R(fill_bias)(out, bias + g * m, m, im->out_size);
         for (int64_t at = 0; at < im->out_size; at += tile) {
             int64_t n = im->out_size - at < tile ? im->out_size - at : tile;
             if (!v->pointwise) R(unfold)(r->ctx, im, in, c, at, n, cols);
-            GEMM(r->ctx, false, false, m, n, depth, 1, w + g * m * depth, depth, v->pointwise ? in : cols, n,
-                 bias ? 1 : 0, out + at, im->out_size);
+            R(sliced_product)(r->ctx, m, n, depth, slice, w + g * m * depth, v->pointwise ? in : cols, part, out + at, im->out_size);
         }
+        if (bias) R(add_bias)(out, bias + g * m, m, im->out_size);
     }
     return 0;
 }

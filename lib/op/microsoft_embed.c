@@ -3,6 +3,7 @@
 #include "op/compose.h"
 #include "op/compute.h"
 #include "op/microsoft.h"
+#include "op/qlinear.h"
 
 /* ------------------------------------------------------------------------------------------------ embeddings */
 
@@ -160,6 +161,20 @@ static int store_gemm(ox_run *r, const ox_tensor *sum, float a_scale, const floa
     return 0;
 }
 
+/* The sums by packed weights, which may be kept. 1 when done, 0 when not served, -1 after ox_fail. */
+static int direct_product(ox_steps *s, const ox_tensor *a, const ox_tensor *b, const ox_tensor **sum) {
+    ox_run *r = s->r;
+    bool trans = ox_get_int(r->call, "transB") != 0;
+    static int64_t none[2];
+    if (a->rank != 2 || b->rank != 2 || b->dims[trans ? 1 : 0] != a->dims[1]) return 0;
+    ox_q_product p = {.m = a->dims[0], .n = b->dims[trans ? 0 : 1], .k = a->dims[1], .batch = 1, .a_at = none, .b_at = none, .trans = trans};
+    ox_tensor *t = ox_step_tensor(s, OX_INT32, 2, (int64_t[]){p.m, p.n});
+    if (!t) return -1;
+    ox_qtail tail = ox_q_tail(OX_INT32, 0);
+    *sum = t;
+    return ox_q_fast_product(r, &p, a, 2, b, 5, &tail, ox_tensor_mut(t));
+}
+
 int ox_ms_run_q_gemm(ox_run *r) {
     ox_steps s = {.r = r};
     const ox_tensor *a = ox_need(r, 0), *b = ox_need(r, 3), *scale = ox_need(r, 4), *c = ox_input(r, 6);
@@ -168,8 +183,12 @@ int ox_ms_run_q_gemm(ox_run *r) {
     const float *b_scale = ox_as_floats(r, scale);
     if (!b_scale) return -1;
     a = oriented(&s, a, "transA");
-    b = b ? oriented(&s, b, "transB") : NULL;
-    const ox_tensor *sum = a && b ? OX_STEP(&s, "MatMulInteger", a, b, ox_input(r, 2), ox_input(r, 5)) : NULL;
+    const ox_tensor *sum = NULL;
+    int done = a ? direct_product(&s, a, b, &sum) : -1;
+    if (!done) {
+        b = oriented(&s, b, "transB");
+        sum = b ? OX_STEP(&s, "MatMulInteger", a, b, ox_input(r, 2), ox_input(r, 5)) : NULL;
+    }
     if (sum && c) sum = OX_STEP(&s, "Add", sum, c);
     int rc = -1;
     if (sum && (sum->rank != 2 || (scale->count != 1 && scale->count != sum->dims[1]) || sum->dtype != OX_INT32))

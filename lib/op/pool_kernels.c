@@ -62,6 +62,8 @@ static int walked_image(ox_run *r, pool *v, const int64_t *in, const int64_t *ou
     return ox_image_init(r->ctx, &v->image, &w, in, out);
 }
 
+enum { COLUMNS = 4096 };
+
 #define REAL float
 #define R(name) name##_float
 #include "op/pool_real.h"

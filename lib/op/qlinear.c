@@ -86,7 +86,7 @@ int ox_q_product_of(ox_run *r, const ox_tensor *a, const ox_tensor *b, product *
     int ra = a->rank, rb = b->rank, ba = ra > 2 ? ra - 2 : 0, bb = rb > 2 ? rb - 2 : 0, rank = ba > bb ? ba : bb;
     if (!ra || !rb) return ox_fail(r->ctx, OX_BAD_DATA, "a matrix product of a scalar");
     *p = (product){
-        ra > 1 ? a->dims[ra - 2] : 1, rb > 1 ? b->dims[rb - 1] : 1, a->dims[ra - 1], 1, NULL, NULL, rank, NULL};
+        ra > 1 ? a->dims[ra - 2] : 1, rb > 1 ? b->dims[rb - 1] : 1, a->dims[ra - 1], 1, NULL, NULL, false, rank, NULL};
     if (b->dims[rb > 1 ? rb - 2 : 0] != p->k) return ox_fail(r->ctx, OX_BAD_DATA, "inner sizes differ");
     p->dims = OX_NEW_N(r->arena, int64_t, rank + 3);
     for (int i = 0; i < rank; i++) {

@@ -10,6 +10,7 @@
 typedef struct ox_q_product {
     int64_t m, n, k, batch;
     int64_t *a_at, *b_at; /* batch -> which matrix */
+    bool trans;           /* B: n rows of k */
     int rank;             /* of the output */
     int64_t *dims;
 } ox_q_product;

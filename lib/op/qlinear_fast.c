@@ -1,5 +1,5 @@
 /* Products and convolutions of 8-bit integers on the kernels of lib/cpu: what these serve, which is nearly everything. The definition, and
- * what is left (three spatial axes, zero points per matrix of a batch), is in qlinear.c. Weights are packed at every call. */
+ * what is left (three spatial axes, zero points per matrix of a batch), is in qlinear.c. Weights that are fixed are packed once. */
 #include "op/qlinear.h"
 
 #include "cpu/qconv.h"
@@ -43,20 +43,35 @@ static void join_batches(ox_q_product *p, const ox_qzero *a_zero) {
     p->batch = 1;
 }
 
+/* Memory for what becomes of weights T: kept between runs when they are a fixed input, and *done when it was filled before. NULL after ox_fail. */
+static void *packed_memory(ox_run *r, const ox_tensor *t, uint64_t bytes, bool *done) {
+    *done = false;
+    if (!r->kept || bytes > SIZE_MAX) return ox_scratch(r, bytes);
+    for (int i = 0; i < r->call->n_in && i < 32; i++) {
+        if (!(r->kept->fixed >> i & 1) || ox_input(r, i) != t) continue;
+        *done = r->kept->data != NULL;
+        if (!*done) r->kept->data = ox_payload_alloc(r->ctx, (size_t)bytes);
+        r->kept->free = ox_payload_free;
+        return r->kept->data;
+    }
+    return ox_scratch(r, bytes);
+}
+
 /* The product of what lies at X with the matrices of B. */
-static int multiply(ox_run *r, ox_q_product p, const uint8_t *x, bool x_signed, ox_qzero za, const ox_tensor *b,
-                    bool trans, ox_qzero zb, const ox_qtail *tail, void *out) {
+static int multiply(ox_run *r, ox_q_product p, const uint8_t *x, bool x_signed, ox_qzero za, const ox_tensor *b, ox_qzero zb, const ox_qtail *tail,
+                    void *out) {
     if (!p.batch || !p.m || !p.n) return 1;
     join_batches(&p, &za);
     uint64_t packed_size = ox_qgemm_packed_size(p.n, p.k), scratch_size = ox_qgemm_scratch(p.m, p.n, p.k);
     if (!packed_size || !scratch_size) return 0;
-    void *packed = ox_scratch(r, packed_size), *scratch = packed ? ox_scratch(r, scratch_size) : NULL;
+    bool one = b->count == p.k * p.n, done = false; /* all products meet the same matrix */
+    void *packed = one ? packed_memory(r, b, packed_size, &done) : ox_scratch(r, packed_size), *scratch = packed ? ox_scratch(r, scratch_size) : NULL;
     const uint8_t *y = ox_tensor_data(b);
     if (!scratch || !x || !y) return -1;
     int threads = ox_thread_count(r->ctx);
     for (int64_t g = 0; g < p.batch; g++) {
-        if (!g || p.b_at[g] != p.b_at[g - 1])
-            ox_qgemm_pack(threads, p.n, p.k, y + p.b_at[g] * p.k * p.n, b->dtype == OX_INT8, trans ? p.k : p.n, trans,
+        if (!done && (!g || p.b_at[g] != p.b_at[g - 1]))
+            ox_qgemm_pack(threads, p.n, p.k, y + p.b_at[g] * p.k * p.n, b->dtype == OX_INT8, p.trans ? p.k : p.n, p.trans,
                           packed);
         ox_qmatrix left = {x + p.a_at[g] * p.m * p.k, x_signed, p.k, za};
         ox_qgemm(threads, p.m, &left, packed, zb, tail, (uint8_t *)out + g * p.m * p.n * tail_size(tail), p.n, scratch);
@@ -70,7 +85,7 @@ int ox_q_fast_product(ox_run *r, const ox_q_product *p, const ox_tensor *a, int 
     int failed = 0;
     if (!is_8bit(a) || !is_8bit(b)) return 0;
     if (!zeros_of(r, a_zero, p->m, &za, &failed) || !zeros_of(r, b_zero, p->n, &zb, &failed)) return failed;
-    return multiply(r, *p, ox_tensor_data(a), a->dtype == OX_INT8, za, b, false, zb, tail, out);
+    return multiply(r, *p, ox_tensor_data(a), a->dtype == OX_INT8, za, b, zb, tail, out);
 }
 
 /* ------------------------------------------------------------------------------------------------ convolution */
@@ -102,11 +117,14 @@ int ox_q_fast_conv(ox_run *r, const ox_q_conv *v, const ox_tensor *x, int x_zero
     if (!c.in_ch || !c.in[0] || !c.in[1] || !c.batch || !c.out_ch) return 0;
     uint64_t packed_size = ox_qconv_packed_size(&c), scratch_size = ox_qconv_scratch(threads, &c);
     if (!packed_size || !scratch_size) return 0;
-    void *packed = ox_scratch(r, packed_size), *scratch = packed ? ox_scratch(r, scratch_size) : NULL;
+    bool done, fixed_zero = !ox_input(r, w_zero) || (r->kept && w_zero < 32 && r->kept->fixed >> w_zero & 1);
+    void *packed = fixed_zero ? packed_memory(r, w, packed_size, &done) : ox_scratch(r, packed_size),
+         *scratch = packed ? ox_scratch(r, scratch_size) : NULL;
+    if (!fixed_zero) done = false;
     const void *from = ox_tensor_data(x), *weights = ox_tensor_data(w);
     if (!scratch || !from || !weights) return -1;
     ox_qimage image = {from, x->dtype == OX_INT8, zx.value ? zx.value[0] : 0, OX_Q_NCHW};
-    ox_qconv_pack(threads, &c, weights, w->dtype == OX_INT8, zw, packed);
+    if (!done) ox_qconv_pack(threads, &c, weights, w->dtype == OX_INT8, zw, packed);
     ox_qconv_run(threads, &c, &image, packed, tail, OX_Q_NCHW, out, scratch);
     return 1;
 }

@@ -19,6 +19,7 @@ static void R(fold_all)(const plan *p, reduction op, const REAL *x, int64_t lane
 /* n neighbouring outputs. */
 static void R(reduce_part)(const plan *p, reduction op, const REAL *from, int64_t n, REAL *y) {
     double acc[BLOCK], base[BLOCK];
+    base[0] = 0; /* of other operators than LOG_SUM_EXP nothing is taken away */
     if (op == RED_LOG_SUM_EXP) {
         R(fold_all)(p, RED_MAX, from, n, base, NULL);
         for (int64_t j = 0; j < n; j++) base[j] = isinf(base[j]) ? 0 : base[j];

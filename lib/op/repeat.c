@@ -299,13 +299,20 @@ static int stack_list(held *h, int i, int to, int shift, int64_t axis, bool reve
     return (h->results[to] = ox_rt_tensor(r->ctx, t)) ? 0 : -1;
 }
 
-/* A fresh scalar, or vector of one where the body declares that. */
-static ox_rt *scalar_for(held *h, int input, ox_dtype dtype, int64_t v) {
+/* The body's input is the scalar V, or a vector of one where the body declares that: that of the iteration before when nobody kept it. */
+static int set_scalar_input(held *h, int input, ox_dtype dtype, int64_t v) {
+    ox_rt **in = &h->in[input];
+    if (*in && (*in)->refs == 1 && (*in)->t->refs == 1) {
+        ox_store_int(dtype, ox_tensor_mut((*in)->t), 0, v);
+        return 0;
+    }
     const ox_type *t = h->g->inputs[input]->type;
     ox_tensor *s = ox_tensor_new(h->r->ctx, dtype, ox_type_is_tensor(t) && t->rank == 1, &(int64_t){1});
-    if (!s) return NULL;
+    ox_rt_unref(*in);
+    *in = NULL;
+    if (!s) return -1;
     ox_store_int(dtype, ox_tensor_mut(s), 0, v);
-    return ox_rt_tensor(h->r->ctx, s);
+    return (*in = ox_rt_tensor(h->r->ctx, s)) ? 0 : -1;
 }
 
 /* One number in a tensor; -1 after ox_fail. */
@@ -338,8 +345,7 @@ static int loop_main(held *h) {
     if (ox_input_rt(r, 1) && one_int(r, r->in[1], OX_BOOL, "cond", &go)) return -1;
     for (int i = 0; i < n; i++) h->in[2 + i] = ox_rt_ref(h->args[2 + i]);
     for (int64_t t = 0; t < trips && go; t++) {
-        drop(h->in, 2);
-        if (!(h->in[0] = scalar_for(h, 0, OX_INT64, t)) || !(h->in[1] = scalar_for(h, 1, OX_BOOL, go))) return -1;
+        if (set_scalar_input(h, 0, OX_INT64, t) || set_scalar_input(h, 1, OX_BOOL, go)) return -1;
         if (run_once(h) || one_int(r, h->out[0], OX_BOOL, "the condition a body gives", &go)) return -1;
         pass_states(h, n, 2, 1);
         for (int i = 0; i < h->n_lists; i++)

@@ -99,7 +99,7 @@ def main():
         for m in models:
             path = str(m.resolve())
             figures = {
-                "inspect": measure([run, "inspect", path], args.runs),
+                "inspect": measure([run, "inspect", path, "--memory-plan=off"], args.runs),
                 "copy": measure([opt, path, "-o", out, "--passes=none"], args.runs),
                 "optimize": measure([opt, path, "-o", out, "--verify=off"], args.runs),
                 "verified": measure([opt, path, "-o", out], args.runs),

@@ -22,6 +22,13 @@ static const layer layers[] = {
     {"dw3x3 960 @7", 960, 960, 960, 7, 7, 3, 3, 1, 1},         {"dw5x5 240 @14", 240, 240, 240, 14, 14, 5, 5, 1, 2},
     {"3x3 32-32 @320x192", 1, 32, 32, 320, 192, 3, 3, 1, 1},   {"3x3 3-32 @640x480", 1, 3, 32, 640, 480, 3, 3, 1, 1},
     {"9x9 32-3 @224", 1, 32, 3, 224, 224, 9, 9, 1, 4},         {"k3 128-128 @400", 1, 128, 128, 1, 400, 1, 3, 1, 1},
+    {"small 5x5 1-8 @28", 1, 1, 8, 28, 28, 5, 5, 1, 2},        {"small 5x5 8-16 @14", 1, 8, 16, 14, 14, 5, 5, 1, 2},
+    {"small 8x8 1-16 @40", 1, 1, 16, 49, 40, 7, 7, 1, 3},      {"small 7x7 16-12 @20", 1, 16, 12, 24, 20, 7, 7, 1, 3},
+    {"small 3x3 16-16 @56", 1, 16, 16, 56, 56, 3, 3, 1, 1},    {"small 3x3 24-24 @28", 1, 24, 24, 28, 28, 3, 3, 1, 1},
+    {"small 3x3 8-8 @20", 1, 8, 8, 20, 20, 3, 3, 1, 1},        {"small 1x1 16-16 @20", 1, 16, 16, 20, 20, 1, 1, 1, 0},
+    {"small 1x1 16-8 @4", 1, 16, 8, 4, 4, 1, 1, 1, 0},         {"small dw3x3 16 @20", 16, 16, 16, 20, 20, 3, 3, 1, 1},
+    {"small dw3x3 80 @32", 80, 80, 80, 32, 32, 3, 3, 1, 1},    {"small dw3x3 48 @33", 48, 48, 48, 33, 33, 3, 3, 1, 1},
+    {"small 5x5s2 3-24 @128", 1, 3, 24, 128, 128, 5, 5, 2, 2}, {"small 3x3s2 3-16 @128", 1, 3, 16, 128, 128, 3, 3, 2, 1},
 };
 
 static double clock_of(clockid_t clock) {
@@ -49,18 +56,19 @@ static void measure(const layer *l, int threads) {
     uint64_t weights = (uint64_t)(l->out * (l->in / l->groups) * l->kh * l->kw);
     float *x = filled((uint64_t)(in * l->h * l->w)), *w = filled(weights), *bias = filled((uint64_t)out);
     float *y = filled((uint64_t)(out * c.out_h * c.out_w)), *packed = filled(ox_conv_packed_floats(&c, form));
+    float *scratch = filled(ox_conv_scratch_bytes(&c, form) / sizeof(float) + 1);
     ox_conv_pack(&c, form, w, NULL, packed, threads);
     double best = 1e9, start = now();
     for (int i = 0; i < 5 || now() - start < 0.4; i++) {
         double cpu = clock_of(CLOCK_PROCESS_CPUTIME_ID), t = now();
-        ox_conv_run(threads, &c, form, x, packed, bias, NULL, y, NULL);
+        ox_conv_run(threads, &c, form, x, packed, bias, NULL, y, scratch);
         t = now() - t, cpu = clock_of(CLOCK_PROCESS_CPUTIME_ID) - cpu;
         if (threads == 1 && t > 2e-3 && cpu < t) t = cpu; /* longer than others leave the processor alone; too coarse for short times */
         if (t < best) best = t;
     }
     double flops = 2.0 * (double)weights * (double)c.out_h * (double)c.out_w;
     printf("%-20s form %d %9.1f us %7.1f GFLOP/s\n", l->name, (int)form, best * 1e6, flops / best * 1e-9);
-    free(x), free(w), free(bias), free(y), free(packed);
+    free(x), free(w), free(bias), free(y), free(packed), free(scratch);
 }
 
 /* FMAs of independent sums: vectors of 16 floats are cut by the compiler to what it may use. */

@@ -177,6 +177,7 @@ static void usual_layers(void **state) {
         {1, 3, 64, 40, 40, 7, 2, 3},  {1, 64, 64, 20, 20, 3, 1, 1},  {1, 256, 96, 7, 7, 3, 1, 1},    {1, 300, 130, 14, 14, 1, 1, 0},
         {1, 128, 70, 9, 8, 3, 2, 1},  {1, 96, 24, 28, 28, 1, 2, 0},  {144, 144, 144, 28, 28, 3, 1, 1}, {40, 40, 40, 60, 56, 5, 2, 2},
         {1, 32, 3, 30, 30, 9, 1, 4},  {1, 520, 64, 2, 2, 3, 1, 1},   {1, 64, 1, 64, 64, 1, 1, 0},
+        {1, 3, 8, 200, 200, 3, 2, 1}, {1, 16, 7, 70, 70, 3, 1, 1},   {1, 20, 20, 60, 61, 5, 1, 2},   {1, 8, 8, 90, 95, 1, 1, 0},
     };
     for (size_t i = 0; i < sizeof layers / sizeof *layers; i++) {
         const int64_t *l = layers[i];
@@ -268,10 +269,70 @@ static void whole_images(void **state) {
     }
 }
 
+/* A NaN anywhere in a window is its maximum. */
+static void nan_in_pools(void **state) {
+    (void)state;
+    for (int i = 0; i < 100; i++) {
+        seed = (uint32_t)i;
+        ox_conv c = geometry(4, 12);
+        c.in_channels = c.out_channels = pick(1, 20);
+        int64_t hw = c.in_h * c.in_w, to = c.out_h * c.out_w, n = c.batch * whole(c.in_channels) * to;
+        float *planar = floats(c.batch * c.in_channels * hw);
+        for (int64_t k = 0; k < c.batch * c.in_channels * hw; k += pick(1, 9)) planar[k] = NAN;
+        float *x = floats(c.batch * whole(c.in_channels) * hw), *y = floats(n), *z = floats(c.batch * whole(c.in_channels));
+        ox_image_block(1, c.batch, c.in_channels, hw, planar, x);
+        ox_pool_run(1, &c, OX_POOL_MAX, 0, 0, x, y);
+        ox_pool_global(1, c.batch, c.in_channels, hw, true, x, z);
+        for (int64_t k = 0; k < c.batch * c.in_channels; k++) {
+            bool any = false;
+            for (int64_t p = 0; p < hw; p++) any |= isnan(planar[k * hw + p]);
+            assert_int_equal(isnan(z[at(k / c.in_channels, c.in_channels, 1, k % c.in_channels, 0)]) != 0, any);
+            for (int64_t p = 0; p < to; p++) {
+                any = false;
+                for (int64_t t = 0; t < c.kernel_h * c.kernel_w; t++) {
+                    int64_t iy = p / c.out_w * c.stride_h - c.pad_top + t / c.kernel_w * c.dilation_h;
+                    int64_t ix = p % c.out_w * c.stride_w - c.pad_left + t % c.kernel_w * c.dilation_w;
+                    any |= iy >= 0 && iy < c.in_h && ix >= 0 && ix < c.in_w && isnan(planar[k * hw + iy * c.in_w + ix]);
+                }
+                assert_int_equal(isnan(y[at(k / c.in_channels, c.in_channels, to, k % c.in_channels, p)]) != 0, any);
+            }
+        }
+        float *all[] = {planar, x, y, z};
+        for (size_t k = 0; k < sizeof all / sizeof *all; k++) free_floats(all[k]);
+    }
+}
+
+static void padded_images(void **state) {
+    (void)state;
+    for (int i = 0; i < 200; i++) {
+        seed = (uint32_t)i;
+        ox_image_pads p = {.batch = pick(1, 3), .in_channels = pick(1, 40), .in_h = pick(1, 9), .in_w = pick(1, 9), .top = pick(0, 2), .left = pick(0, 2),
+                           .value = pick(0, 1) ? 0 : 1.5f};
+        p.out_channels = p.in_channels + (pick(0, 1) ? pick(0, 30) : 0);
+        p.out_h = p.in_h + p.top + pick(0, 2), p.out_w = p.in_w + p.left + pick(0, 2);
+        int64_t in = p.in_h * p.in_w, out = p.out_h * p.out_w, n = p.batch * whole(p.out_channels) * out;
+        float *planar = floats(p.batch * p.in_channels * in), *x = to_blocks(p.batch, p.in_channels, in, planar), *y = floats(n);
+        for (int64_t k = 0; k < p.batch; k++) /* where no channel is there may be anything */
+            for (int64_t ch = p.in_channels; ch < whole(p.in_channels); ch++) x[at(k, p.in_channels, in, ch, 0)] = 7;
+        ox_image_pad((int)pick(1, 3), &p, x, y);
+        for (int64_t k = 0; k < p.batch; k++)
+            for (int64_t ch = 0; ch < whole(p.out_channels); ch++)
+                for (int64_t e = 0; e < out; e++) {
+                    int64_t iy = e / p.out_w - p.top, ix = e % p.out_w - p.left;
+                    bool inside = ch < p.in_channels && iy >= 0 && iy < p.in_h && ix >= 0 && ix < p.in_w;
+                    float want = inside ? planar[(k * p.in_channels + ch) * in + iy * p.in_w + ix] : ch < p.out_channels ? p.value : 0;
+                    assert_true(y[at(k, p.out_channels, out, ch, e)] == want);
+                }
+        float *all[] = {planar, x, y};
+        for (size_t k = 0; k < sizeof all / sizeof *all; k++) free_floats(all[k]);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(any_geometry), cmocka_unit_test(usual_layers), cmocka_unit_test(forms),
         cmocka_unit_test(pools),        cmocka_unit_test(whole_images),
+        cmocka_unit_test(nan_in_pools), cmocka_unit_test(padded_images),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

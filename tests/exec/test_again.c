@@ -1,6 +1,7 @@
-/* Real models, where they are at hand (OX_MODELS): run again and again. The first run allocates and takes notes, later ones use planned
+/* Real models, where they are at hand (OX_MODELS): run by their operators' kernels one by one, and as the frame lowers them: the same within
+ * rounding. Then run again and again. The first run allocates and takes notes, later ones use planned
  * memory: they must give the same bits, leave results alone that somebody still holds, find their way back from other shapes, and ask
- * the system for nothing. TAP. */
+ * the system for nothing. Quantized ones run in integers as well. TAP. */
 #include "onnx/onnx.h"
 #include "exec/exec.h"
 
@@ -34,6 +35,7 @@ typedef struct job {
     ox_model *m;
     ox_frame *f;
     size_t n_in, n_out;
+    bool integers; /* the frame is asked for them */
     bool strings; /* text is allocated: not counted */
     char why[400];
 } job;
@@ -70,6 +72,38 @@ static int make(job *j, uint64_t seed, int sample, ox_rt **in) {
     return ox_make_inputs(j->m, &(ox_inputs_options){.seed = seed, .sample = sample}, in);
 }
 
+static int find_quant(ox_graph *g, void *user) {
+    for (const ox_node *n = g->first; n; n = n->next) {
+        bool *half = user;
+        if (n->op && (n->op->flags & OX_QUANT)) return 1;
+        const ox_type *t = n->n_out && n->out[0] ? n->out[0]->type : NULL;
+        *half |= t && (t->dtype == OX_FLOAT16 || t->dtype == OX_BFLOAT16);
+    }
+    return 0;
+}
+
+/* The same by every node's own kernel. Roundings between integers flip: not compared. */
+static int judge_lowered(job *j, ox_rt **in, ox_rt **got) {
+    bool half = false;
+    if (ox_each_graph(j->m, find_quant, &half)) return 0;
+    ox_arena *a = ox_arena_new(j->ctx);
+    ox_rt **want = OX_NEW_N(a, ox_rt *, j->n_out + 1);
+    ox_frame *f = ox_frame_new_with(j->m, &(ox_frame_options){.plain = true});
+    int rc = !f || ox_frame_run(f, in, want) ? 1 : 0;
+    if (rc) snprintf(j->why, sizeof j->why, "plain: %s", ox_error_text(j->ctx));
+    for (size_t i = 0; i < j->n_out && !rc; i++) {
+        ox_difference d;
+        ox_compare(want[i], got[i], &(ox_tolerance){half ? 2e-2 : 1e-3, half ? 2e-2 : 5e-4, true}, &d);
+        if (d.same) continue;
+        rc = 1;
+        snprintf(j->why, sizeof j->why, "lowered, output %s: %.300s", j->m->graph->out_names[i], d.text);
+    }
+    drop(want, j->n_out);
+    ox_frame_free(f);
+    ox_arena_free(a);
+    return rc;
+}
+
 /* 0 as it should be, 1 not, -1 the model cannot be run with these inputs. */
 static int judge(job *j) {
     ox_arena *a = ox_arena_new(j->ctx);
@@ -86,6 +120,7 @@ static int judge(job *j) {
         drop(in[1], j->n_in);
         drop(in[2], j->n_in);
     }
+    if (!rc) rc = judge_lowered(j, in[1], out[0]);
     for (int k = 1; k < RUNS && !rc; k++) {
         if (ox_frame_run(j->f, in[runs[k].seed], out[k])) rc = 1, snprintf(j->why, sizeof j->why, "run %d: %s", k, ox_error_text(j->ctx));
         if (!rc && runs[k].same_as >= 0 && !same_values(j, out[runs[k].same_as], out[k], "another run, other bits")) rc = 1;
@@ -131,26 +166,36 @@ static int run_model(void *arg) {
     j->n_out = j->m->graph->ret->n_in;
     ox_each_graph(j->m, find_random, &random);
     if (random && strcmp(random, "Dropout")) return ox_fail(j->ctx, OX_UNAVAILABLE, "draws random numbers (%s)", random);
-    if (ox_infer_model(j->m, NULL) < 0 || !(j->f = ox_frame_new(j->m))) return -1;
+    if (ox_infer_model(j->m, NULL) < 0 || !(j->f = ox_frame_new_with(j->m, &(ox_frame_options){.integers = j->integers}))) return -1;
     ox_each_graph(j->m, find_strings, &j->strings);
     return judge(j);
 }
 
 static int number, failed;
 
-static void model(const char *path, const char *name) {
-    job j = {.ctx = ox_ctx_new()};
+static int find_quantized(ox_graph *g, void *user) {
+    for (const ox_node *n = g->first; n; n = n->next)
+        if (!strcmp(n->op_type, "QuantizeLinear")) return *(bool *)user = true, 1;
+    return 0;
+}
+
+/* Whether it is quantized. */
+static bool model(const char *path, const char *name, bool integers) {
+    job j = {.ctx = ox_ctx_new(), .integers = integers};
+    bool quantized = false;
     int rc = -1;
     if ((j.m = ox_model_open(j.ctx, path))) rc = ox_protect(j.ctx, run_model, &j);
     number++;
     failed |= rc == 1;
-    if (rc == 1) printf("not ok %d - %s: %s\n", number, name, j.why);
-    if (rc == 0) printf("ok %d - %s\n", number, name);
+    if (rc == 1) printf("not ok %d - %s%s: %s\n", number, name, integers ? " in integers" : "", j.why);
+    if (rc == 0) printf("ok %d - %s%s\n", number, name, integers ? " in integers" : "");
+    if (j.m) ox_each_graph(j.m, find_quantized, &quantized);
     if (rc < 0) printf("ok %d - %s # SKIP %.150s\n", number, name, ox_error_text(j.ctx));
     fflush(stdout);
     ox_frame_free(j.f);
     ox_model_free(j.m);
     ox_ctx_free(j.ctx);
+    return quantized;
 }
 
 static int by_name(const struct dirent **a, const struct dirent **b) { return strcmp((*a)->d_name, (*b)->d_name); }
@@ -165,7 +210,8 @@ static void folder(const char *path, const char *only) {
         snprintf(name, sizeof name, "%s/%s", path, list[i]->d_name);
         if (list[i]->d_name[0] != '.' && !stat(name, &st)) {
             if (S_ISDIR(st.st_mode)) folder(name, only);
-            else if (len > 5 && !strcmp(list[i]->d_name + len - 5, ".onnx") && (!only || strstr(name, only))) model(name, list[i]->d_name);
+            else if (len > 5 && !strcmp(list[i]->d_name + len - 5, ".onnx") && (!only || strstr(name, only)) && model(name, list[i]->d_name, false))
+                model(name, list[i]->d_name, true);
         }
         free(list[i]);
     }

@@ -21,16 +21,19 @@ const command commands[] = {
     {.line = "onnx-opt --explain cleanup"},
     {.line = "onnx-run inspect in.onnx"},
     {.line = "onnx-run inspect in.onnx --json=i.json", .outputs = {"i.json"}},
+    {.line = "onnx-run inspect in.onnx --json=i.json --memory-plan=p.svg", .outputs = {"p.svg", "i.json"}},
     {.line = "onnx-run print in.onnx"},
     {.line = "onnx-run print in.onnx --full -o full.txt", .outputs = {"full.txt"}},
     {.line = "onnx-run parse in.txt -o out.onnx", .outputs = {"out.onnx"}},
     {.line = "onnx-run run in.onnx -o out.npz", .outputs = {"out.npz"}},
     {.line = "onnx-run run case/model.onnx -o out.npz --input x=case/test_data_set_0/input_0.pb", .outputs = {"out.npz"}},
     {.line = "onnx-run run case/model.onnx -o out.npz --input x=x.npy", .outputs = {"out.npz"}},
+    {.line = "onnx-run run case/model.onnx -o sub --input x.npz", .outputs = {"sub/output_0.pb"}},
     {.line = "read-npz x.npz"},
     {.line = "onnx-run compare in.onnx opt.onnx --json=c.json", .outputs = {"c.json"}},
     {.line = "onnx-run test case --json=t.json", .outputs = {"t.json"}},
     {.line = "onnx-run bench in.onnx --repeat=2 --warmup=0 --json=b.json", .outputs = {"~b.json"}},
+    {.line = "onnx-run profile in.onnx -o t.json --csv=p.csv --warmup=0 --roof=1,1", .outputs = {"~t.json", "~p.csv"}},
 };
 const size_t n_commands = sizeof commands / sizeof *commands;
 

@@ -278,10 +278,12 @@ static bool spans(bytes b, const char *begin, const char *end) {
     return b.there && b.n >= n + m && !memcmp(b.p, begin, n) && !memcmp(b.p + b.n - m, end, m);
 }
 
-/* A report that holds times is new when it is a whole JSON object or a whole page. */
+/* A report that holds times is new when it is a whole JSON object or array, a whole page or table. */
 static bool is_new(const command *c, int i) {
     bytes b = got.files[i];
     if (*c->outputs[i] != '~') return same(b, want.files[i]);
+    if (strstr(c->outputs[i], ".csv")) return spans(b, "op,", "\n");
+    if (spans(b, "[\n", "]\n")) return true;
     return strstr(c->outputs[i], ".html") ? spans(b, "<!DOCTYPE html>\n", "</html>\n") : spans(b, "{", "}\n");
 }
 

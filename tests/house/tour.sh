@@ -15,7 +15,7 @@ cp -r "$root/examples" "$work/tour/"
 # Numbers with a unit of time and what belongs to the machine are not compared.
 stable() {
     sed -E -e 's/(greatest difference) .*/\1 #/' -e 's/[0-9]+\.[0-9]+( ms|,|;|$)/#\1/g' -e 's/ +#/ #/g' \
-        -e 's/^(products by|threads|compiler|libraries) .*/\1 #/'
+        -e 's/(arena|lower bound|without sharing) [0-9]+/\1 #/g' -e 's/[0-9]+ buffers/# buffers/' -e 's/(order: [a-z ]*; packing: ).*/\1#/' -e 's/^(products by|threads|compiler|libraries) .*/\1 #/'
 }
 
 # A README with the blocks run again, on standard output.
