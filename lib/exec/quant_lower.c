@@ -449,11 +449,12 @@ static bool lower_table(ox_quant_walk *w, uint32_t at, const ox_step *s) {
     ox_quant_table t;
     bool relu = ox_lower_is(s, "Relu") || ox_lower_is(s, "Clip");
     if (!(s->call.op->flags & OX_ELEMENTWISE || relu) || s->call.n_out != 1) return false;
+    if (s->call.op->flags & (OX_RANDOM | OX_TRAINS | OX_CONTROL | OX_STATEFUL)) return false;
     uint32_t from = bytes_of(w, s, 0, &x);
     if (from == OX_NO_CELL || !find_ending(w, at, &e) || !whole_range(&e)) return false;
     for (int i = 1; i < s->n_in; i++) {
         const ox_tensor *c = ox_quant_fixed(w, s, i);
-        if (s->in[i] && (!c || c->count != 1 || c->rank > 1 || !*s->in[i])) return false;
+        if (s->in[i] && (!c || c->count != 1 || c->rank > 1 || c->rank > rank_of(w, from) || !*s->in[i])) return false;
     }
     if (!all_results(w, s, &x, real)) return false;
     fill_table(real, &e.y, &t);
