@@ -221,16 +221,34 @@ static size_t most_steps(const ox_plan *p) {
     return n;
 }
 
+/* Without images: the steps that are left move up. */
+static void drop_gone(ox_lower *l) {
+    size_t n = 0;
+    for (uint32_t k = 0; k < l->p->n_steps; k++) {
+        if (l->gone[k]) continue;
+        l->chain[n] = l->chain[k];
+        l->p->steps[n++] = l->p->steps[k];
+    }
+    memset(l->gone, 0, l->p->n_steps * sizeof *l->gone);
+    l->p->n_steps = n;
+}
+
 void ox_lower_images(ox_lower *l) {
     ox_plan *p = l->p;
     ox_arena *a = l->f->arena;
     images m = {.l = l, .p = p};
+    bool any = false;
+    for (uint32_t k = 0; k < p->n_steps; k++) any |= !l->gone[k] && p->steps[k].native == &ox_native_conv;
+    if (!any) {
+        drop_gone(l);
+        return;
+    }
     size_t most = most_steps(p), cells = p->n_cells, twice = 2 * cells + 1;
     m.steps = OX_NEW_N(a, ox_step, most);
-    m.chain = OX_NEW_N(a, ox_chain *, most);
-    m.blocked = OX_NEW_N(a, uint32_t, twice);
-    m.plain = OX_NEW_N(a, bool, twice);
-    m.form = OX_NEW_N(a, ox_image_move, twice);
+    m.chain = OX_NEW_N(l->scratch, ox_chain *, most);
+    m.blocked = OX_NEW_N(l->scratch, uint32_t, twice);
+    m.plain = OX_NEW_N(l->scratch, bool, twice);
+    m.form = OX_NEW_N(l->scratch, ox_image_move, twice);
     memset(m.blocked, 0xff, twice * sizeof *m.blocked);
     memset(m.plain, 1, twice);
     for (uint32_t k = 0; k < p->n_steps; k++)

@@ -147,6 +147,8 @@ static bool join_maker(ox_lower *l, uint32_t at, int k) {
     remove_operand(b, k);
     remove_input(s, k);
     l->gone[m] = true;
+    l->spare = l->chain[m];
+    l->chain[m] = NULL;
     take_nodes(l, s, by);
     return true;
 }
@@ -166,7 +168,9 @@ static void find_chain(ox_lower *l, uint32_t at) {
         c.program.n_operands = s->n_in = 1;
         if (s->in_cell[0] != OX_NO_CELL) l->uses[s->in_cell[0]]--;
     }
-    l->chain[at] = ox_dup(l->f->arena, &c, sizeof c);
+    l->chain[at] = l->spare ? l->spare : OX_NEW(l->scratch, ox_chain);
+    l->spare = NULL;
+    *l->chain[at] = c;
     for (bool again = true; again;) {
         again = false;
         for (int k = 0; k < s->n_in && !again; k++) again = join_maker(l, at, k);
@@ -415,7 +419,7 @@ static void finish_chains(ox_lower *l) {
         ox_chain *c = l->gone[k] ? NULL : l->chain[k];
         if (!c || (c->program.n == 1 && !c->blocked && !c->changed) || !ox_program_finish(&c->program)) continue;
         s->native = &ox_native_chain;
-        s->state = c;
+        s->state = ox_dup(l->f->arena, c, sizeof *c);
     }
 }
 
@@ -432,10 +436,11 @@ void ox_lower_plan(ox_frame *f, ox_plan *p) {
     ox_lower_quant(f, p);
     size_t n = p->n_steps + 1;
     ox_lower l = {.f = f, .p = p};
-    l.uses = OX_NEW_N(f->arena, uint32_t, p->n_cells + 1);
-    l.maker = OX_NEW_N(f->arena, uint32_t, p->n_cells + 1);
-    l.gone = OX_NEW_N(f->arena, bool, n);
-    l.chain = OX_NEW_N(f->arena, ox_chain *, n);
+    l.scratch = ox_arena_new(f->ctx);
+    l.uses = OX_NEW_N(l.scratch, uint32_t, p->n_cells + 1);
+    l.maker = OX_NEW_N(l.scratch, uint32_t, p->n_cells + 1);
+    l.gone = OX_NEW_N(l.scratch, bool, n);
+    l.chain = OX_NEW_N(l.scratch, ox_chain *, n);
     ox_lower_count(&l);
     for (uint32_t k = 0; k < p->n_steps; k++) find_chain(&l, k);
     for (uint32_t k = 0; k < p->n_steps && !exact; k++) {
@@ -446,4 +451,5 @@ void ox_lower_plan(ox_frame *f, ox_plan *p) {
     }
     ox_lower_images(&l);
     finish_chains(&l);
+    ox_arena_free(l.scratch);
 }

@@ -12,9 +12,11 @@
 typedef struct ox_lower {
     ox_frame *f;
     ox_plan *p;
+    ox_arena *scratch; /* until the plan is lowered */
     uint32_t *uses;    /* per cell: reads by steps, bodies, outputs of the graph */
     uint32_t *maker;   /* per cell: step, OX_NO_CELL */
     bool *gone;        /* per step: joined to another */
+    ox_chain *spare;   /* of a step that is gone */
     ox_chain **chain;  /* per step: as a program of its inputs; NULL: it is none */
 } ox_lower;
 

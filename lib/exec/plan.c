@@ -227,7 +227,7 @@ static int plan_step(ox_frame *f, ox_plan *p, const ox_node *n) {
     }
     for (int i = 0; i < s.call.n_out; i++) s.out_cell[i] = number_of(p, s.out[i]);
     if (once) {
-        p->once[p->n_once++] = s;
+        OX_PUSH(f->arena, p->once, p->n_once, p->cap_once, s);
         return 0;
     }
     p->steps[p->n_steps++] = s;
@@ -344,7 +344,6 @@ static int plan_graph(ox_frame *f, const ox_graph *g, ox_plan *outer) {
     p->values = OX_NEW_N(f->arena, const ox_value *, most);
     p->made_once = OX_NEW_N(f->arena, ox_cell, values + 1);
     p->steps = OX_NEW_N(f->arena, ox_step, g->n_nodes + 1);
-    p->once = OX_NEW_N(f->arena, ox_step, g->n_nodes + 1);
     plan_inputs(f, p);
     if (plan_steps(f, p) || plan_outputs(f, p)) return -1;
     if (!f->options.plain) ox_lower_plan(f, p);

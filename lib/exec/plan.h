@@ -88,7 +88,7 @@ typedef struct ox_plan {
     ox_step *steps;            /* those that depend on inputs, in the file's order */
     size_t n_steps;
     ox_step *once;             /* those of constants alone: run before the first run */
-    size_t n_once;
+    size_t n_once, cap_once;
     bool once_done;
     ox_cell *cells;            /* inputs, then outputs of steps */
     size_t n_cells;
