@@ -27,7 +27,7 @@ static const cli_option common[] = {
 /* ---- signals: temporaries go, then the signal does what it always does ---- */
 
 static void on_signal(int number) {
-    ox_out_abandon_all();
+    ox_out_abandon_all(true);
     jobserver_release();
     signal(number, SIG_DFL);
     raise(number);
@@ -37,7 +37,7 @@ static void on_signal(int number) {
 static void on_bus_error(int number) {
     (void)number;
     static const char text[] = "error: an input file became shorter while it was read\n";
-    ox_out_abandon_all();
+    ox_out_abandon_all(true);
     jobserver_release();
     ssize_t ignored = write(2, text, sizeof text - 1);
     (void)ignored;

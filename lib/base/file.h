@@ -43,7 +43,7 @@ int ox_out_commit(ox_out *out);
 /* Removes the temporary; the target stays as it was. Frees OUT; also to be called after a commit. NULL is allowed. */
 void ox_out_close(ox_out *out);
 /* Unlinks every temporary of the process; only async-signal-safe calls. For handlers of SIGINT, SIGTERM, SIGHUP. */
-void ox_out_abandon_all(void);
+void ox_out_abandon_all(bool ends); /* ends: the process ends now; who is just giving names to outputs goes on to the last and no further */
 
 /* Outputs that belong together. */
 typedef struct ox_outs {

@@ -29,6 +29,7 @@ static struct slot {
     char name[NAME];
 } slots[SLOTS];
 static int committing; /* calls that are just giving names to outputs */
+static int ending;     /* a signal is ending the process, in whatever thread it came */
 
 struct ox_out {
     ox_ctx *ctx;
@@ -68,7 +69,8 @@ static struct slot *take_slot(int dir) {
 
 static void set_slot(struct slot *s, sig_atomic_t state) { __atomic_store_n(&s->state, state, __ATOMIC_RELEASE); }
 
-void ox_out_abandon_all(void) {
+void ox_out_abandon_all(bool ends) {
+    if (ends) __atomic_store_n(&ending, 1, __ATOMIC_RELEASE);
     while (__atomic_load_n(&committing, __ATOMIC_ACQUIRE)) nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL); /* in another thread */
     for (int i = 0; i < SLOTS; i++)
         if (__atomic_load_n(&slots[i].state, __ATOMIC_ACQUIRE) == LIVE) unlinkat(slots[i].dir, slots[i].name, 0);
@@ -293,6 +295,7 @@ static sigset_t hold_signals(void) {
 
 static void release_signals(sigset_t before) {
     __atomic_sub_fetch(&committing, 1, __ATOMIC_ACQ_REL);
+    while (__atomic_load_n(&ending, __ATOMIC_ACQUIRE)) nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL); /* another thread has the signal */
     pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 

@@ -230,7 +230,7 @@ static void outputs_appear_whole_or_not(void **state) {
     assert_int_equal(ox_out_write(o, "x", 1), 0);
     ox_out_close(o);
     o = ox_out_open(c, "other");
-    ox_out_abandon_all();
+    ox_out_abandon_all(false);
     assert_int_equal(files_here(), 0);
     ox_out_close(o);
     assert_int_equal(access("other", F_OK), -1);
