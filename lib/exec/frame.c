@@ -398,7 +398,7 @@ void ox_frame_free(ox_frame *f) {
         for (size_t k = 0; k < p->n_made_once; k++) empty(&p->made_once[k]);
         for (size_t k = 0; k < p->n_steps; k++) {
             ox_step *s = &p->steps[k];
-            if (s->native && s->native->done) s->native->done(f->ctx, s->state);
+            if (s->native && s->state && s->native->done) s->native->done(f->ctx, s->state);
             if (s->kept.data && s->kept.free) s->kept.free(s->kept.data);
         }
     }
