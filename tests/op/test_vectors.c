@@ -115,7 +115,7 @@ static ox_tensor *result(ox_ctx *c, const row *r, ox_dtype t, int threads) {
     seed = 5;
     ox_model *m = ox_model_parse(c, text, strlen(text), "test");
     if (!m) fail_msg("%s: %s", text, ox_error_text(c));
-    ox_rt *in[3], *out;
+    ox_rt *in[3], *out = NULL;
     const char *shapes[] = {r->a, r->b, r->c};
     size_t n = m->graph->n_inputs;
     for (size_t i = 0; i < n; i++) in[i] = random_tensor(c, t, shapes[i]);
