@@ -189,7 +189,7 @@ static void take_figures(tune *t, tune_row *r, const json_t *tree) {
     r->arena = (uint64_t)number(tree, "arena_bytes");
     r->bound = (uint64_t)number(tree, "lower_bound_bytes");
     r->rss = (uint64_t)number(tree, "peak_rss_bytes");
-    r->inputs = json_object_get(tree, "inputs");
+    r->inputs = json_incref(json_object_get(tree, "inputs"));
     r->per_second = r->p50 > 0 ? 1e3 / r->p50 * (tune_has(t, TUNE_BATCH) ? (double)r->at[TUNE_BATCH] : 1) : 0;
 }
 
@@ -208,9 +208,10 @@ static int measure_row(tune *t, tune_row *r, const char *program) {
         r->why = ox_format(t->arena, "%.*s", (int)(n > 4000 ? 4000 : n), text);
         return code == OX_BAD_DATA || code == OX_NO_MEMORY ? 0 : ox_fail(ctx, code, "%s", r->why);
     }
-    json_t *tree = json_loads(text, 0, NULL); /* stays: its sizes are used later */
+    json_t *tree = json_loads(text, 0, NULL);
     if (!tree) return ox_fail(ctx, OX_BUG, "onnx-run bench says no JSON");
     take_figures(t, r, tree);
+    json_decref(tree);
     return 0;
 }
 
@@ -289,6 +290,7 @@ int run_tune(run_args *a) {
         result = tell(&t);
     }
     for (size_t i = 0; result == 0 && !t.quiet && i < t.n_advice; i++) printf("%s%s\n", i ? "" : "\n", cli_shown(t.arena, t.advice[i]));
+    for (size_t i = 0; i < t.n_rows; i++) json_decref(t.rows[i].inputs);
     run_session_close(&s);
     return result;
 }

@@ -22,7 +22,7 @@ typedef struct tune_row {
     double p50, p90, first;   /* ms */
     double per_second;        /* samples: runs times batch */
     uint64_t arena, bound, rss;
-    const struct json_t *inputs; /* the sizes that they had */
+    struct json_t *inputs; /* the sizes that they had; one reference */
 } tune_row;
 
 typedef struct tune {
