@@ -178,13 +178,25 @@ static ox_tolerance tolerance_of(const job *j, size_t output) {
 
 /* ---- running */
 
+/* Half precision is rounded after every operator: in joined steps it is not, and two models may be joined otherwise. */
+static int find_half(ox_graph *g, void *user) {
+    for (const ox_node *n = g->first; n; n = n->next)
+        for (uint32_t i = 0; i < n->n_out; i++) {
+            const ox_type *t = n->out[i] ? n->out[i]->type : NULL;
+            if (t && (t->dtype == OX_FLOAT16 || t->dtype == OX_BFLOAT16)) return *(bool *)user = true, 1;
+        }
+    return 0;
+}
+
 static int open_side(job *j, side *s) {
     const ox_model *m = s->m;
     s->in = OX_NEW_N(j->arena, ox_rt *, m->graph->n_inputs + 1);
     s->out = OX_NEW_N(j->arena, ox_rt *, m->graph->ret->n_in + 1);
     s->n_in = m->graph->n_inputs;
     s->n_out = m->graph->ret->n_in;
-    s->f = ox_frame_new(s->m);
+    bool half = false;
+    ox_each_graph(s->m, find_half, &half);
+    s->f = ox_frame_new_with(s->m, &(ox_frame_options){.plain = half});
     return s->f ? 0 : -1;
 }
 

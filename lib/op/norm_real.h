@@ -61,7 +61,7 @@ static int R(run_batch)(ox_run *r, const batch_norm *v, const double *mean, cons
     int threads = ox_threads_for(r->ctx, y->count);
     int64_t rows = v->span == 1 ? v->batch : v->batch * v->channels, n = v->span == 1 ? v->channels : v->span;
     OX_EACH(threads, i, rows, {
-        int64_t c = i % v->channels;
+        int64_t c = v->span == 1 ? 0 : i % v->channels; /* there may be none */
         if (v->span == 1)
             R(center_scale_each)(to + i * n, x + i * n, n, m, a, b);
         else
