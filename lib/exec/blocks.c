@@ -131,7 +131,6 @@ static bool place_chain(images *m, ox_step *s, ox_chain *c) {
         if (s->in_cell[i] != OX_NO_CELL) read_blocks(m, s, i);
     c->blocked = channels;
     c->dtype = OX_FLOAT;
-    c->rank = t->rank;
     write_blocks(m, s, (ox_image_move){t->rank, t->dtype, channels});
     return true;
 }

@@ -4,13 +4,9 @@
 #include "op/compute.h"
 #include "op/window.h"
 
-static const ox_tensor *given(const ox_run *r, int i) {
-    return i >= 0 && r->in[i] && r->in[i]->kind == OX_RT_TENSOR ? r->in[i]->t : NULL;
-}
-
 /* Channels, groups, kernel: what is the same in every run. */
 static int fixed_part(ox_run *r, ox_conv *c, const ox_window *w) {
-    const ox_tensor *k = given(r, 1);
+    const ox_tensor *k = ox_native_tensor(r, 1);
     int one = w->n == 1;
     *c = (ox_conv){.groups = ox_get_int(r->call, "group"), .out_channels = k->dims[0]};
     if (c->groups < 1 || !ox_mul_ok(k->dims[1], c->groups, &c->in_channels)) return ox_fail(r->ctx, OX_BAD_DATA, "too many groups");
@@ -27,7 +23,7 @@ static int fixed_part(ox_run *r, ox_conv *c, const ox_window *w) {
 static int normalization(ox_run *r, const ox_image_conv *s, int64_t n, float *scale, float *shift) {
     const float *v[4];
     for (int i = 0; i < 4; i++)
-        if (!given(r, s->norm[i]) || given(r, s->norm[i])->count != n || !(v[i] = ox_native_floats(r, s->norm[i])))
+        if (!ox_native_tensor(r, s->norm[i]) || ox_native_tensor(r, s->norm[i])->count != n || !(v[i] = ox_native_floats(r, s->norm[i])))
             return ox_fail(r->ctx, OX_BAD_DATA, "the normalization is not for %" PRId64 " channels", n);
     for (int64_t c = 0; c < n; c++) {
         double f = v[0][c] / sqrt((double)v[3][c] + s->epsilon);
@@ -38,7 +34,7 @@ static int normalization(ox_run *r, const ox_image_conv *s, int64_t n, float *sc
 }
 
 static int pack(ox_run *r, ox_image_conv *s, const ox_conv *c, ox_conv_form form) {
-    const ox_tensor *k = given(r, 1), *b = given(r, s->bias);
+    const ox_tensor *k = ox_native_tensor(r, 1), *b = ox_native_tensor(r, s->bias);
     const float *w = ox_native_floats(r, 1);
     int64_t n = c->out_channels, block = ox_conv_block(), padded = (n + block - 1) / block * block;
     float *scale = ox_scratch(r, (uint64_t)padded * sizeof *scale);
@@ -53,7 +49,7 @@ static int pack(ox_run *r, ox_image_conv *s, const ox_conv *c, ox_conv_form form
     }
     if (s->norm[0] >= 0 && normalization(r, s, n, scale, s->shift)) return -1;
     for (int i = 1; s->has_tail && i < s->tail.program.n_operands; i++)
-        if (s->tail.per_channel[i] && !s->columns[i] && !(s->columns[i] = ox_tail_columns(r, given(r, s->tail.input[i]), n, block))) return -1;
+        if (s->tail.per_channel[i] && !s->columns[i] && !(s->columns[i] = ox_tail_columns(r, ox_native_tensor(r, s->tail.input[i]), n, block))) return -1;
     float *packed = ox_payload_alloc(r->ctx, (size_t)ox_conv_packed_floats(c, form) * sizeof *packed);
     if (!packed) return -1;
     ox_conv_pack(c, form, w, s->norm[0] >= 0 ? scale : NULL, packed, ox_thread_count(r->ctx));
@@ -93,7 +89,7 @@ static int padded_sizes(ox_run *r, const ox_image_conv *s, ox_window *w, const i
 
 static int run_conv(ox_run *r) {
     ox_image_conv *s = r->state;
-    const ox_tensor *x = given(r, 0), *k = given(r, 1);
+    const ox_tensor *x = ox_native_tensor(r, 0), *k = ox_native_tensor(r, 1);
     ox_window w;
     ox_conv c;
     int64_t in[2], out[2], block = ox_conv_block();

@@ -3,13 +3,9 @@
 #include "exec/native.h"
 #include "op/compute.h"
 
-static const ox_tensor *given(const ox_run *r, int i) {
-    return i >= 0 && r->in[i] && r->in[i]->kind == OX_RT_TENSOR ? r->in[i]->t : NULL;
-}
-
 /* Weights in the order of the kernel. The plain ones are not needed any more. */
 static int pack(ox_run *r, ox_weights_product *p) {
-    const ox_tensor *w = given(r, 1);
+    const ox_tensor *w = ox_native_tensor(r, 1);
     const float *b = ox_native_floats(r, 1);
     if (!b) return -1;
     p->n = w->dims[p->trans_b ? 0 : 1];
@@ -19,7 +15,7 @@ static int pack(ox_run *r, ox_weights_product *p) {
     if (!packed) return -1;
     ox_gemm_pack(ox_thread_count(r->ctx), p->trans_b, p->n, p->k, b, w->dims[1], packed);
     for (int k = 1; p->has_tail && k < p->tail.program.n_operands; k++)
-        if (p->tail.per_channel[k] && !p->columns[k] && !(p->columns[k] = ox_tail_columns(r, given(r, p->tail.input[k]), p->n, 1))) {
+        if (p->tail.per_channel[k] && !p->columns[k] && !(p->columns[k] = ox_tail_columns(r, ox_native_tensor(r, p->tail.input[k]), p->n, 1))) {
             ox_payload_free(packed);
             return -1;
         }
@@ -30,7 +26,7 @@ static int pack(ox_run *r, ox_weights_product *p) {
 
 static int run_product(ox_run *r) {
     ox_weights_product *p = r->state;
-    const ox_tensor *x = given(r, 0);
+    const ox_tensor *x = ox_native_tensor(r, 0);
     if (!p->packed && pack(r, p)) return -1;
     if (!x || x->dtype != p->dtype || x->rank < 2 || x->dims[x->rank - 1] != p->k)
         return ox_fail(r->ctx, OX_BAD_DATA, "the weights take %" PRId64 " columns, the input has %" PRId64, p->k,

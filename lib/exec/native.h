@@ -26,7 +26,6 @@ typedef struct ox_chain {
     ox_program program;
     ox_dtype dtype;
     int64_t blocked; /* channels, when operands and result lie in blocks; 0: plain */
-    int rank;        /* of the images then, as the model has them */
     bool changed;    /* inputs of the step are gone: its operator's kernel cannot run it any more */
     ox_tensor *constants[OX_PROGRAM_OPERANDS]; /* per channel, in blocks; made by the first run */
 } ox_chain;
@@ -62,7 +61,7 @@ typedef struct ox_image_conv {
 extern const ox_native ox_native_conv;
 
 /* ---- image_native.c */
-typedef struct ox_image_pool { int rank; bool max, global, reduce; int64_t channels; } ox_image_pool;
+typedef struct ox_image_pool { int rank; bool max, global; int64_t channels; } ox_image_pool;
 typedef struct ox_image_frame { int rank; int64_t in_channels, out_channels; int64_t top, left, bottom, right; } ox_image_frame; /* Pad */
 typedef struct ox_image_move { int rank; ox_dtype dtype; /* of the plain form; blocks are floats */ int64_t channels; } ox_image_move;
 extern const ox_native ox_native_pool, ox_native_pad, ox_native_block, ox_native_unblock;
@@ -71,7 +70,6 @@ extern const ox_native ox_native_pool, ox_native_pad, ox_native_block, ox_native
 /* What ox_tail needs while a step runs. */
 typedef struct ox_tail_run {
     ox_tail tail;
-    const ox_program *program;
     ox_chunk_operand operands[OX_PROGRAM_OPERANDS];
     bool per_channel[OX_PROGRAM_OPERANDS];
     int64_t period; /* floats of a channel block; 1: a column is one float */
@@ -83,6 +81,10 @@ int ox_tail_begin(ox_tail_run *t, ox_run *r, const ox_tail_plan *plan, float *co
 /* A constant with a float per channel, laid out for pieces: PERIOD channels side by side, repeated over OX_COLUMN_REPEAT floats per block (period
  * 1: just the floats). NULL after ox_fail(). ox_payload_free() it. */
 float *ox_tail_columns(ox_run *r, const ox_tensor *t, int64_t channels, int64_t period);
+/* The tensor that is input i of a step; NULL. */
+static inline const ox_tensor *ox_native_tensor(const ox_run *r, int i) {
+    return i >= 0 && r->in[i] && r->in[i]->kind == OX_RT_TENSOR ? r->in[i]->t : NULL;
+}
 /* The floats of a tensor of any float type, in scratch when they are not floats already; NULL after ox_fail(). */
 const float *ox_native_input(ox_run *r, const ox_tensor *t);
 /* The floats of a constant input of any float type, in scratch when they are not floats already. */

@@ -67,8 +67,7 @@ static uint32_t reads_of(const trial *t, const ox_step *s, uint32_t b) {
 }
 
 /* The input over which a new output can be written; -1. */
-static int find_over(const job *j, const trial *t, const ox_step *s, const ox_made_output *m) {
-    (void)j;
+static int find_over(const trial *t, const ox_step *s, const ox_made_output *m) {
     for (int i = 0; m->over >> i; i++) {
         if (!(m->over >> i & 1)) continue;
         uint32_t b = buffer_in(t, s, i);
@@ -89,7 +88,7 @@ static void place_output(const job *j, trial *t, uint32_t step, int i, uint32_t 
         source = m->source;
         b = buffer_in(t, s, source);
     } else if (m->how == OX_MADE_NEW && m->bytes && !(returned && j->p->outer)) { /* a body's results leave it */
-        source = find_over(j, t, s, m);
+        source = find_over(t, s, m);
         b = source >= 0 ? buffer_in(t, s, source) : new_buffer(t, m->bytes, at, step, i);
     }
     if (b != NONE) {

@@ -79,8 +79,7 @@ int ox_tail_begin(ox_tail_run *t, ox_run *r, const ox_tail_plan *plan, float *co
             t->operands[k] = (ox_chunk_operand){columns[k], false};
             continue;
         }
-        const ox_rt *v = r->in[plan->input[k]];
-        const ox_tensor *x = v && v->kind == OX_RT_TENSOR ? v->t : NULL;
+        const ox_tensor *x = ox_native_tensor(r, plan->input[k]);
         bool one = x && x->count == 1;
         if (!x || (x->dtype != OX_FLOAT && !one) || (!one && x->count != y->count))
             return ox_fail(r->ctx, OX_BUG, "an operand of what was joined does not fit");
@@ -103,8 +102,7 @@ const float *ox_native_input(ox_run *r, const ox_tensor *t) {
 }
 
 const float *ox_native_floats(ox_run *r, int input) {
-    const ox_rt *v = r->in[input];
-    return ox_native_input(r, v && v->kind == OX_RT_TENSOR ? v->t : NULL);
+    return ox_native_input(r, ox_native_tensor(r, input));
 }
 
 float *ox_tail_columns(ox_run *r, const ox_tensor *t, int64_t channels, int64_t period) {
