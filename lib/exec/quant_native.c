@@ -9,8 +9,6 @@
 #include <inttypes.h>
 #include <string.h>
 
-static const ox_tensor *given(const ox_run *r, int i) { return r->in[i] && r->in[i]->kind == OX_RT_TENSOR ? r->in[i]->t : NULL; }
-
 static int too_large(ox_run *r) { return ox_fail(r->ctx, OX_NO_MEMORY, "sizes of %s overflow", r->call->op->name); }
 
 static ox_qtail tail_of(const ox_quant_weights *s) {
@@ -33,7 +31,7 @@ static void *room(ox_run *r, uint64_t bytes) {
 /* ---- products */
 
 static int pack_product(ox_run *r, ox_quant_weights *s) {
-    const ox_tensor *w = given(r, 1);
+    const ox_tensor *w = ox_native_tensor(r, 1);
     const void *from = ox_tensor_data(w);
     if (!from || !(s->packed = room(r, ox_qgemm_packed_size(s->n, s->k)))) return -1;
     ox_qgemm_pack(ox_thread_count(r->ctx), s->n, s->k, from, w->dtype == OX_INT8, w->dims[1], s->trans, s->packed);
@@ -43,7 +41,7 @@ static int pack_product(ox_run *r, ox_quant_weights *s) {
 
 static int run_product(ox_run *r) {
     ox_quant_weights *s = r->state;
-    const ox_tensor *x = given(r, 0);
+    const ox_tensor *x = ox_native_tensor(r, 0);
     if (!x || !x->rank || x->dtype != ox_quant_type(&s->x) || x->dims[x->rank - 1] != s->k)
         return ox_fail(r->ctx, OX_BAD_DATA, "the weights take %" PRId64 " columns, which the input has not", s->k);
     if (!s->packed && pack_product(r, s)) return -1;
@@ -66,7 +64,7 @@ static int run_product(ox_run *r) {
 /* Floats that are quantized as DynamicQuantizeLinear does it, then a product to floats. */
 static int run_dynamic(ox_run *r) {
     ox_quant_weights *s = r->state;
-    const ox_tensor *x = given(r, 0);
+    const ox_tensor *x = ox_native_tensor(r, 0);
     if (!x || !x->rank || x->dtype != OX_FLOAT || x->dims[x->rank - 1] != s->k)
         return ox_fail(r->ctx, OX_BAD_DATA, "the weights take %" PRId64 " columns, which the input has not", s->k);
     if (!s->packed && pack_product(r, s)) return -1;
@@ -94,7 +92,7 @@ static int run_dynamic(ox_run *r) {
 
 /* One 8-bit number, or 0 when the input is absent. */
 static int zero_of(ox_run *r, int i, int32_t *zero) {
-    const ox_tensor *t = given(r, i);
+    const ox_tensor *t = ox_native_tensor(r, i);
     *zero = 0;
     if (!r->in[i]) return 0;
     const void *data = t && t->count == 1 ? ox_tensor_data(t) : NULL;
@@ -105,7 +103,7 @@ static int zero_of(ox_run *r, int i, int32_t *zero) {
 
 static int run_scaled(ox_run *r) {
     ox_quant_weights *s = r->state;
-    const ox_tensor *x = given(r, 0), *scale = given(r, 2);
+    const ox_tensor *x = ox_native_tensor(r, 0), *scale = ox_native_tensor(r, 2);
     int32_t zero;
     if (!x || !x->rank || x->dtype != ox_quant_type(&s->x) || x->dims[x->rank - 1] != s->k)
         return ox_fail(r->ctx, OX_BAD_DATA, "the weights take %" PRId64 " columns, which the input has not", s->k);
@@ -133,7 +131,7 @@ static int run_scaled(ox_run *r) {
 
 /* Everything but the sizes of the image. */
 static int fixed_part(ox_run *r, ox_quant_weights *s, const ox_window *w, ox_qconv *c) {
-    const ox_tensor *k = given(r, 1);
+    const ox_tensor *k = ox_native_tensor(r, 1);
     int64_t groups = ox_get_int(r->call, "group");
     if (groups < 1 || k->dims[0] % groups) return ox_fail(r->ctx, OX_BAD_DATA, "%" PRId64 " channels in %" PRId64 " groups", k->dims[0], groups);
     *c = (ox_qconv){0, groups, k->dims[1], k->dims[0] / groups, {1, 1}, {1, 1}, {1, 1}, {1, 1}, {1, 1}, {0, 0}};
@@ -148,7 +146,7 @@ static int fixed_part(ox_run *r, ox_quant_weights *s, const ox_window *w, ox_qco
 }
 
 static int pack_conv(ox_run *r, ox_quant_weights *s, const ox_qconv *c) {
-    const ox_tensor *w = given(r, 1);
+    const ox_tensor *w = ox_native_tensor(r, 1);
     const void *from = ox_tensor_data(w);
     if (!from || !(s->packed = room(r, ox_qconv_packed_size(c)))) return -1;
     ox_qconv_pack(ox_thread_count(r->ctx), c, from, w->dtype == OX_INT8, (ox_qzero){s->zero, s->zeros}, s->packed);
@@ -175,7 +173,7 @@ static int image_part(ox_run *r, const ox_quant_weights *s, const ox_tensor *x, 
 
 static int run_conv(ox_run *r) {
     ox_quant_weights *s = r->state;
-    const ox_tensor *x = given(r, 0), *k = given(r, 1);
+    const ox_tensor *x = ox_native_tensor(r, 0), *k = ox_native_tensor(r, 1);
     ox_window w;
     ox_qconv c;
     if (ox_window_init(&w, r->call, r->arena, s->rank - 2, k->dims + 2) || fixed_part(r, s, &w, &c) || image_part(r, s, x, &w, &c)) return -1;

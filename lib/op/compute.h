@@ -138,6 +138,5 @@ static inline float ox_fast_tanh(float x) {
     large = x < 0 ? -large : large;
     return a < 0.625f ? small : large;
 }
-static inline float ox_fast_sigmoid(float x) { return 1 / (1 + ox_fast_exp(-x)); }
 
 #endif
