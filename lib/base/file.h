@@ -64,5 +64,8 @@ int ox_read_text(ox_ctx *ctx, ox_arena *arena, const char *path, size_t max, int
 ox_out *ox_out_text(ox_ctx *ctx, const char *path, const char *text, size_t len);
 /* Writes TEXT to PATH as a whole ("-": standard output). */
 int ox_write_text(ox_ctx *ctx, const char *path, const char *text, size_t len);
+/* Puts TEXT, whole lines, at the end of PATH, which is made when it is not there: as a whole or not at all, while other processes do the same.
+ * OX_CANT_CREATE, OX_IO. */
+int ox_append_text(ox_ctx *ctx, const char *path, const char *text, size_t len);
 
 #endif

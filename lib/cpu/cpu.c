@@ -3,6 +3,9 @@
 
 #include <stdlib.h>
 #include <string.h>
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
 
 static const char *const names[OX_ISA_COUNT] = {"plain", "avx2", "avx512"};
 
@@ -29,3 +32,20 @@ ox_isa ox_cpu_isa(void) {
 }
 
 const char *ox_cpu_isa_name(void) { return names[ox_cpu_isa()]; }
+
+void ox_cpu_model(char *name, size_t size) {
+    char brand[49] = "";
+#if defined(__x86_64__)
+    for (unsigned i = 0; i < 3; i++) {
+        unsigned part[4] = {0};
+        if (!__get_cpuid(0x80000002 + i, &part[0], &part[1], &part[2], &part[3])) break;
+        memcpy(brand + 16 * i, part, sizeof part);
+    }
+#endif
+    const char *text = brand[0] ? brand : "unknown";
+    size_t n = 0;
+    for (; *text && n + 1 < size; text++)
+        if ((unsigned char)*text > ' ' || (n && name[n - 1] != ' ')) name[n++] = (unsigned char)*text > ' ' && *text < 127 ? *text : ' ';
+    while (n && name[n - 1] == ' ') n--;
+    name[n] = 0;
+}

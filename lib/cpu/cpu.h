@@ -15,6 +15,8 @@ typedef enum ox_isa { OX_ISA_PLAIN, OX_ISA_AVX2, OX_ISA_AVX512, OX_ISA_COUNT } o
 /* The best set that the processor has; OX_ISA=plain|avx2|avx512 in the environment lowers it (tests, comparisons). */
 ox_isa ox_cpu_isa(void);
 const char *ox_cpu_isa_name(void);
+/* What the processor calls itself, cut to SIZE - 1 bytes; "unknown". */
+void ox_cpu_model(char *name, size_t size);
 
 /* What is done to a piece of a result of floats while it is in the cache, after the bias: in this order. All NULL or false: nothing. */
 typedef struct ox_tail {

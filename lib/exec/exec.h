@@ -1,6 +1,7 @@
 /* The frame: running graphs, and what goes with it.
  *
  * plan.c, frame.c   plan then run; order and lifetimes are planned, memory comes from the allocator
+ * choose.c, tuning.c  algorithms by limits and measured times
  * limits.c          what integer inputs of a model may be; inputs.c: inputs from a seed
  * compare.c         values against values; verify.c: models against models
  * npy.c, npz.c      arrays in numpy's files */
@@ -48,6 +49,32 @@ typedef struct ox_place_buffer {
 int ox_frame_buffers(ox_frame *f, ox_arena *arena, ox_place_buffer **list, size_t *n);
 /* The nodes in the order of execution. */
 int ox_frame_order(ox_frame *f, ox_arena *arena, const ox_node ***list, size_t *n);
+
+/* ---- algorithms: what a step takes where it has several ---- */
+/* Measured times of algorithms, as a text file keeps them: tuning.c says how. */
+typedef struct ox_tuning ox_tuning;
+ox_tuning *ox_tuning_new(ox_ctx *ctx); /* NULL after ox_fail() */
+void ox_tuning_free(ox_tuning *t);     /* NULL is allowed; not before the frames that use it */
+/* Adds the times of PATH that hold for this processor, instruction set, number of threads and version; none when there is no such file. -1 after
+ * ox_fail() with the line. */
+int ox_tuning_read(ox_tuning *t, const char *path);
+/* Adds the times that were measured since to the end of PATH. */
+int ox_tuning_append(ox_tuning *t, const char *path);
+typedef enum ox_on_miss { OX_MISS_MEASURE, OX_MISS_HEURISTIC, OX_MISS_ERROR } ox_on_miss;
+/* From now on the first run with new shapes looks up the times of each step's algorithms in T and, when a time is not there, does what MISS says;
+ * later runs take the fastest. Sums may come in another order then: other last bits. NULL: the first of each kernel's own order. */
+void ox_frame_set_tuning(ox_frame *f, ox_tuning *t, ox_on_miss miss);
+/* Bytes of the workspace of each step, and of the arena of the main graph with all workspaces; UINT64_MAX: no limit. What is known already is not
+ * measured again. A run fails with OX_NO_MEMORY, naming the node, when it cannot be done. */
+void ox_frame_set_limits(ox_frame *f, uint64_t workspace, uint64_t memory);
+/* The steps of the main graph that have a choice, for the inputs of the last run. */
+typedef struct ox_step_choice {
+    const ox_node *node;
+    const ox_candidate *list;
+    const double *seconds; /* per candidate: median; NAN: not measured */
+    int n, taken;
+} ox_step_choice;
+int ox_frame_choices(ox_frame *f, ox_arena *arena, ox_step_choice **list, size_t *n);
 
 /* What ran. */
 typedef struct ox_step_info {

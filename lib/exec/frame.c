@@ -83,8 +83,10 @@ static int look_at_outputs(ox_running *now, ox_rt **in, ox_rt **out) {
 }
 
 static void tell(ox_frame *f, const ox_plan *p, const ox_step *s, const ox_running *now, double start) {
-    ox_step_info info = {.node = s->node, .with = s->with, .n_with = s->n_with, .algorithm = s->native ? s->native->name : NULL, .start = start, .seconds = now_seconds() - start, .arena_offset = UINT64_MAX, .depth = p->depth};
+    ox_step_info info = {.node = s->node, .with = s->with, .n_with = s->n_with, .start = start, .seconds = now_seconds() - start, .arena_offset = UINT64_MAX, .depth = p->depth};
     const ox_placement *m = now ? now->place : NULL;
+    const ox_choice *c = m ? m->notes[now->step].choice : NULL;
+    info.algorithm = c ? c->list[c->taken].name : s->native ? s->native->name : NULL;
     for (size_t i = 0; m && i < m->notes[now->step].n_scratch; i++) info.scratch += m->notes[now->step].scratch[i];
     if (m && m->placed && s->call.n_out) info.arena_offset = m->slots[now->step][0].offset;
     f->hook(f->user, &info, p->in_now, s->n_in, p->out_now, s->call.n_out);
@@ -114,6 +116,10 @@ static int run_step(ox_frame *f, ox_plan *p, ox_step *s, ox_running *now) {
                 .state = s->state};
     int rc = ox_run_kernel(&r);
     if (!rc && f->hook) tell(f, p, s, now, start);
+    if (!rc && now && !now->place->placed && ox_choose_measure(now, &r)) {
+        for (int i = 0; i < s->call.n_out; i++) empty(&out[i]);
+        rc = -1;
+    }
     if (!rc && look_at_outputs(now, in, out)) {
         for (int i = 0; i < s->call.n_out; i++) empty(&out[i]);
         rc = -1;
@@ -146,7 +152,7 @@ static ox_placement *prepare_memory(ox_frame *f, ox_plan *p) {
     ox_placement *m = ox_placement_for(f, p);
     bool noted = known && m->noted;
     if (!noted) {
-        for (size_t k = 0; k < p->n_steps; k++) m->notes[k].n_scratch = 0; /* of a run that failed */
+        for (size_t k = 0; k < p->n_steps; k++) m->notes[k].n_scratch = 0, m->notes[k].choice = NULL; /* of a run that failed */
         return m;
     }
     if ((!m->placed && ox_place(f, p, m)) || ox_placement_use(f, p, m)) return NULL;
@@ -162,6 +168,10 @@ static int run_plan(ox_frame *f, ox_plan *p, ox_rt **out, size_t n_out) {
     }
     if (!p->depth) ox_recycle_small(f->ctx, false);
     m->noted = true;
+    if (!p->depth && !m->placed && f->memory_budget != UINT64_MAX && ox_place(f, p, m)) { /* it cannot be kept */
+        empty_plan(p);
+        return -1;
+    }
     for (size_t i = 0; i < n_out; i++) {
         ox_rt *v = p->outputs[i] ? *p->outputs[i] : NULL;
         if (v) {
@@ -296,6 +306,29 @@ void ox_frame_set_hook(ox_frame *f, ox_frame_hook hook, void *user) {
     f->user = user;
 }
 
+void ox_frame_set_tuning(ox_frame *f, ox_tuning *t, ox_on_miss miss) {
+    f->tuning = t;
+    f->on_miss = miss;
+}
+
+void ox_frame_set_limits(ox_frame *f, uint64_t workspace, uint64_t memory) {
+    f->workspace_limit = workspace;
+    f->memory_budget = memory;
+    for (ox_plan *p = f->plans; p; p = p->next) (void)ox_placements_forget(f, p);
+}
+
+int ox_frame_choices(ox_frame *f, ox_arena *arena, ox_step_choice **list, size_t *n) {
+    const ox_placement *m = planned(f);
+    if (!m) return -1;
+    *list = OX_NEW_N(arena, ox_step_choice, f->main->n_steps + 1);
+    *n = 0;
+    for (size_t k = 0; k < f->main->n_steps; k++) {
+        const ox_choice *c = m->notes[k].choice;
+        if (c) (*list)[(*n)++] = (ox_step_choice){f->main->steps[k].node, c->list, c->seconds, c->n, c->taken};
+    }
+    return 0;
+}
+
 void ox_frame_set_deadline(ox_frame *f, double seconds) { f->seconds = seconds; }
 
 void ox_frame_set_processor_deadline(ox_frame *f, double at_seconds) { f->processor_until = at_seconds; }
@@ -384,6 +417,7 @@ ox_frame *ox_frame_new_with(ox_model *m, const ox_frame_options *o) {
     f->arena = arena;
     f->model = m;
     f->options = *o;
+    f->workspace_limit = f->memory_budget = UINT64_MAX;
     ox_recycle(m->ctx, 1);
     if (!ox_protect(m->ctx, make_frame, f)) return f;
     ox_frame_free(f);

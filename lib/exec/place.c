@@ -8,10 +8,11 @@
 #include "exec/pack.h"
 #include "exec/plan.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 #define NONE UINT32_MAX
-enum { ALIGNMENT = 64, SEARCH_STEPS = 20000, GREEDY_STEPS = 4000, CHECKED = 20000 };
+enum { ALIGNMENT = 64, SEARCH_STEPS = 20000, GREEDY_STEPS = 4000, CHECKED = 20000, BUDGET_TRIES = 8 };
 
 typedef struct buffer {
     uint64_t exact, bytes; /* of the tensor; in the arena */
@@ -114,7 +115,7 @@ static void place_step(const job *j, trial *t, uint32_t step, uint32_t at) {
     const ox_step *s = &j->p->steps[step];
     const ox_notes *n = &j->m->notes[step];
     for (int i = 0; i < s->call.n_out; i++) place_output(j, t, step, i, at);
-    for (size_t i = 0; i < n->n_scratch; i++) t->of_scratch[step][i] = new_buffer(t, n->scratch[i], at, step, -1);
+    for (size_t i = 0; i < n->n_scratch; i++) t->of_scratch[step][i] = n->scratch[i] ? new_buffer(t, n->scratch[i], at, step, -1) : NONE;
     for (int i = 0; i < s->n_in; i++) read_buffer(t, s->in_cell[i], at, n->pins);
     for (size_t i = 0; i < s->n_captured; i++) read_buffer(t, s->captured[i], at, true);
     for (int i = 0; i < s->call.n_out; i++) {
@@ -323,6 +324,7 @@ static int pack(job *j, trial *t) {
     ox_place_stats *s = &j->m->stats;
     ox_ctx *ctx = j->f->ctx;
     ox_buffer_span *spans = OX_NEW_N(j->arena, ox_buffer_span, t->n + 1);
+    s->naive = 0;
     for (size_t i = 0; i < t->n; i++) {
         const buffer *x = &t->buffers[i];
         int64_t upper = x->lasts ? (int64_t)j->p->n_steps : (int64_t)x->last + 1;
@@ -336,7 +338,7 @@ static int pack(job *j, trial *t) {
 #endif
     for (size_t i = 0; i < t->n; i++) t->buffers[i].offset = spans[i].offset;
     list_buffers(j, t);
-    s->arena = r.bytes;
+    s->arena = r.bytes; /* of the last of several tries */
     s->bound = r.bound;
     s->buffers = t->n;
     s->method = r.method;
@@ -359,7 +361,7 @@ static void make_slots(job *j, const trial *t) {
             uint32_t b = t->of_output[k][i];
             m->slots[k][i] = (ox_slot){.offset = b == NONE ? UINT64_MAX : t->buffers[b].offset, .source = t->source[k][i]};
         }
-        for (size_t i = 0; i < n->n_scratch; i++) m->scratch[k][i] = t->buffers[t->of_scratch[k][i]].offset;
+        for (size_t i = 0; i < n->n_scratch; i++) m->scratch[k][i] = t->of_scratch[k][i] == NONE ? 0 : t->buffers[t->of_scratch[k][i]].offset;
     }
     uint32_t *last = OX_NEW_N(j->arena, uint32_t, p->n_cells + 1);
     m->release_from = OX_NEW_N(m->arena, uint32_t, p->n_steps + 1);
@@ -384,15 +386,77 @@ static void look_around(job *j) {
     }
 }
 
+/* ---- algorithms within a budget ---- */
+
+/* Bytes alive at each step, without the workspaces of algorithms that were chosen. */
+static uint64_t *alive_without(const job *j, const trial *t) {
+    size_t n = j->p->n_steps;
+    uint64_t *alive = OX_NEW_N(j->arena, uint64_t, n + 1);
+    for (size_t i = 0; i < t->n; i++) {
+        const buffer *x = &t->buffers[i];
+        const ox_choice *c = j->m->notes[x->step].choice;
+        if (c && x->output < 0 && t->of_scratch[x->step][c->scratch] == i) continue;
+        alive[x->first] += x->bytes;
+        if (!x->lasts) alive[x->last + 1] -= x->bytes; /* sums wrap and come back */
+    }
+    for (size_t k = 1; k < n; k++) alive[k] += alive[k - 1];
+    return alive;
+}
+
+static int fail_budget(const job *j, uint32_t step, uint64_t alive, uint64_t workspace) {
+    ox_fail(j->f->ctx, OX_NO_MEMORY, "needs %" PRIu64 " bytes, %" PRIu64 " of them its workspace, the memory budget is %" PRIu64,
+            alive + workspace, workspace, j->f->memory_budget);
+    return ox_fail_in_node(j->f->ctx, j->p->steps[step].node);
+}
+
+/* What BUDGET leaves for the workspace of each step: ROOM. */
+static int rooms(const job *j, const trial *t, const uint64_t *alive, uint64_t budget, uint64_t *room) {
+    for (size_t at = 0; at < j->p->n_steps; at++) {
+        uint32_t step = t->order[at];
+        const ox_choice *c = j->m->notes[step].choice;
+        uint64_t need = c ? aligned(ox_choose_smallest(c)) : 0;
+        if (alive[at] > budget || budget - alive[at] < need) return fail_budget(j, step, alive[at], need);
+        room[step] = (budget - alive[at]) / ALIGNMENT * ALIGNMENT;
+    }
+    return 0;
+}
+
+/* The fastest algorithms whose workspaces fit beside what is alive; when packing loses bytes, with as much less. */
+static int place_in_budget(job *j) {
+    const uint64_t budget = j->f->memory_budget;
+    uint64_t aim = budget, *room = OX_NEW_N(j->arena, uint64_t, j->p->n_steps + 1);
+    ox_choose_least(j->p, j->m);
+    trial *t = best_order(j);
+    const uint64_t *alive = alive_without(j, t);
+    if (rooms(j, t, alive, budget, room)) return -1;
+    for (int tries = 0;; tries++) {
+        bool last = tries == BUDGET_TRIES || rooms(j, t, alive, aim, room);
+        if (last) ox_clear_error(j->f->ctx), ox_choose_least(j->p, j->m);
+        else if (ox_choose_within(j->f, j->p, j->m, room)) return -1;
+        trial *it = try_order(j, t->order);
+        if (pack(j, it)) return -1;
+        const uint64_t arena = j->m->stats.arena;
+        if (arena <= budget) return make_slots(j, it), 0;
+        if (last)
+            return ox_fail(j->f->ctx, OX_NO_MEMORY, "the memory budget is %" PRIu64 " bytes; the arena takes %" PRIu64 ", of which %" PRIu64 " are alive at once",
+                           budget, arena, j->m->stats.bound);
+        aim = aim > arena - budget ? aim - (arena - budget) : 0;
+    }
+}
+
+static int place_freely(job *j) {
+    if (ox_choose_within(j->f, j->p, j->m, NULL)) return -1;
+    trial *t = best_order(j);
+    if (pack(j, t)) return -1;
+    make_slots(j, t);
+    return 0;
+}
+
 int ox_place(ox_frame *f, ox_plan *p, ox_placement *m) {
     job j = {.f = f, .p = p, .m = m, .arena = ox_arena_new(f->ctx)};
     look_around(&j);
-    trial *t = best_order(&j);
-    int rc = pack(&j, t);
-    if (!rc) {
-        make_slots(&j, t);
-        m->placed = true;
-    }
+    int rc = p->outer || f->memory_budget == UINT64_MAX ? place_freely(&j) : place_in_budget(&j);
+    m->placed = !rc;
     ox_arena_free(j.arena);
     return rc;
 }

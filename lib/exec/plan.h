@@ -2,6 +2,7 @@
  *
  * plan.c    model -> steps and cells, once per frame
  * slots.c   where outputs and scratch come from: a first run with new shapes takes notes, later ones find memory at hand
+ * choose.c  which algorithm a step takes where it has several
  * place.c   notes -> order of the steps, which outputs share memory, one arena
  * frame.c   runs */
 #ifndef OX_EXEC_PLAN_H
@@ -48,10 +49,18 @@ typedef struct ox_made_output {
     uint32_t over;        /* inputs that it may be written over, bit by bit */
     int source;           /* SHARED, PASSED: the input whose memory it is */
 } ox_made_output;
+/* Its algorithms, when it has several, and which one is taken. */
+typedef struct ox_choice {
+    ox_candidate *list;
+    double *seconds;      /* per candidate: median of measured runs, NAN: not known */
+    int n, taken;
+    size_t scratch;       /* which of the step's scratch memory is the workspace */
+} ox_choice;
 typedef struct ox_notes {
     ox_made_output *out;
     uint64_t *scratch;    /* bytes, in the order asked for */
     size_t n_scratch, cap_scratch;
+    ox_choice *choice;    /* NULL: there is none */
     bool pins;            /* what it reads may be kept beyond the step: bodies, sequences */
 } ox_notes;
 
@@ -132,6 +141,9 @@ struct ox_frame {
     int n_scratch;
     ox_frame_hook hook;
     void *user;
+    uint64_t workspace_limit, memory_budget; /* UINT64_MAX: none */
+    ox_tuning *tuning;      /* where measured times are; NULL: algorithms are not measured */
+    ox_on_miss on_miss;
     double processor_until; /* the same for the processor's clock */
     uint32_t steps;         /* since the last look at it */
     double seconds, until; /* budget, and the time at which the run must be over; 0: none */
@@ -164,6 +176,20 @@ int ox_let_go(ox_frame *f, ox_plan *p);
 /* Sets the slots' memory; the arena grows when it must. */
 int ox_placement_use(ox_frame *f, ox_plan *p, ox_placement *m);
 void ox_placements_free(ox_frame *f, ox_plan *p);
+/* Placements keep their notes, but are to be made anew. False: no memory for values that somebody holds. */
+bool ox_placements_forget(ox_frame *f, ox_plan *p);
+
+/* ---- choose.c ---- */
+/* ox_run_memory.choose of a run that takes notes, and of a later one. */
+int ox_choose_noted(ox_run *r, const ox_candidate *list, int n, void **workspace);
+int ox_choose_placed(ox_run *r, const ox_candidate *list, int n, void **workspace);
+/* After a step that took notes, while its inputs are there: looks up or measures the times of its candidates. R as it ran. */
+int ox_choose_measure(ox_running *now, const ox_run *r);
+/* Every step takes the candidate with the least workspace; the best one whose workspace is within the limit and, with ROOM (bytes per step), also
+ * within that. -1 after ox_fail() that names the node. */
+void ox_choose_least(const ox_plan *p, ox_placement *m);
+uint64_t ox_choose_smallest(const ox_choice *c); /* bytes of the least workspace */
+int ox_choose_within(const ox_frame *f, const ox_plan *p, ox_placement *m, const uint64_t *room);
 
 /* ---- place.c ---- */
 /* From notes to slots. */

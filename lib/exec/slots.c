@@ -81,7 +81,7 @@ static void *note_scratch(ox_run *r, uint64_t bytes) {
     return NULL;
 }
 
-const ox_run_memory ox_notes_memory = {note_output, note_share, note_scratch};
+const ox_run_memory ox_notes_memory = {note_output, note_share, note_scratch, ox_choose_noted};
 
 void ox_note_outputs(ox_running *now, ox_rt *const *in, ox_rt *const *out) {
     const ox_step *s = step_of(now);
@@ -140,7 +140,7 @@ static void *slot_scratch(ox_run *r, uint64_t bytes) {
     return now->place->base + now->place->scratch[now->step][k];
 }
 
-const ox_run_memory ox_slot_memory = {slot_output, slot_share, slot_scratch};
+const ox_run_memory ox_slot_memory = {slot_output, slot_share, slot_scratch, ox_choose_placed};
 
 /* ---- values that outlive their memory */
 
@@ -239,15 +239,30 @@ static bool key_of(const ox_plan *p, const int64_t *key, int64_t *fill) {
 }
 
 /* False: a value that somebody holds could not be moved out of the arena. */
-static bool free_placement(ox_frame *f, ox_plan *p, ox_placement *m) {
+static bool forget_slots(ox_frame *f, ox_plan *p, ox_placement *m) {
     bool ok = true;
     for (size_t k = 0; m->placed && k < p->n_steps; k++)
         for (int i = 0; i < p->steps[k].call.n_out; i++) {
             ox_slot *s = &m->slots[k][i];
             if (let_go(f, NULL, m, k, i)) ok = false;
             ox_rt_unref(s->rt);
+            s->rt = NULL;
         }
+    m->placed = false;
+    m->base = NULL;
+    return ok;
+}
+
+static bool free_placement(ox_frame *f, ox_plan *p, ox_placement *m) {
+    bool ok = forget_slots(f, p, m);
     ox_arena_free(m->arena);
+    return ok;
+}
+
+bool ox_placements_forget(ox_frame *f, ox_plan *p) {
+    bool ok = true;
+    for (ox_placement *m = p->placements; m; m = m->next) ok &= forget_slots(f, p, m);
+    p->last_run = NULL;
     return ok;
 }
 

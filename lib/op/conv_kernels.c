@@ -8,13 +8,35 @@
 
 typedef ox_conv_job conv;
 
-enum { TILE_ELEMENTS = 1 << 19, TILE_LEAST = 64 };
+/* Elements of an unfolded tile, and output positions of it at least: the first stays near the caches. */
+static const struct { const char *name; int64_t elements, least; } tiles[] = {
+    {"unfold-512k", 1 << 19, 64}, {"unfold-128k", 1 << 17, 64}, {"unfold-32k", 1 << 15, 32}, {"unfold-2m", 1 << 21, 64}, {"unfold-8k", 1 << 13, 8},
+};
+enum { TILES = sizeof tiles / sizeof *tiles };
 
-/* Output positions of one tile: so many that the unfolded tile stays near the caches. */
-static int64_t tile_columns(int64_t positions, int64_t rows) {
-    int64_t n = rows > 0 ? TILE_ELEMENTS / rows / TILE_LEAST * TILE_LEAST : positions;
-    if (n < TILE_LEAST) n = TILE_LEAST;
-    return n < positions ? n : positions;
+/* Room for a tile of *COLUMNS output positions, ROWS elements each; NULL after ox_fail(). */
+static void *tile_room(ox_run *r, int64_t positions, int64_t rows, size_t element, int64_t *columns) {
+    ox_candidate list[TILES];
+    int64_t n[TILES], bytes;
+    int count = 0;
+    for (int i = 0; i < TILES; i++) {
+        n[count] = rows > 0 ? tiles[i].elements / rows / tiles[i].least * tiles[i].least : positions;
+        if (n[count] < tiles[i].least) n[count] = tiles[i].least;
+        if (n[count] > positions) n[count] = positions;
+        bool same = false;
+        for (int k = 0; k < count; k++) same |= n[k] == n[count];
+        if (same || !ox_mul_ok(rows, n[count], &bytes) || !ox_mul_ok(bytes, (int64_t)element, &bytes)) continue;
+        list[count++] = (ox_candidate){tiles[i].name, (uint64_t)(bytes > 0 ? bytes : 1)};
+    }
+    if (!count) {
+        ox_fail(r->ctx, OX_NO_MEMORY, "the convolution is too large");
+        return NULL;
+    }
+    void *room;
+    int taken = ox_choose(r, list, count, &room);
+    if (taken < 0) return NULL;
+    *columns = n[taken];
+    return room;
 }
 
 /* A convolution without unfolding: see conv_real.h. */

@@ -251,11 +251,11 @@ static int R(convolve)(ox_run *r, const conv *v, const REAL *x, const REAL *w, c
     int64_t c = v->in_channels / v->groups, m = v->out_channels / v->groups, depth = c * im->kernel_size, slice = depth_slice(im->out_size, depth);
     direct d;
     if (depth <= slice && is_direct(r, v, &d)) return R(convolve_direct)(r, v, &d, x, w, bias, y);
-    int64_t tile = v->pointwise || !depth ? im->out_size : tile_columns(im->out_size, depth), many;
+    int64_t tile = im->out_size, many;
+    REAL *cols = v->pointwise ? NULL : tile_room(r, im->out_size, depth, sizeof *cols, &tile), *part = NULL;
+    if (!v->pointwise && !cols) return -1;
     if (!ox_mul_ok(m, tile, &many)) return ox_fail(r->ctx, OX_NO_MEMORY, "the convolution is too large");
-    REAL *cols = v->pointwise ? NULL : ox_scratch(r, (uint64_t)(depth * tile) * sizeof *cols),
-         *part = depth > slice ? ox_scratch(r, (uint64_t)many * sizeof *part) : NULL;
-    if ((!v->pointwise && !cols) || (depth > slice && !part)) return -1;
+    if (depth > slice && !(part = ox_scratch(r, (uint64_t)many * sizeof *part))) return -1;
     for (int64_t i = 0; i < v->batch * v->groups; i++) {
         int64_t g = i % v->groups;
         const REAL *in = x + i * c * im->in_size;
@@ -274,8 +274,8 @@ static int R(convolve)(ox_run *r, const conv *v, const REAL *x, const REAL *w, c
 static int R(spread)(ox_run *r, const conv *v, const REAL *x, const REAL *w, const REAL *bias, REAL *y) {
     const ox_image *im = &v->image;
     int64_t c = v->in_channels / v->groups, m = v->out_channels / v->groups, rows = m * im->kernel_size;
-    int64_t tile = tile_columns(im->out_size, rows);
-    REAL *cols = ox_scratch(r, (uint64_t)(rows * tile) * sizeof *cols);
+    int64_t tile = 0;
+    REAL *cols = tile_room(r, im->out_size, rows, sizeof *cols, &tile);
     if (!cols) return -1;
     for (int64_t i = 0; i < v->batch * v->groups; i++) {
         int64_t g = i % v->groups;

@@ -199,6 +199,13 @@ ox_rt *ox_rt_none(ox_ctx *ctx);
 ox_rt *ox_rt_ref(ox_rt *v);
 void ox_rt_unref(ox_rt *v);
 
+/* One of several ways to compute an operator. */
+typedef struct ox_candidate {
+    const char *name;   /* stable, since caches of measured times keep it: letters, digits, '-'. Lives as long as the kernel's state */
+    uint64_t workspace; /* bytes of scratch memory */
+} ox_candidate;
+enum { OX_CANDIDATES = 24 }; /* at most */
+
 /* Where outputs and scratch memory of a kernel come from, when not from the allocator: the frame's plan. */
 typedef struct ox_run_memory {
     /* Each: false: not planned, allocate. True: *v has the value for output i, NULL after ox_fail().
@@ -207,6 +214,8 @@ typedef struct ox_run_memory {
     /* The payload of tensor IN under other dims. */
     bool (*share)(ox_run *r, int i, const ox_tensor *in, ox_dtype dtype, int rank, const int64_t *dims, ox_rt **v);
     void *(*scratch)(ox_run *r, uint64_t bytes); /* NULL: allocate */
+    /* The number of the one to take, and memory for it (NULL: allocate); -1 after ox_fail(). */
+    int (*choose)(ox_run *r, const ox_candidate *list, int n, void **workspace);
 } ox_run_memory;
 
 /* What a kernel keeps between runs of the same node in a frame, such as packed weights. Made by the kernel from fixed inputs only. */
@@ -245,6 +254,9 @@ ox_tensor *ox_output_over(ox_run *r, int i, uint32_t over, ox_dtype dtype, int r
 int ox_output_share(ox_run *r, int i, const ox_tensor *in, int rank, const int64_t *dims); /* output = the input's payload under dims */
 int ox_output_rt(ox_run *r, int i, ox_rt *v);                /* takes the reference; NULL: -1 */
 void *ox_scratch(ox_run *r, uint64_t bytes);              /* until the kernel returns; 64-aligned; NULL after ox_fail */
+/* Which of N candidates to take. LIST is in the order of preference when nobody has measured; limits, budgets and measured times are the
+ * frame's matter. *WORKSPACE: the memory for it, NULL when it needs none. Once per run at most, by kernels whose outputs lie over no input. -1 after ox_fail(). */
+int ox_choose(ox_run *r, const ox_candidate *list, int n, void **workspace);
 /* All elements of an integer input; NULL (after ox_fail) when it is not one. n may be NULL. */
 const int64_t *ox_run_ints(ox_run *r, int i, int64_t *n);
 const int64_t *ox_run_list(ox_run *r, int i, int64_t *n); /* the same for axes, sizes and the like, which have one dimension at most */

@@ -74,9 +74,7 @@ int ox_output_share(ox_run *r, int i, const ox_tensor *in, int rank, const int64
     return ox_output_rt(r, i, v);
 }
 
-void *ox_scratch(ox_run *r, uint64_t bytes) {
-    void *planned = r->memory ? r->memory->scratch(r, bytes) : NULL;
-    if (planned) return planned;
+static void *allocate(ox_run *r, uint64_t bytes) {
     if (bytes > SIZE_MAX - BLOCK_HEAD) {
         ox_fail(r->ctx, OX_NO_MEMORY, "%s needs %" PRIu64 " bytes of scratch memory", r->call->op->name, bytes);
         return NULL;
@@ -86,6 +84,19 @@ void *ox_scratch(ox_run *r, uint64_t bytes) {
     b->next = r->scratch;
     r->scratch = b;
     return (char *)b + BLOCK_HEAD;
+}
+
+void *ox_scratch(ox_run *r, uint64_t bytes) {
+    void *planned = r->memory ? r->memory->scratch(r, bytes) : NULL;
+    return planned ? planned : allocate(r, bytes);
+}
+
+int ox_choose(ox_run *r, const ox_candidate *list, int n, void **workspace) {
+    *workspace = NULL;
+    int k = r->memory ? r->memory->choose(r, list, n, workspace) : 0;
+    if (k < 0) return -1;
+    if (!*workspace && list[k].workspace && !(*workspace = allocate(r, list[k].workspace))) return -1;
+    return k;
 }
 
 const int64_t *ox_run_ints(ox_run *r, int i, int64_t *n) {
