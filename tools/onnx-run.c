@@ -5,7 +5,8 @@
 #include <stdlib.h>
 
 enum { R_OUT, R_JSON, R_INPUT, R_RANDOM, R_SEED, R_SAMPLES, R_DIM, R_RTOL, R_ATOL, R_FULL, R_MAX, R_REPEAT, R_WARMUP, R_SECONDS,
-       R_CSV, R_PLAN, R_BY, R_ROOF, R_BATCH, R_LATENCY, R_CAPACITY };
+       R_CSV, R_PLAN, R_BY, R_ROOF, R_BATCH, R_LATENCY, R_CAPACITY,
+       R_WORKSPACE, R_BUDGET, R_TUNING, R_CACHE, R_MISS, R_SWEEP, R_SVG };
 
 static const cli_option options[] = {
     {"-o", "FILE", "run: outputs as .npz, .pb, or a folder of output_N.pb; parse: the model; profile: the trace; tune: settings as YAML; pack: the buffers with offsets", R_OUT, false},
@@ -29,6 +30,13 @@ static const cli_option options[] = {
     {"--repeat", "N", "runs that count: bench (default 20), profile (1), tune (100 at most)", R_REPEAT, true},
     {"--warmup", "N", "runs before, the first one apart: bench, profile, tune (default 2)", R_WARMUP, true},
     {"--capacity", "N", "pack: bytes that the arena may have (default: as few as are found)", R_CAPACITY, true},
+    {"--workspace-limit", "SIZE", "bytes of scratch memory that the algorithm of one step may take: run, inspect, bench, profile", R_WORKSPACE, false},
+    {"--memory-budget", "SIZE", "bytes of the arena, scratch memory included: the fastest algorithms that fit, or an error: run, inspect, bench, profile", R_BUDGET, false},
+    {"--tuning", "HOW", "heuristic (default), or measure: the algorithms that were fastest when tried: run, bench, profile", R_TUNING, false},
+    {"--tuning-cache", "FILE", "where measured times are looked up and kept; several processes may share it", R_CACHE, false},
+    {"--on-miss", "WHAT", "when the cache has no time: measure (default), heuristic or error", R_MISS, false},
+    {"--sweep-workspace", "LIST", "bench: time and memory for each limit, as in 0,1M,4M,16M,64M, and the least that is nearly as good as none", R_SWEEP, false},
+    {"--svg", "FILE", "bench: the sweep as a picture", R_SVG, false},
     {0},
 };
 
@@ -49,6 +57,36 @@ static int add_input(cli *c, run_args *a, const char *value) {
     grown[a->n_inputs++] = value;
     a->inputs = grown;
     return 0;
+}
+
+static int set_size(cli *c, const char *option, const char *value, uint64_t *out) {
+    if (ox_size_parse(value, out)) return 0;
+    return ox_fail(c->ctx, OX_USAGE, "%s takes a size such as 512K or 64MiB, not '%.200s'", option, value);
+}
+
+/* The number of VALUE in "A, B or C". */
+static int set_word(cli *c, const char *option, const char *value, const char *const *words, int n) {
+    ox_text all = {.arena = c->ctx->arena};
+    for (int i = 0; i < n; i++) {
+        if (!strcmp(value, words[i])) return i;
+        ox_text_addf(&all, "%s%s", i == 0 ? "" : i + 1 < n ? ", " : " or ", words[i]);
+    }
+    return ox_fail(c->ctx, OX_USAGE, "%s takes %s, not '%.200s'", option, all.data, value);
+}
+
+static int set_tuning(cli *c, run_args *a, const char *value) {
+    static const char *const words[] = {"heuristic", "measure"};
+    int k = set_word(c, "--tuning", value, words, 2);
+    a->measure = k == 1;
+    a->heuristic = k == 0;
+    return k < 0 ? -1 : 0;
+}
+
+static int set_miss(cli *c, run_args *a, const char *value) {
+    static const char *const words[] = {"measure", "heuristic", "error"}; /* as ox_on_miss counts them */
+    int k = set_word(c, "--on-miss", value, words, 3);
+    if (k >= 0) a->on_miss = (ox_on_miss)k;
+    return k < 0 ? -1 : 0;
 }
 
 static int on_option(cli *c, int id, const char *value) {
@@ -74,6 +112,15 @@ static int on_option(cli *c, int id, const char *value) {
     case R_WARMUP: return cli_int(c, "--warmup", value, 0, 1000000, &a->warmup);
     case R_MAX: return cli_int(c, "--max-elements", value, 0, INT32_MAX, &a->max_elements);
     case R_CAPACITY: return cli_int(c, "--capacity", value, 1, (int64_t)1 << 62, &a->capacity);
+    case R_WORKSPACE: return set_size(c, "--workspace-limit", value, &a->workspace_limit);
+    case R_BUDGET: return set_size(c, "--memory-budget", value, &a->memory_budget);
+    case R_TUNING: return set_tuning(c, a, value);
+    case R_MISS: return set_miss(c, a, value);
+    case R_CACHE: a->tuning_cache = value; return 0;
+    case R_SWEEP: a->sweep = value; return 0;
+    case R_SVG:
+        a->svg = value;
+        return run_ends_in(value, ".svg") ? 0 : ox_fail(c->ctx, OX_USAGE, "--svg must end in .svg: %s", value);
     case R_DIM: return cli_dim(c, value, &a->dims, &a->n_dims);
     case R_RTOL: return cli_double(c, "--rtol", value, &a->rtol);
     case R_ATOL: return cli_double(c, "--atol", value, &a->atol);
@@ -157,6 +204,14 @@ static const struct { const char *name; int (*run)(run_args *a); } commands[] = 
     {"profile", run_profile}, {"tune", run_tune}, {"pack", run_pack},
 };
 
+/* A cache is of measured times. */
+static int check_tuning(run_args *a) {
+    if (a->heuristic && a->tuning_cache) return ox_fail(a->c.ctx, OX_USAGE, "--tuning=heuristic looks at no times: --tuning-cache says nothing then");
+    if (a->svg && !a->sweep) return ox_fail(a->c.ctx, OX_USAGE, "--svg is the picture of --sweep-workspace, which is not given");
+    a->measure |= a->tuning_cache != NULL;
+    return 0;
+}
+
 /* Only tune takes a list. */
 static int check_threads(run_args *a) {
     if (!a->c.threads || !strchr(a->c.threads, ',') || !strcmp(a->command, "tune")) return 0;
@@ -170,7 +225,7 @@ static int work(void *arg) {
     if (a->c.n_operands == 0) return ox_fail(a->c.ctx, OX_USAGE, "no command given: inspect, print, parse, compare, run, test, bench, profile, tune or pack; try --help");
     a->command = a->c.operands[0];
     for (size_t i = 0; i < n; i++) {
-        if (!strcmp(commands[i].name, a->command)) return check_threads(a) < 0 ? -1 : commands[i].run(a);
+        if (!strcmp(commands[i].name, a->command)) return check_threads(a) < 0 || check_tuning(a) < 0 ? -1 : commands[i].run(a);
         known[i] = commands[i].name;
     }
     const char *near = ox_nearest(a->command, known, n);
@@ -178,7 +233,7 @@ static int work(void *arg) {
 }
 
 int main(int argc, char **argv) {
-    run_args a = {.samples = 3, .seed = 1, .rtol = -1, .atol = -1, .max_elements = 16, .repeat = -1, .warmup = -1};
+    run_args a = {.samples = 3, .seed = 1, .rtol = -1, .atol = -1, .max_elements = 16, .repeat = -1, .warmup = -1, .workspace_limit = UINT64_MAX, .memory_budget = UINT64_MAX};
     a.c = (cli){
         .program = "onnx-run",
         .usage = "COMMAND MODEL... [options]",

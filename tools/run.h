@@ -22,6 +22,11 @@ typedef struct run_args {
     const char *batch;        /* DIM=LIST or LIST; NULL */
     double latency;           /* ms; 0: no limit */
     int64_t capacity;         /* 0: not given */
+    uint64_t workspace_limit, memory_budget; /* UINT64_MAX: none */
+    bool measure, heuristic;  /* algorithms are chosen by measured times; or are not, and the user said so */
+    const char *tuning_cache; /* where these are kept; NULL */
+    ox_on_miss on_miss;
+    const char *sweep, *svg;  /* bench: limits of the workspace, the picture; NULL */
 } run_args;
 
 int run_inspect(run_args *a);
@@ -31,6 +36,7 @@ int run_compare(run_args *a);
 int run_run(run_args *a);
 int run_test(run_args *a);
 int run_bench(run_args *a);
+int run_sweep(run_args *a); /* bench --sweep-workspace */
 int run_profile(run_args *a);
 int run_tune(run_args *a);
 int run_pack(run_args *a);
@@ -58,6 +64,7 @@ uint64_t run_peak_rss(void);
 typedef struct run_session {
     ox_model *m;
     ox_frame *f;
+    ox_tuning *tuning;
     ox_rt **in, **out;
     double started, opened, ready; /* run_now() before and after the model was read, and when it could be run */
     bool integers; /* set before: quantized models are to be fast rather than rounded as the standard says */
@@ -69,7 +76,7 @@ int run_session_read(run_args *a, run_session *s);
 int run_session_prepare(run_args *a, run_session *s);
 /* Both. */
 int run_session_open(run_args *a, run_session *s);
-/* The first run: when sizes that were made do not fit together, others are tried. */
+/* The first run: when sizes that were made do not fit together, others are tried. Times that it measured are kept in --tuning-cache. */
 int run_session_fit(run_args *a, run_session *s);
 void run_session_drop(run_session *s); /* the outputs */
 void run_session_close(run_session *s);

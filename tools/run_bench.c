@@ -126,6 +126,7 @@ int run_bench(run_args *a) {
     measured m = {0};
     figures f = {0};
     if (run_operands(a, 1, false, "one MODEL") < 0) return -1;
+    if (a->sweep) return run_sweep(a);
     s.integers = true;
     int result = run_session_open(a, &s);
     f.load = s.ready - s.started;

@@ -22,6 +22,7 @@ void run_session_close(run_session *s) {
         for (size_t i = 0; i < s->m->graph->n_inputs; i++) ox_rt_unref(s->in[i]);
     if (s->m && s->out) run_session_drop(s);
     ox_frame_free(s->f);
+    ox_tuning_free(s->tuning);
     ox_model_free(s->m);
     *s = (run_session){0};
 }
@@ -132,6 +133,15 @@ int run_session_read(run_args *a, run_session *s) {
     return 0;
 }
 
+/* Limits, and measured times of algorithms. */
+static int set_algorithms(run_args *a, run_session *s) {
+    if (a->workspace_limit != UINT64_MAX || a->memory_budget != UINT64_MAX) ox_frame_set_limits(s->f, a->workspace_limit, a->memory_budget);
+    if (!a->measure) return 0;
+    if (!(s->tuning = ox_tuning_new(a->c.ctx)) || (a->tuning_cache && ox_tuning_read(s->tuning, a->tuning_cache) < 0)) return -1;
+    ox_frame_set_tuning(s->f, s->tuning, a->on_miss);
+    return 0;
+}
+
 int run_session_prepare(run_args *a, run_session *s) {
     ox_ctx *ctx = a->c.ctx;
     if (cli_check_dims(&a->c, s->m, a->c.operands[1], a->dims, a->n_dims) < 0) return -1;
@@ -140,7 +150,7 @@ int run_session_prepare(run_args *a, run_session *s) {
         if (given_input(a, s, a->inputs[i]) < 0) return -1;
     ox_frame_options how = {.integers = s->integers, .defaults = true};
     for (size_t i = 0; i < s->m->graph->n_inputs; i++) how.defaults &= !s->in[i] || !s->m->graph->inputs[i]->data; /* unless one is given */
-    if (!(s->f = ox_frame_new_with(s->m, &how)) || bind_dims(a, s) < 0) return -1;
+    if (!(s->f = ox_frame_new_with(s->m, &how)) || bind_dims(a, s) < 0 || set_algorithms(a, s) < 0) return -1;
     ox_inputs_options o = {.seed = (uint64_t)a->seed, .dims = a->dims, .n_dims = a->n_dims, .only_missing = true};
     if (ox_make_inputs(s->m, &o, s->in) < 0) return -1;
     s->ready = run_now();
@@ -151,7 +161,7 @@ int run_session_open(run_args *a, run_session *s) { return run_session_read(a, s
 
 /* Sizes made for open dimensions need not fit together (a position beyond a table, a batch that a branch does not take): while all inputs are
  * ours, other sizes are tried, always in the same order. The first failure is told when none does. */
-int run_session_fit(run_args *a, run_session *s) {
+static int fit(run_args *a, run_session *s) {
     ox_ctx *ctx = a->c.ctx;
     int result = ox_frame_run(s->f, s->in, s->out);
     if (result == 0 || a->n_inputs || ox_error_code(ctx) != OX_BAD_DATA) return result;
@@ -166,4 +176,9 @@ int run_session_fit(run_args *a, run_session *s) {
         if (ox_error_code(ctx) != OX_BAD_DATA) return -1;
     }
     return ox_fail(ctx, OX_BAD_DATA, "%s", why);
+}
+
+int run_session_fit(run_args *a, run_session *s) {
+    int result = fit(a, s);
+    return result == 0 && a->tuning_cache ? ox_tuning_append(s->tuning, a->tuning_cache) : result;
 }
