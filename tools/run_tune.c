@@ -119,7 +119,7 @@ typedef struct arguments { ox_arena *arena; char **list; size_t n, cap; } argume
 
 static void argument(arguments *args, const char *text) { OX_PUSH(args->arena, args->list, args->n, args->cap, ox_strdup(args->arena, text)); }
 
-static char **command_for(const tune *t, const tune_row *r, const char *program) {
+static char **command_for(const tune *t, const tune_row *r, const char *program, const char *more) {
     const run_args *a = t->a;
     ox_arena *arena = t->arena;
     arguments args = {.arena = arena};
@@ -127,6 +127,9 @@ static char **command_for(const tune *t, const tune_row *r, const char *program)
     argument(&args, "bench");
     argument(&args, "-q");
     argument(&args, "--json=-");
+    if (more) argument(&args, more);
+    if (a->tuning_cache) argument(&args, ox_format(arena, "--tuning-cache=%s", a->tuning_cache));
+    else if (a->measure) argument(&args, "--tuning=measure");
     argument(&args, ox_format(arena, "--threads=%lld", (long long)r->at[TUNE_THREADS]));
     argument(&args, ox_format(arena, "--repeat=%lld", (long long)(a->repeat < 0 ? 100 : a->repeat)));
     argument(&args, ox_format(arena, "--warmup=%lld", (long long)(a->warmup < 0 ? 2 : a->warmup)));
@@ -198,7 +201,7 @@ static int measure_row(tune *t, tune_row *r, const char *program) {
     ox_ctx *ctx = t->a->c.ctx;
     ox_text said = {.arena = t->arena};
     ox_text_add(&said, "");
-    int code = say(t, command_for(t, r, program), &said);
+    int code = say(t, command_for(t, r, program, NULL), &said);
     if (code < 0) return -1;
     const char *text = said.data, *prefix = "onnx-run: ";
     if (code != 0) {
@@ -215,11 +218,26 @@ static int measure_row(tune *t, tune_row *r, const char *program) {
     return 0;
 }
 
-static int measure_all(tune *t) {
-    char program[4096];
-    ssize_t n = readlink("/proc/self/exe", program, sizeof program - 1);
+/* What limits of the workspace cost, with the threads and the batch of the best line. */
+static int measure_workspace(tune *t, const char *program) {
+    const char *limits = t->a->sweep ? t->a->sweep : "0,64K,256K,1M,4M,16M,64M";
+    ox_text said = {.arena = t->arena};
+    ox_text_add(&said, "");
+    int code = say(t, command_for(t, t->best, program, ox_format(t->arena, "--sweep-workspace=%s", limits)), &said);
+    if (code < 0) return -1;
+    if (code) return ox_fail(t->a->c.ctx, code, "%s", said.data);
+    t->sweep = json_loads(said.data, 0, NULL);
+    return t->sweep ? 0 : ox_fail(t->a->c.ctx, OX_BUG, "onnx-run bench says no JSON");
+}
+
+static int find_program(tune *t, char *program, size_t size) {
+    ssize_t n = readlink("/proc/self/exe", program, size - 1);
     if (n <= 0) return ox_fail(t->a->c.ctx, OX_IO, "/proc/self/exe: %s", strerror(errno));
     program[n] = 0;
+    return 0;
+}
+
+static int measure_all(tune *t, const char *program) {
     if (!t->quiet) tune_print_head(t);
     const char *why = NULL;
     size_t good = 0;
@@ -272,25 +290,28 @@ int run_tune(run_args *a) {
     if (run_operands(a, 1, false, "one MODEL") < 0) return -1;
     if (standard(a->c.operands[1])) return ox_fail(a->c.ctx, OX_USAGE, "tune reads the model once per line of its table: it cannot come from standard input");
     tune t = {.a = a, .arena = a->c.ctx->arena, .quiet = standard(a->out) || standard(a->json) || standard(a->csv)};
-    int result = run_session_read(a, &s);
+    char program[4096];
+    int result = find_program(&t, program, sizeof program) < 0 ? -1 : run_session_read(a, &s);
     t.m = s.m;
     if (result == 0) result = cli_check_dims(&a->c, s.m, a->c.operands[1], a->dims, a->n_dims);
     if (result == 0) result = make_axes(&t);
     if (result == 0 && ox_infer_model(s.m, NULL) < 0) result = ox_fail_in(a->c.ctx, "%s", a->c.operands[1]); /* what cannot be is told at once */
     if (result == 0) {
         make_rows(&t);
-        result = measure_all(&t);
+        result = measure_all(&t, program);
     }
     if (result == 0) {
         choose(&t);
         if (!t.best) result = ox_fail(a->c.ctx, OX_NEGATIVE, "nothing that was tried takes %g ms or less", a->latency);
     }
+    if (result == 0) result = measure_workspace(&t, program);
     if (result == 0) {
         tune_advise(&t);
         result = tell(&t);
     }
     for (size_t i = 0; result == 0 && !t.quiet && i < t.n_advice; i++) printf("%s%s\n", i ? "" : "\n", cli_shown(t.arena, t.advice[i]));
     for (size_t i = 0; i < t.n_rows; i++) json_decref(t.rows[i].inputs);
+    json_decref(t.sweep);
     run_session_close(&s);
     return result;
 }

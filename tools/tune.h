@@ -1,7 +1,8 @@
 /* Private to onnx-run tune: the sweep, what it found, and how that is told.
  *
  * run_tune.c     axes, measuring, choosing
- * tune_tell.c    table, words, JSON, CSV, and settings as YAML */
+ * tune_tell.c    table, words, JSON, CSV, and settings as YAML
+ * tune_memory.c  words and settings about the workspace and the memory budget */
 #ifndef OX_TUNE_H
 #define OX_TUNE_H
 
@@ -37,6 +38,7 @@ typedef struct tune {
     tune_row *rows;
     size_t n_rows;
     const tune_row *best;     /* NULL: none may be taken */
+    struct json_t *sweep;     /* of the workspace, at the best line: what bench --sweep-workspace says; one reference */
     const char **advice;      /* sentences */
     size_t n_advice, cap_advice;
 } tune;
@@ -45,6 +47,10 @@ static inline bool tune_has(const tune *t, int axis) { return t->axes[axis].valu
 
 void tune_print_head(const tune *t);
 void tune_print_row(const tune *t, const tune_row *r);
+void tune_advise_one(tune *t, const char *sentence);
+/* The least workspace that is nearly as good as none, and the arena with it, bytes; false: no step has a choice. UINT64_MAX: no limit. */
+bool tune_memory(const tune *t, uint64_t *workspace, uint64_t *arena);
+void tune_advise_memory(tune *t);
 /* Fills t->advice from t->best. */
 void tune_advise(tune *t);
 struct json_t *tune_json(const tune *t);

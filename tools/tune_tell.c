@@ -58,8 +58,8 @@ json_t *tune_json(const tune *t) {
     json_t *rows = json_array(), *advice = json_array();
     for (size_t i = 0; i < t->n_rows; i++) cli_json_add(c, rows, NULL, row_json(t, &t->rows[i]));
     for (size_t i = 0; i < t->n_advice; i++) cli_json_add(c, advice, NULL, json_string(cli_utf8(c, t->advice[i])));
-    return json_pack("{s:s, s:i, s:i, s:o, s:o, s:o}", "schema", "onnx-run/tune", "version", 1, "processors", t->processors, "rows", rows, "best",
-                     row_json(t, t->best), "advice", advice);
+    return json_pack("{s:s, s:i, s:i, s:o, s:o, s:O, s:o}", "schema", "onnx-run/tune", "version", 1, "processors", t->processors, "rows", rows, "best",
+                     row_json(t, t->best), "workspace", t->sweep, "advice", advice);
 }
 
 /* ---- words ---- */
@@ -107,7 +107,7 @@ static const char *open_dims(const tune *t) {
 
 static bool spins(const tune *t) { return t->best->at[TUNE_THREADS] > 1 && t->best->at[TUNE_THREADS] < t->processors; }
 
-static void advise(tune *t, const char *text) { OX_PUSH(t->arena, t->advice, t->n_advice, t->cap_advice, text); }
+void tune_advise_one(tune *t, const char *text) { OX_PUSH(t->arena, t->advice, t->n_advice, t->cap_advice, text); }
 
 static void advise_threads(tune *t) {
     const tune_row *b = t->best;
@@ -119,14 +119,14 @@ static void advise_threads(tune *t) {
     if (few && n != least) ox_text_addf(&text, ", with %lld thread%s %.2f times as long", (long long)least, least == 1 ? "" : "s", few->p50 / b->p50);
     if (many && n != most) ox_text_addf(&text, "; with %lld it takes %.3f ms, not less by 2 %%", (long long)most, many->p50);
     ox_text_add(&text, ".");
-    advise(t, text.data);
+    tune_advise_one(t, text.data);
 }
 
 static void advise_batch(tune *t) {
     const tune_row *b = t->best;
     int64_t least, most, n = b->at[TUNE_BATCH];
     if (!tune_has(t, TUNE_BATCH)) {
-        advise(t, "The batch was not varied: no input's first dimension has a name that is open.");
+        tune_advise_one(t, "The batch was not varied: no input's first dimension has a name that is open.");
         return;
     }
     extremes(t, TUNE_BATCH, &least, &most);
@@ -137,7 +137,7 @@ static void advise_batch(tune *t) {
     if (n != most) ox_text_addf(&text, t->a->latency > 0 ? "; larger ones take longer than %g ms or gain less than 2 %%" : "; larger ones gain less than 2 %%", t->a->latency);
     if (t->a->latency > 0) ox_text_addf(&text, "; limit %g ms", t->a->latency);
     ox_text_add(&text, ".");
-    advise(t, text.data);
+    tune_advise_one(t, text.data);
 }
 
 void tune_advise(tune *t) {
@@ -145,12 +145,13 @@ void tune_advise(tune *t) {
     const char *open = open_dims(t);
     advise_threads(t);
     advise_batch(t);
-    advise(t, ox_format(t->arena, "Memory: an arena of %.2f MiB (lower bound %.2f); the process holds %.1f MiB at most.", (double)b->arena / mib, (double)b->bound / mib,
+    tune_advise_one(t, ox_format(t->arena, "Memory: an arena of %.2f MiB (lower bound %.2f); the process holds %.1f MiB at most.", (double)b->arena / mib, (double)b->bound / mib,
                         (double)b->rss / mib));
-    if (*open) advise(t, ox_format(t->arena, "Sizes that stay open (%s) vary between runs: ONNX Runtime's memory pattern is off.", open));
-    else advise(t, "All sizes are fixed: ONNX Runtime's memory pattern is on.");
+    tune_advise_memory(t);
+    if (*open) tune_advise_one(t, ox_format(t->arena, "Sizes that stay open (%s) vary between runs: ONNX Runtime's memory pattern is off.", open));
+    else tune_advise_one(t, "All sizes are fixed: ONNX Runtime's memory pattern is on.");
     if (b->at[TUNE_THREADS] > 1)
-        advise(t, spins(t) ? "Processors are left over: waiting threads may spin, which starts work sooner."
+        tune_advise_one(t, spins(t) ? "Processors are left over: waiting threads may spin, which starts work sooner."
                            : "Every processor is in use: waiting threads should sleep, not spin.");
 }
 
@@ -204,6 +205,12 @@ void tune_yaml(const tune *t, ox_text *y) {
     run_json_text(&t->a->c, y, model);
     ox_text_addf(y, "\"\n# For pipelines of onnx-opt; memory: twice what the process held.\nframe: {threads: %lld, memory: %lldMiB}\n", (long long)b->at[TUNE_THREADS],
                  (long long)(2 * ((b->rss >> 20) + 1)));
+    uint64_t workspace, arena;
+    if (tune_memory(t, &workspace, &arena)) {
+        ox_text_add(y, "# Of onnx-run: --workspace-limit and --memory-budget, bytes.\n");
+        if (workspace != UINT64_MAX) ox_text_addf(y, "workspace_limit: %llu\n", (unsigned long long)workspace);
+        ox_text_addf(y, "memory_budget: %llu\n", (unsigned long long)arena);
+    }
     if (tune_has(t, TUNE_BATCH)) ox_text_addf(y, "batch: %lld\n", (long long)b->at[TUNE_BATCH]);
     ox_text_addf(y, "# Session options of ONNX Runtime.\nonnxruntime:\n  intra_op_num_threads: %lld\n  inter_op_num_threads: 1\n  execution_mode: ORT_SEQUENTIAL\n",
                  (long long)b->at[TUNE_THREADS]);

@@ -324,7 +324,7 @@ int ox_frame_choices(ox_frame *f, ox_arena *arena, ox_step_choice **list, size_t
     *n = 0;
     for (size_t k = 0; k < f->main->n_steps; k++) {
         const ox_choice *c = m->notes[k].choice;
-        if (c) (*list)[(*n)++] = (ox_step_choice){f->main->steps[k].node, c->list, c->seconds, c->n, c->taken};
+        if (c && c->n > 1) (*list)[(*n)++] = (ox_step_choice){f->main->steps[k].node, c->list, c->seconds, c->n, c->taken};
     }
     return 0;
 }

@@ -160,6 +160,47 @@ is 'bench: two lines' "$(wc -l < out.txt)" 2
 check 'bench ends in time' 0 '' "$run" bench sample.onnx --repeat=1000000 --seconds=0.05
 check 'bench: no list of threads' 64 'one number' "$run" bench sample.onnx --threads=1,2
 
+# ---- algorithms: limits, budgets, measured times
+cat > grouped.txt <<'END_OF_MODEL'
+<ir_version: 8, opset_import: ["" : 17]>
+grouped (float[1,72,32,32] x) => (float[1,72,32,32] y)
+<int64[4] shape = {72, 36, 3, 3}>
+{
+  w = ConstantOfShape <value = float[1] {0.01}> (shape)
+  y = Conv <group = 2, pads = [1, 1, 1, 1]> (x, w)
+}
+END_OF_MODEL
+"$run" parse grouped.txt -o grouped.onnx
+check 'sweep' 0 '^knee: --workspace-limit=' "$run" bench grouped.onnx --sweep-workspace=64K,0,1M --repeat=3 --svg=curve.svg
+is 'sweep: limits in order, then none' "$(awk 'NR > 1 && NR < 6 {printf "%s ", $1}' out.txt)" '0 64K 1M none '
+is 'sweep: what cannot be is told' "$(grep -c "^ *0 *node (Conv) that makes 'y': needs a workspace of" out.txt)" 1
+check 'sweep: the picture is XML' 0 '' xml curve.svg
+check 'sweep as JSON' 0 '' "$run" bench grouped.onnx --sweep-workspace=1M --repeat=3 --json=sweep.json
+json sweep.json; is 'sweep: JSON' $? 0
+check 'sweep as CSV' 0 '^1048576,' "$run" bench grouped.onnx --sweep-workspace=1M --repeat=3 --csv=-
+check 'sweep: no step has a choice' 0 'no step of this model has a choice' "$run" bench odd.onnx --sweep-workspace=0 --repeat=2
+for wrong in '' 0, 1X -1; do
+    check "sweep: no sizes: '$wrong'" 64 'takes sizes such as' "$run" bench grouped.onnx "--sweep-workspace=$wrong"
+done
+check 'picture of nothing' 64 'not given' "$run" bench grouped.onnx --svg=curve.svg
+check 'limit' 71 "that makes 'y': needs a workspace of [0-9]* bytes" "$run" run grouped.onnx --workspace-limit=1K -o limit.npz
+check 'limit: nothing is written' 1 '' test -e limit.npz
+check 'budget' 71 "that makes 'y': needs [0-9]* bytes, [0-9]* of them its workspace, the memory budget is 300000" "$run" run grouped.onnx --memory-budget=300000 -o limit.npz
+check 'budget that is enough' 0 '' "$run" run grouped.onnx --memory-budget=1M -o limit.npz
+check 'no size' 64 'takes a size such as' "$run" run grouped.onnx --memory-budget=much -o limit.npz
+check 'cache without times' 69 'the tuning cache has no time of' "$run" bench grouped.onnx --tuning-cache=times.txt --on-miss=error --repeat=2
+check 'cache: nothing was measured' 1 '' test -e times.txt
+check 'cache is filled' 0 '' "$run" bench grouped.onnx --tuning-cache=times.txt --repeat=2
+check 'cache serves' 0 '' "$run" bench grouped.onnx --tuning-cache=times.txt --on-miss=error --repeat=2
+lines=$(wc -l < times.txt)
+for i in 1 2 3 4; do "$run" bench grouped.onnx --threads=$i --tuning-cache=shared.txt --repeat=2 > /dev/null 2>&1 & done
+wait
+is 'cache of four processes' "$(awk -F '\t' 'NF == 7' shared.txt | wc -l)" $((4 * lines))
+check 'cache: a wrong line' 65 'times.txt:1: not a time' sh -c "echo 1 nonsense | tr ' ' '\t' > times.txt; '$run' bench grouped.onnx --tuning-cache=times.txt"
+check 'cache that nobody looks at' 64 'looks at no times' "$run" bench grouped.onnx --tuning-cache=times.txt --tuning=heuristic
+check 'no such tuning' 64 'heuristic or measure' "$run" bench grouped.onnx --tuning=wild
+check 'no such miss' 64 'measure, heuristic or error' "$run" bench grouped.onnx --tuning-cache=t.txt --on-miss=wild
+
 # ---- tune
 check 'tune' 0 '^Set 1 thread' "$run" tune sample.onnx --threads=1 --batch=N=1,3 --seconds=0.02 -o tuned.yaml
 is 'tune: head and a line per batch' "$(sed '/^$/,$d' out.txt | wc -l)" 3
@@ -171,7 +212,10 @@ grep '^frame:' tuned.yaml > pipeline.yaml
 echo 'passes: [dce]' >> pipeline.yaml
 check 'a pipeline takes the frame' 0 '' "$bin/onnx-opt" sample.onnx -o tuned.onnx --profile=./pipeline.yaml
 check 'tune: as JSON' 0 '"processors": ' "$run" tune sample.onnx --threads=1,2 --batch=2 --seconds=0.02 --json=-
-is 'tune: a row each, and the best' "$(grep -c '"threads": ' out.txt)" 3
+is 'tune: a row each, and the best' "$(grep -c '"first_ms": ' out.txt)" 3
+check 'tune: the workspace' 0 '"knee_bytes": ' "$run" tune grouped.onnx --threads=1 --seconds=0.02 --sweep-workspace=1M --json=-
+check 'tune: the workspace in words' 0 'Set --workspace-limit=' "$run" tune grouped.onnx --threads=1 --seconds=0.02 -o grouped.yaml
+check 'tune: the workspace as setting' 0 '' grep -q '^memory_budget: [0-9]' grouped.yaml
 check 'tune: as CSV' 0 '^1,2,' "$run" tune sample.onnx --threads=1 --batch=2 --seconds=0.02 --csv=-
 check 'tune: sizes that vary' 0 'memory pattern is off' "$run" tune wide.onnx --threads=1 --batch=2 --seconds=0.02
 check 'tune: what takes too long' 1 'takes 1e-06 ms' "$run" tune sample.onnx --threads=1 --batch=1 --seconds=0.02 --latency=0.000001 -o late.yaml
