@@ -144,7 +144,9 @@ static bool same_dims(const ox_tensor *a, int rank, const int64_t *dims) {
 static const ox_tensor *constant_in_blocks(ox_run *r, ox_chain *c, int k, const ox_tensor *t) {
     if (c->constants[k] || t->rank == 5 || t->count == 1) return c->constants[k] ? c->constants[k] : t;
     int64_t block = ox_conv_block(), blocks = (c->blocked + block - 1) / block;
+    r->once = true;
     const float *from = ox_native_input(r, t);
+    r->once = false;
     if (t->count != c->blocked) {
         ox_fail(r->ctx, OX_BUG, "operand %d has not an element per channel", k);
         return NULL;

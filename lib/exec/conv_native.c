@@ -33,7 +33,7 @@ static int normalization(ox_run *r, const ox_image_conv *s, int64_t n, float *sc
     return 0;
 }
 
-static int pack(ox_run *r, ox_image_conv *s, const ox_conv *c, ox_conv_form form) {
+static int pack_now(ox_run *r, ox_image_conv *s, const ox_conv *c, ox_conv_form form) {
     const ox_tensor *k = ox_native_tensor(r, 1), *b = ox_native_tensor(r, s->bias);
     const float *w = ox_native_floats(r, 1);
     int64_t n = c->out_channels, block = ox_conv_block(), padded = (n + block - 1) / block * block;
@@ -58,6 +58,13 @@ static int pack(ox_run *r, ox_image_conv *s, const ox_conv *c, ox_conv_form form
     s->out_channels = n;
     ox_tensor_forget(k);
     return 0;
+}
+
+static int pack(ox_run *r, ox_image_conv *s, const ox_conv *c, ox_conv_form form) {
+    r->once = true;
+    int rc = pack_now(r, s, c, form);
+    r->once = false;
+    return rc;
 }
 
 /* Sizes of the image: [N, C, spatial] when planar, [N, C / B, H, W, B]. */

@@ -265,8 +265,9 @@ static int set_input(ox_frame *f, size_t i, ox_rt *v) {
         return ox_fail(f->ctx, OX_BAD_DATA, "input '%s' is a constant%s", x->name, ox_constant(x) ? " of a model before IR version 4" : " here");
     }
     if (!v && x->data) {
-        if (!ox_tensor_data(x->data) || !(v = ox_rt_tensor(f->ctx, ox_tensor_ref(x->data)))) return -1;
-        *f->main->inputs[i] = v;
+        ox_rt **d = &f->default_values[i];
+        if (!ox_tensor_data(x->data) || (!*d && !(*d = ox_rt_tensor(f->ctx, ox_tensor_ref(x->data))))) return -1;
+        *f->main->inputs[i] = ox_rt_ref(*d);
         return 0;
     }
     if (!v) return ox_fail(f->ctx, OX_BAD_DATA, "input '%s' has no value", x->name);
@@ -404,6 +405,7 @@ static int make_frame(void *arg) {
         if (ox_inline_all(f->copy) < 0) return -1;
         f->model = f->copy;
     }
+    f->default_values = OX_NEW_N(f->arena, ox_rt *, f->model->graph->n_inputs + 1);
     return ox_plan_model(f);
 }
 
@@ -437,6 +439,7 @@ void ox_frame_free(ox_frame *f) {
         }
     }
     for (ox_made_tensor *m = f->made; m; m = m->next) ox_tensor_unref(m->t);
+    for (size_t i = 0; f->default_values && i < f->model->graph->n_inputs; i++) ox_rt_unref(f->default_values[i]);
     for (ox_constant_cell *c = f->constants; c; c = c->next) ox_rt_unref(c->value);
     for (int i = 0; i < f->n_scratch; i++) ox_arena_free(f->scratch[i]);
     ox_model_free(f->copy);

@@ -4,7 +4,7 @@
 #include "op/compute.h"
 
 /* Weights in the order of the kernel. The plain ones are not needed any more. */
-static int pack(ox_run *r, ox_weights_product *p) {
+static int pack_now(ox_run *r, ox_weights_product *p) {
     const ox_tensor *w = ox_native_tensor(r, 1);
     const float *b = ox_native_floats(r, 1);
     if (!b) return -1;
@@ -22,6 +22,13 @@ static int pack(ox_run *r, ox_weights_product *p) {
     p->packed = packed;
     ox_tensor_forget(w);
     return 0;
+}
+
+static int pack(ox_run *r, ox_weights_product *p) {
+    r->once = true;
+    int rc = pack_now(r, p);
+    r->once = false;
+    return rc;
 }
 
 static int run_product(ox_run *r) {

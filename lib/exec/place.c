@@ -19,6 +19,7 @@ typedef struct buffer {
     uint32_t first, last; /* positions in the order */
     uint32_t uses;        /* reads that are still to come */
     bool lasts;           /* to the end */
+    bool outside;         /* no bytes of ours: views of an input or a constant */
     uint32_t step;        /* that makes it */
     int output;           /* of that step; -1: scratch memory */
     uint64_t offset;
@@ -88,8 +89,12 @@ static void place_output(const job *j, trial *t, uint32_t step, int i, uint32_t 
     if (m->how == OX_MADE_SHARED || m->how == OX_MADE_PASSED) {
         source = m->source;
         b = buffer_in(t, s, source);
-    } else if (m->how == OX_MADE_NEW && m->bytes && !(returned && j->p->outer)) { /* a body's results leave it */
-        source = find_over(t, s, m);
+        if (b == NONE && m->how == OX_MADE_SHARED && m->bytes) {
+            b = new_buffer(t, 0, at, step, i);
+            t->buffers[b].outside = true;
+        }
+    } else if (m->how == OX_MADE_NEW && !(returned && j->p->outer)) { /* a body's results leave it */
+        source = m->bytes ? find_over(t, s, m) : -1;
         b = source >= 0 ? buffer_in(t, s, source) : new_buffer(t, m->bytes, at, step, i);
     }
     if (b != NONE) {
@@ -311,13 +316,16 @@ static trial *best_order(job *j) {
 
 static void list_buffers(job *j, const trial *t) {
     ox_place_buffer *list = j->m->buffers = OX_NEW_N(j->m->arena, ox_place_buffer, t->n + 1);
+    size_t n_list = 0;
     for (size_t i = 0; i < t->n; i++) {
         const buffer *x = &t->buffers[i];
+        if (!x->bytes) continue;
         const ox_node *n = j->p->steps[x->step].node;
         const ox_value *v = x->output >= 0 && (uint32_t)x->output < n->n_out ? n->out[x->output] : NULL;
         int64_t end = (int64_t)j->p->n_steps - 1;
-        list[i] = (ox_place_buffer){n, v && v->name ? v->name : "", x->first, x->lasts ? end : x->last, x->offset, x->bytes, x->output < 0, x->lasts};
+        list[n_list++] = (ox_place_buffer){n, v && v->name ? v->name : "", x->first, x->lasts ? end : x->last, x->offset, x->bytes, x->output < 0, x->lasts};
     }
+    j->m->stats.buffers = n_list;
 }
 
 static int pack(job *j, trial *t) {
@@ -340,7 +348,6 @@ static int pack(job *j, trial *t) {
     list_buffers(j, t);
     s->arena = r.bytes; /* of the last of several tries */
     s->bound = r.bound;
-    s->buffers = t->n;
     s->method = r.method;
     s->proved = r.proved;
     return 0;
@@ -359,7 +366,9 @@ static void make_slots(job *j, const trial *t) {
         m->scratch[k] = OX_NEW_N(m->arena, uint64_t, n->n_scratch + 1);
         for (int i = 0; i < outs; i++) {
             uint32_t b = t->of_output[k][i];
-            m->slots[k][i] = (ox_slot){.offset = b == NONE ? UINT64_MAX : t->buffers[b].offset, .source = t->source[k][i]};
+            const buffer *x = b == NONE ? NULL : &t->buffers[b];
+            m->slots[k][i] = (ox_slot){.offset = x && !x->outside ? x->offset : UINT64_MAX, .source = t->source[k][i],
+                                       .outside = x && x->outside && !x->lasts}; /* who keeps it needs a tensor that holds that memory */
         }
         for (size_t i = 0; i < n->n_scratch; i++) m->scratch[k][i] = t->of_scratch[k][i] == NONE ? 0 : t->buffers[t->of_scratch[k][i]].offset;
     }

@@ -69,6 +69,7 @@ typedef struct ox_slot {
     ox_rt *rt;            /* with its tensor; the plan has one reference to each. NULL: from the allocator */
     uint64_t offset;
     int source;           /* the input whose memory it is; -1: nobody else's */
+    bool outside;         /* a view of memory that is not the plan's: an input of the graph, a constant */
 } ox_slot;
 
 /* Everything a run needs to know about memory, for one tuple of input shapes. */
@@ -136,6 +137,7 @@ struct ox_frame {
     ox_map cell_of; /* value -> cell */
     ox_constant_cell *constants;
     ox_made_tensor *made; /* by lifts of calls */
+    ox_rt **default_values; /* per input of the main graph: its initializer, once it was used; NULL */
     ox_frame_options options;
     ox_arena **scratch; /* by depth */
     int n_scratch;

@@ -127,6 +127,11 @@ static bool slot_output(ox_run *r, int i, ox_dtype dtype, int rank, const int64_
 static bool slot_share(ox_run *r, int i, const ox_tensor *in, ox_dtype dtype, int rank, const int64_t *dims, ox_rt **v) {
     const ox_slot *s = free_slot(r->step, i, dtype, rank, dims);
     const ox_tensor *root = root_of(in);
+    if (s && s->outside) {
+        s->rt->t->own = (void *)(uintptr_t)ox_tensor_data(in);
+        *v = ox_rt_ref(s->rt);
+        return true;
+    }
     if (!s || s->source < 0 || !root->own || root->own != s->rt->t->own) return false;
     *v = ox_rt_ref(s->rt);
     return true;
@@ -175,7 +180,7 @@ static int let_go(ox_frame *f, ox_plan *p, ox_placement *m, size_t step, int i) 
     if (!p) return 0;
     s->rt = new_header(f, &m->notes[step].out[i]);
     if (!s->rt) return -1;
-    place_slot(s, m->base);
+    if (!s->outside) place_slot(s, m->base);
     return 0;
 }
 
@@ -324,9 +329,9 @@ int ox_placement_use(ox_frame *f, ox_plan *p, ox_placement *m) {
             for (int i = 0; i < p->steps[k].call.n_out; i++) {
                 ox_slot *s = &m->slots[k][i];
                 const ox_made_output *o = &m->notes[k].out[i];
-                if (s->offset == UINT64_MAX) continue;
+                if (s->offset == UINT64_MAX && !s->outside) continue;
                 if (!s->rt && !(s->rt = new_header(f, o))) return -1;
-                place_slot(s, p->memory);
+                if (!s->outside) place_slot(s, p->memory);
             }
     m->base = p->memory;
     p->last_run = m;

@@ -54,9 +54,21 @@ static bool is_one_row(const ox_conv_job *v) {
     return true;
 }
 
+static bool is_kept(const ox_run *r, const float *packed) {
+    return packed && r->kept && r->kept->data == (const char *)packed - offsetof(kept_weights, packed);
+}
+
+/* The weights as floats, to be packed into PACKED now; NULL after ox_fail(). */
+static const float *weights_for(ox_run *r, const float *packed) {
+    r->once = is_kept(r, packed);
+    const float *w = ox_as_floats(r, ox_input(r, 1));
+    r->once = false;
+    return w;
+}
+
 /* Packed weights that could not be made do not stay. */
 static int forget_packed(ox_run *r, const float *packed) {
-    if (packed && r->kept && r->kept->data == (const char *)packed - offsetof(kept_weights, packed)) {
+    if (is_kept(r, packed)) {
         ox_payload_free(r->kept->data);
         r->kept->data = NULL;
     }
@@ -73,7 +85,7 @@ static int windows(ox_run *r, const ox_conv_job *v, const float *x, const float 
     reach += k;
     bool ready;
     float *packed = packed_room(r, bytes / sizeof(float) + 1, &ready), *padded = NULL;
-    const float *w = packed && !ready ? ox_as_floats(r, ox_input(r, 1)) : NULL;
+    const float *w = packed && !ready ? weights_for(r, packed) : NULL;
     if (!packed || (!ready && !w)) return forget_packed(r, packed);
     if (!ready) ox_gemm_pack(threads, true, m, k, w, k, packed);
     float *rows = ox_scratch(r, (uint64_t)(n * m) * sizeof *rows); /* as many as the output has at most */
@@ -139,7 +151,7 @@ static int in_blocks(ox_run *r, const ox_conv *c, ox_conv_form form, const float
     int threads = ox_thread_count(r->ctx), ok = make_room(r, c, form, bias, &b);
     if (ok <= 0) return ok;
     float *packed = packed_room(r, ox_conv_packed_floats(c, form), &ready);
-    const float *w = packed && !ready ? ox_as_floats(r, ox_input(r, 1)) : NULL;
+    const float *w = packed && !ready ? weights_for(r, packed) : NULL;
     if (!packed || (!ready && !w)) return forget_packed(r, packed);
     if (!ready) ox_conv_pack(c, form, w, NULL, packed, threads);
     if (form != OX_CONV_PLANAR) ox_image_block(threads, c->batch, c->in_channels, c->in_h * c->in_w, x, b.x);
@@ -273,8 +285,10 @@ static ox_conv_form spread_form(const ox_conv *c) {
 
 static int pack_phases(ox_run *r, const ox_conv_job *v, const spread_plan *s, float *packed) {
     const ox_tensor *k = ox_input(r, 1);
+    r->once = is_kept(r, packed);
     const float *w = ox_as_floats(r, k);
     float *one = w ? ox_scratch(r, (uint64_t)k->count * sizeof *one) : NULL;
+    r->once = false;
     if (!one) return -1;
     for (int64_t i = 0; i < s->sh * s->sw; i++) {
         if (s->packed[i] == s->packed[i + 1]) continue;

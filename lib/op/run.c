@@ -87,7 +87,7 @@ static void *allocate(ox_run *r, uint64_t bytes) {
 }
 
 void *ox_scratch(ox_run *r, uint64_t bytes) {
-    void *planned = r->memory ? r->memory->scratch(r, bytes) : NULL;
+    void *planned = r->memory && !r->once ? r->memory->scratch(r, bytes) : NULL;
     return planned ? planned : allocate(r, bytes);
 }
 
