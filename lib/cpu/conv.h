@@ -38,7 +38,8 @@ void ox_conv_pack(const ox_conv *c, ox_conv_form form, const float *w, const flo
 uint64_t ox_conv_scratch_bytes(const ox_conv *c, ox_conv_form form);
 /* BIAS is padded with zeros to whole blocks, or NULL. No address needs an alignment; 64 bytes are best. Y may be neither X nor TAIL->add, since a
  * sum may take several passes. A clamp lets NaN pass. TAIL->rest gets pieces of whole pixels of one block, CHANNEL is the first channel of that
- * block; it is called by several threads. */
+ * block; it is called by several threads. SCRATCH may be NULL: then tiles at borders are looked at one by one where else the image would be
+ * copied with its pads. */
 void ox_conv_run(int threads, const ox_conv *c, ox_conv_form form, const float *x, const float *packed, const float *bias, const ox_tail *tail,
                  float *y, float *scratch);
 

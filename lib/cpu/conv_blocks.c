@@ -84,8 +84,7 @@ static shape shape_of(const ox_conv *c, ox_conv_form form) {
     return s;
 }
 
-/* First output block of a set: sets differ by one block at most. */
-static int64_t set_start(const shape *s, int64_t set) { return set * s->out_blocks / s->sets; }
+static int64_t set_start(const shape *s, int64_t set) { return ox_conv_set_start(s->out_blocks, s->sets, set); }
 
 uint64_t ox_conv_packed_floats(const ox_conv *c, ox_conv_form form) {
     if (form == OX_CONV_DEPTHWISE) {
@@ -423,7 +422,7 @@ void ox_conv_run(int threads, const ox_conv *c, ox_conv_form form, const float *
         return;
     }
     ox_conv p;
-    if (padded(c, form, &p)) {
+    if (scratch && padded(c, form, &p)) {
         copy_padded(1, c, &p, form, x, scratch);
         c = &p, x = scratch;
     }

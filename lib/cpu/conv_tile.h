@@ -71,6 +71,8 @@ typedef struct ox_conv_isa {
 
 extern const ox_conv_isa ox_conv_isa_plain, ox_conv_isa_avx2, ox_conv_isa_avx512;
 const ox_conv_isa *ox_conv_kernels(void);
+/* Output blocks are computed in sets of up to ox_conv_isa.group: the first block of one. Sets differ by one block at most. */
+static inline int64_t ox_conv_set_start(int64_t blocks, int64_t sets, int64_t set) { return set * blocks / sets; }
 void ox_depth_row_plain(const ox_depth_row *), ox_depth_row_avx2(const ox_depth_row *), ox_depth_row_avx512(const ox_depth_row *);
 void ox_conv_depthwise(int threads, const ox_conv *c, const float *x, const float *packed, const float *bias, const ox_tail *tail, float *y);
 

@@ -1,10 +1,11 @@
-/* Times of convolutions in blocks, beside the peak of the processor: bench_conv [threads [part of a layer's name]]. Not a test. */
+/* Times and workspace of all algorithms of convolution, beside the peak of the processor: bench_conv [threads [part of a layer's name [part of an
+ * algorithm's name]]]. A layer's floating point operations are those of the direct way. Not a test. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-#include "cpu/conv.h"
+#include "cpu/conv_algorithms.h"
 
 typedef struct layer {
     const char *name;
@@ -16,6 +17,7 @@ static const layer layers[] = {
     {"3x3 64-64 @56", 1, 64, 64, 56, 56, 3, 3, 1, 1},          {"3x3 128-128 @28", 1, 128, 128, 28, 28, 3, 3, 1, 1},
     {"1x1 512-128 @28", 1, 512, 128, 28, 28, 1, 1, 1, 0},      {"3x3 256-256 @14", 1, 256, 256, 14, 14, 3, 3, 1, 1},
     {"1x1 1024-256 @14", 1, 1024, 256, 14, 14, 1, 1, 1, 0},    {"3x3 512-512 @7", 1, 512, 512, 7, 7, 3, 3, 1, 1},
+    {"3x3 256-256 @56", 1, 256, 256, 56, 56, 3, 3, 1, 1},      {"3x3 64-64 @224", 1, 64, 64, 224, 224, 3, 3, 1, 1},
     {"1x1 2048-512 @7", 1, 2048, 512, 7, 7, 1, 1, 1, 0},       {"1x1 96-24 @56", 1, 96, 24, 56, 56, 1, 1, 1, 0},
     {"1x1 24-144 @56", 1, 24, 144, 56, 56, 1, 1, 1, 0},        {"dw3x3 144 @56", 144, 144, 144, 56, 56, 3, 3, 1, 1},
     {"dw3x3s2 144 @56", 144, 144, 144, 56, 56, 3, 3, 2, 1},    {"dw3x3 96 @20", 96, 96, 96, 20, 20, 3, 3, 1, 1},
@@ -46,7 +48,24 @@ static float *filled(uint64_t n) {
     return p;
 }
 
-static void measure(const layer *l, int threads) {
+typedef struct operands { float *x, *w, *bias, *y; } operands;
+
+static double time_of(const ox_conv_algorithm *a, int threads, const ox_conv *c, ox_conv_form form, const operands *o) {
+    float *packed = filled(a->packed_floats(c, form)), *workspace = filled(a->workspace(a, c, form) / sizeof(float) + 1);
+    a->pack(c, form, o->w, NULL, packed, threads);
+    double best = 1e9, start = now();
+    for (int i = 0; i < 5 || now() - start < 0.2; i++) {
+        double cpu = clock_of(CLOCK_PROCESS_CPUTIME_ID), t = now();
+        a->run(a, threads, c, form, o->x, packed, o->bias, NULL, o->y, workspace);
+        t = now() - t, cpu = clock_of(CLOCK_PROCESS_CPUTIME_ID) - cpu;
+        if (threads == 1 && t > 2e-3 && cpu < t) t = cpu; /* longer than others leave the processor alone; too coarse for short times */
+        if (t < best) best = t;
+    }
+    free(packed), free(workspace);
+    return best;
+}
+
+static void measure(const layer *l, int threads, const char *only) {
     bool row = l->kh == 1 && l->kw > 1;
     ox_conv c = {1, l->groups, l->in, l->out, l->h, l->w, 0, 0, l->kh, l->kw, l->stride, l->stride, 1, 1, row ? 0 : l->pad, l->pad};
     c.out_h = (l->h + 2 * c.pad_top - l->kh) / l->stride + 1;
@@ -54,21 +73,17 @@ static void measure(const layer *l, int threads) {
     int64_t b = ox_conv_block(), in = (l->in + b - 1) / b * b, out = (l->out + b - 1) / b * b;
     ox_conv_form form = ox_conv_form_of(&c);
     uint64_t weights = (uint64_t)(l->out * (l->in / l->groups) * l->kh * l->kw);
-    float *x = filled((uint64_t)(in * l->h * l->w)), *w = filled(weights), *bias = filled((uint64_t)out);
-    float *y = filled((uint64_t)(out * c.out_h * c.out_w)), *packed = filled(ox_conv_packed_floats(&c, form));
-    float *scratch = filled(ox_conv_scratch_bytes(&c, form) / sizeof(float) + 1);
-    ox_conv_pack(&c, form, w, NULL, packed, threads);
-    double best = 1e9, start = now();
-    for (int i = 0; i < 5 || now() - start < 0.4; i++) {
-        double cpu = clock_of(CLOCK_PROCESS_CPUTIME_ID), t = now();
-        ox_conv_run(threads, &c, form, x, packed, bias, NULL, y, scratch);
-        t = now() - t, cpu = clock_of(CLOCK_PROCESS_CPUTIME_ID) - cpu;
-        if (threads == 1 && t > 2e-3 && cpu < t) t = cpu; /* longer than others leave the processor alone; too coarse for short times */
-        if (t < best) best = t;
-    }
+    operands o = {filled((uint64_t)(in * l->h * l->w)), filled(weights), filled((uint64_t)out), filled((uint64_t)(out * c.out_h * c.out_w))};
     double flops = 2.0 * (double)weights * (double)c.out_h * (double)c.out_w;
-    printf("%-20s form %d %9.1f us %7.1f GFLOP/s\n", l->name, (int)form, best * 1e6, flops / best * 1e-9);
-    free(x), free(w), free(bias), free(y), free(packed), free(scratch);
+    size_t n;
+    const ox_conv_algorithm *const *all = ox_conv_algorithms(&n);
+    for (size_t i = 0; i < n; i++) {
+        const ox_conv_algorithm *a = all[i];
+        if ((only && !strstr(a->name, only)) || !a->serves(a, &c, form)) continue;
+        double t = time_of(a, threads, &c, form, &o);
+        printf("%-22s %-18s %8.0f KiB %9.1f us %7.1f GFLOP/s\n", l->name, a->name, (double)a->workspace(a, &c, form) / 1024, t * 1e6, flops / t * 1e-9);
+    }
+    free(o.x), free(o.w), free(o.bias), free(o.y);
 }
 
 /* FMAs of independent sums: vectors of 16 floats are cut by the compiler to what it may use. */
@@ -96,6 +111,6 @@ int main(int argc, char **argv) {
     if (__builtin_cpu_supports("avx512f")) printf("peak of a core: %.1f GFLOP/s\n", peak());
     printf("%s\n", ox_cpu_isa_name());
     for (size_t i = 0; i < sizeof layers / sizeof *layers; i++)
-        if (argc < 3 || strstr(layers[i].name, argv[2])) measure(&layers[i], threads);
+        if (argc < 3 || strstr(layers[i].name, argv[2])) measure(&layers[i], threads, argc > 3 ? argv[3] : NULL);
     return 0;
 }

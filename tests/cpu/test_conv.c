@@ -9,7 +9,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "cpu/conv.h"
+#include "cpu/conv_algorithms.h"
 
 static uint32_t seed;
 
@@ -81,8 +81,9 @@ static int64_t pixels_of(int64_t in, int64_t kernel, int64_t stride, int64_t dil
     return n < 0 ? 0 : n / stride + 1;
 }
 
-static void compare(const ox_conv *c, ox_conv_form form, const ox_tail *tail, const float *x, const float *w, const float *scale, const float *bias,
-                    const float *y) {
+/* ERROR: relative to the sum of absolute values. */
+static void compare(const ox_conv *c, const char *name, double error, const ox_tail *tail, const float *x, const float *w, const float *scale,
+                    const float *bias, const float *y) {
     int64_t hw = c->out_h * c->out_w;
     for (int64_t n = 0; n < c->batch; n++)
         for (int64_t o = 0; o < whole(c->out_channels); o++)
@@ -97,35 +98,69 @@ static void compare(const ox_conv *c, ox_conv_form form, const ox_tail *tail, co
                 if (tail && tail->add) s.value += tail->add[to];
                 if (tail && tail->clamp) s.value = fmin(fmax(s.value, tail->lo), tail->hi);
                 if (tail && tail->rest) s.value = 2 * s.value + (double)o;
-                if (!(fabs(y[to] - s.value) <= 1e-5 * (1 + s.size + fabs(s.value))))
-                    fail_msg("form %d image %d channel %d pixel %d: %g, not %g", (int)form, (int)n, (int)o, (int)i, (double)y[to], s.value);
+                if (!(fabs(y[to] - s.value) <= error * (1 + s.size + fabs(s.value))))
+                    fail_msg("%s, image %d channel %d pixel %d: %g, not %g", name, (int)n, (int)o, (int)i, (double)y[to], s.value);
             }
 }
 
-/* Runs and compares; the same bits for any number of threads. */
-static void check(const ox_conv *c, ox_conv_form form) {
-    int64_t in = c->in_channels, out = c->out_channels, hw = c->in_h * c->in_w, n = c->batch * whole(out) * c->out_h * c->out_w;
-    int64_t kernel = c->kernel_h * c->kernel_w;
-    float *planar = floats(c->batch * in * hw), *w = floats(out * (in / c->groups) * kernel), *scale = floats(out), *bias = floats(whole(out));
-    for (int64_t i = out; i < whole(out); i++) bias[i] = 0;
-    float *x = to_blocks(c->batch, in, hw, planar), *add = floats(n), *first = floats(n), *y = floats(n);
-    float *packed = floats((int64_t)ox_conv_packed_floats(c, form)), *scratch = floats((int64_t)ox_conv_scratch_bytes(c, form) / 4 + 1);
-    bool scaled = pick(0, 1), biased = pick(0, 3), tailed = pick(0, 1);
-    seen user = {first, c->out_h * c->out_w, whole(out) / ox_conv_block()};
-    ox_tail tail = {pick(0, 1) ? add : NULL, pick(0, 1), -0.5f, 0.75f, pick(0, 1) ? twice : NULL, &user};
-    for (int64_t i = 0; tail.add && i < c->batch; i++) /* what is added has zeros where no channel is */
-        for (int64_t o = out; o < whole(out); o++)
-            for (int64_t k = 0; k < c->out_h * c->out_w; k++) add[at(i, out, c->out_h * c->out_w, o, k)] = 0;
-    ox_conv_pack(c, form, w, scaled ? scale : NULL, packed, (int)pick(1, 3));
+/* What a convolution is made of; Y as direct made it, if it was run. */
+typedef struct operands {
+    const ox_conv *c;
+    ox_conv_form form;
+    int64_t n; /* floats of a result */
+    float *planar, *w, *scale, *bias, *x, *add, *direct;
+    bool scaled, biased, tailed, clamp, added, rest;
+} operands;
+
+/* Runs and compares; the same bits for any number of threads. The workspace is as large as it is said to be, and what follows is not touched. */
+static void check_one(const operands *o, const ox_conv_algorithm *a) {
+    const ox_conv *c = o->c;
+    const float guard = 12345;
+    uint64_t room = a->workspace(a, c, o->form), weights = a->packed_floats(c, o->form);
+    assert_true(room % sizeof(float) == 0 && (!a->limit || room <= a->limit));
+    float *packed = floats((int64_t)weights + 1), *scratch = floats((int64_t)(room / sizeof(float)) + 1), *first = floats(o->n), *y = floats(o->n);
+    packed[weights] = scratch[room / sizeof(float)] = guard;
+    seen user = {first, c->out_h * c->out_w, whole(c->out_channels) / ox_conv_block()};
+    ox_tail tail = {o->added ? o->add : NULL, o->clamp, -0.5f, 0.75f, o->rest ? twice : NULL, &user};
+    a->pack(c, o->form, o->w, o->scaled ? o->scale : NULL, packed, (int)pick(1, 3));
     for (int threads = 1; threads <= 8; threads += threads == 4 ? 4 : 1) {
         user.y = threads == 1 ? first : y;
-        ox_conv_run(threads, c, form, form == OX_CONV_PLANAR ? planar : x, packed, biased ? bias : NULL, tailed ? &tail : NULL,
-                    threads == 1 ? first : y, scratch);
-        if (threads > 1) assert_memory_equal(first, y, (size_t)n * sizeof(float));
+        a->run(a, threads, c, o->form, o->form == OX_CONV_PLANAR ? o->planar : o->x, packed, o->biased ? o->bias : NULL, o->tailed ? &tail : NULL,
+               threads == 1 ? first : y, scratch);
+        if (threads > 1) assert_memory_equal(first, y, (size_t)o->n * sizeof(float));
     }
-    compare(c, form, tailed ? &tail : NULL, planar, w, scaled ? scale : NULL, biased ? bias : NULL, first);
-    float *all[] = {planar, w, scale, bias, x, add, first, y, packed, scratch};
+    assert_true(packed[weights] == guard && scratch[room / sizeof(float)] == guard);
+    compare(c, a->name, a->same_bits ? 1e-5 : 4e-5, o->tailed ? &tail : NULL, o->planar, o->w, o->scaled ? o->scale : NULL, o->biased ? o->bias : NULL,
+            first);
+    if (!strcmp(a->name, "direct")) memcpy(o->direct, first, (size_t)o->n * sizeof *first);
+    for (int64_t i = 0; a->same_bits && i < o->n; i++) assert_true(first[i] == o->direct[i]);
+    float *all[] = {packed, scratch, first, y};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) free_floats(all[i]);
+}
+
+/* Returns how many algorithms served. */
+static int check(const ox_conv *c, ox_conv_form form) {
+    int64_t in = c->in_channels, out = c->out_channels, hw = c->in_h * c->in_w, n = c->batch * whole(out) * c->out_h * c->out_w;
+    int64_t kernel = c->kernel_h * c->kernel_w;
+    operands o = {.c = c, .form = form, .n = n, .scaled = pick(0, 1), .biased = pick(0, 3), .tailed = pick(0, 1), .clamp = pick(0, 1),
+                  .added = pick(0, 1), .rest = pick(0, 1)};
+    o.planar = floats(c->batch * in * hw), o.w = floats(out * (in / c->groups) * kernel), o.scale = floats(out), o.bias = floats(whole(out));
+    for (int64_t i = out; i < whole(out); i++) o.bias[i] = 0;
+    o.x = to_blocks(c->batch, in, hw, o.planar), o.add = floats(n), o.direct = floats(n);
+    for (int64_t i = 0; i < c->batch; i++) /* what is added has zeros where no channel is */
+        for (int64_t ch = out; ch < whole(out); ch++)
+            for (int64_t k = 0; k < c->out_h * c->out_w; k++) o.add[at(i, out, c->out_h * c->out_w, ch, k)] = 0;
+    size_t count;
+    int served = 0;
+    const ox_conv_algorithm *const *all = ox_conv_algorithms(&count);
+    assert_string_equal(all[0]->name, "direct");
+    for (size_t i = 0; i < count; i++)
+        if (all[i]->serves(all[i], c, form)) check_one(&o, all[i]), served++;
+    const ox_conv_algorithm *none = all[ox_conv_heuristic(c, form, 0)], *best = all[ox_conv_heuristic(c, form, UINT64_MAX)];
+    assert_true(none->serves(none, c, form) && none->same_bits && none->workspace(none, c, form) == 0 && best == all[0]);
+    float *floats_of[] = {o.planar, o.w, o.scale, o.bias, o.x, o.add, o.direct};
+    for (size_t i = 0; i < sizeof floats_of / sizeof *floats_of; i++) free_floats(floats_of[i]);
+    return served;
 }
 
 static void check_forms(const ox_conv *c) {
@@ -186,6 +221,23 @@ static void usual_layers(void **state) {
         seed = (uint32_t)i;
         check_forms(&c);
     }
+}
+
+/* 3x3 without strides: channels that fill no block, groups, pads of any size, tiles beyond the image, several strips across images. */
+static void tiles(void **state) {
+    (void)state;
+    int served = 0;
+    for (int i = 0; i < 60; i++) {
+        seed = (uint32_t)i;
+        int64_t b = ox_conv_block(), groups = i % 5 ? 1 : pick(2, 3);
+        ox_conv c = {.batch = pick(1, 3), .groups = groups, .kernel_h = 3, .kernel_w = 3, .stride_h = 1, .stride_w = 1, .dilation_h = 1, .dilation_w = 1};
+        c.in_channels = groups == 1 ? pick(8, 6 * b) : groups * b * pick(1, 2), c.out_channels = groups == 1 ? pick(8, 9 * b) : groups * b * pick(1, 2);
+        c.in_h = pick(1, i % 10 ? 12 : 40), c.in_w = pick(1, i % 10 ? 12 : 40), c.pad_top = pick(0, 3), c.pad_left = pick(0, 3);
+        int64_t h = c.in_h + c.pad_top + pick(0, 3) - 2, w = c.in_w + c.pad_left + pick(0, 3) - 2;
+        c.out_h = h < 1 ? 1 : h, c.out_w = w < 1 ? 1 : w;
+        served += check(&c, OX_CONV_BLOCKED);
+    }
+    assert_true(served > 200);
 }
 
 static void forms(void **state) {
@@ -330,7 +382,7 @@ static void padded_images(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(any_geometry), cmocka_unit_test(usual_layers), cmocka_unit_test(forms),
+        cmocka_unit_test(any_geometry), cmocka_unit_test(usual_layers), cmocka_unit_test(tiles), cmocka_unit_test(forms),
         cmocka_unit_test(pools),        cmocka_unit_test(whole_images),
         cmocka_unit_test(nan_in_pools), cmocka_unit_test(padded_images),
     };

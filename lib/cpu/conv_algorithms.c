@@ -1,0 +1,57 @@
+/* The table of algorithms of convolution, and the two ways of the direct one. */
+#include "cpu/conv_algorithms.h"
+
+static bool direct_serves(const ox_conv_algorithm *a, const ox_conv *c, ox_conv_form form) {
+    (void)a;
+    (void)c;
+    return form != OX_CONV_NONE;
+}
+
+/* Where nothing is copied both ways are one. */
+static bool in_place_serves(const ox_conv_algorithm *a, const ox_conv *c, ox_conv_form form) {
+    return direct_serves(a, c, form) && ox_conv_scratch_bytes(c, form) > 0;
+}
+
+static uint64_t direct_workspace(const ox_conv_algorithm *a, const ox_conv *c, ox_conv_form form) {
+    (void)a;
+    return ox_conv_scratch_bytes(c, form);
+}
+
+static uint64_t no_workspace(const ox_conv_algorithm *a, const ox_conv *c, ox_conv_form form) {
+    (void)a;
+    (void)c;
+    (void)form;
+    return 0;
+}
+
+static void run_direct(const ox_conv_algorithm *a, int threads, const ox_conv *c, ox_conv_form form, const float *x, const float *packed,
+                       const float *bias, const ox_tail *tail, float *y, float *workspace) {
+    (void)a;
+    ox_conv_run(threads, c, form, x, packed, bias, tail, y, workspace);
+}
+
+static void run_in_place(const ox_conv_algorithm *a, int threads, const ox_conv *c, ox_conv_form form, const float *x, const float *packed,
+                         const float *bias, const ox_tail *tail, float *y, float *workspace) {
+    (void)a;
+    (void)workspace;
+    ox_conv_run(threads, c, form, x, packed, bias, tail, y, NULL);
+}
+
+enum { DIRECT, IN_PLACE };
+static const ox_conv_algorithm direct[] = {
+    [DIRECT] = {"direct", true, 0, direct_serves, ox_conv_packed_floats, ox_conv_pack, direct_workspace, run_direct},
+    [IN_PLACE] = {"direct-in-place", true, 0, in_place_serves, ox_conv_packed_floats, ox_conv_pack, no_workspace, run_in_place},
+};
+
+const ox_conv_algorithm *const *ox_conv_algorithms(size_t *n) {
+    static const ox_conv_algorithm *const all[] = {
+        &direct[DIRECT],  &direct[IN_PLACE], &ox_winograd2[0], &ox_winograd2[1], &ox_winograd2[2],
+        &ox_winograd2[3], &ox_winograd4[0],  &ox_winograd4[1], &ox_winograd4[2], &ox_winograd4[3],
+    };
+    *n = sizeof all / sizeof *all;
+    return all;
+}
+
+size_t ox_conv_heuristic(const ox_conv *c, ox_conv_form form, uint64_t workspace_limit) {
+    return ox_conv_scratch_bytes(c, form) > workspace_limit ? IN_PLACE : DIRECT;
+}
