@@ -102,6 +102,26 @@ static void compare(const ox_conv *c, ox_conv_form form, const ox_tail *tail, co
             }
 }
 
+static void halve(const ox_tail *t, float *y, int64_t n, int64_t offset, int64_t channel) {
+    (void)t, (void)offset;
+    for (int64_t i = 0; i < n; i++) y[i] = y[i] / 2 + (float)(channel + i % ox_conv_block());
+}
+
+/* Output that leaves as planes has the bits of what leaves in blocks. */
+static void check_planar(ox_conv c, ox_conv_form form, const float *x, const float *packed, const float *bias, float *scratch) {
+    int64_t hw = c.out_h * c.out_w;
+    if (!ox_conv_writes_planar(&c, form)) return;
+    float *blocked = floats(c.batch * whole(c.out_channels) * hw), *want = floats(c.batch * c.out_channels * hw), *y = floats(c.batch * c.out_channels * hw);
+    ox_tail tail = {NULL, pick(0, 1), -0.5f, 0.75f, pick(0, 1) ? halve : NULL, NULL};
+    ox_conv_run(1, &c, form, x, packed, bias, &tail, blocked, scratch);
+    ox_image_unblock(1, c.batch, c.out_channels, hw, blocked, want);
+    c.planar_out = true;
+    ox_conv_run((int)pick(1, 3), &c, form, x, packed, bias, &tail, y, scratch);
+    assert_memory_equal(want, y, (size_t)(c.batch * c.out_channels * hw) * sizeof *y);
+    float *all[] = {blocked, want, y};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) free_floats(all[i]);
+}
+
 /* Runs and compares; the same bits for any number of threads. */
 static void check(const ox_conv *c, ox_conv_form form) {
     int64_t in = c->in_channels, out = c->out_channels, hw = c->in_h * c->in_w, n = c->batch * whole(out) * c->out_h * c->out_w;
@@ -124,6 +144,7 @@ static void check(const ox_conv *c, ox_conv_form form) {
         if (threads > 1) assert_memory_equal(first, y, (size_t)n * sizeof(float));
     }
     compare(c, form, tailed ? &tail : NULL, planar, w, scaled ? scale : NULL, biased ? bias : NULL, first);
+    check_planar(*c, form, form == OX_CONV_PLANAR ? planar : x, packed, biased ? bias : NULL, scratch);
     float *all[] = {planar, w, scale, bias, x, add, first, y, packed, scratch};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) free_floats(all[i]);
 }
@@ -181,7 +202,7 @@ static void usual_layers(void **state) {
     };
     for (size_t i = 0; i < sizeof layers / sizeof *layers; i++) {
         const int64_t *l = layers[i];
-        ox_conv c = {1, l[0], l[1], l[2], l[3], l[4], 0, 0, l[5], l[5], l[6], l[6], 1, 1, l[7], l[7]};
+        ox_conv c = {1, l[0], l[1], l[2], l[3], l[4], 0, 0, l[5], l[5], l[6], l[6], 1, 1, l[7], l[7], false};
         c.out_h = (l[3] + 2 * l[7] - l[5]) / l[6] + 1, c.out_w = (l[4] + 2 * l[7] - l[5]) / l[6] + 1;
         seed = (uint32_t)i;
         check_forms(&c);
