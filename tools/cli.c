@@ -134,7 +134,7 @@ static void print_help(const cli *c, bool all) {
 static void print_version(const cli *c) {
     printf("%s %s\n", c->program, OX_VERSION);
     if (!c->verbose) return;
-    printf("%-12s %s\n%-12s %s\n", "libraries", CLI_LIBRARIES, "products by", ox_blas_name(c->ctx));
+    printf("%-12s %s\n%-12s %s\n", "libraries", CLI_LIBRARIES, "products by", ox_blas_name(true));
     printf("%-12s ai.onnx up to opset %lld, ai.onnx.ml up to %lld\n", "operators", (long long)ox_opset_newest(""), (long long)ox_opset_newest("ai.onnx.ml"));
     printf("%-12s %d\n%-12s %s\n", "threads", ox_thread_count(c->ctx), "compiler", CLI_COMPILER);
 }

@@ -156,7 +156,7 @@ void profile_print(const profile *p) {
         if (!p->a->by || !strcmp(p->a->by, by_names[i])) print_table(p, (by)i, &sum);
     if (p->once.n) printf("%zu nodes of constants alone ran once, in the first run: %.4f ms\n", p->once.n, once);
     printf("roof %.1f GFLOP/s, %.1f GB/s, ridge %.1f FLOP per byte; threads %d, %s, products by %s\n", p->roof.gflops, p->roof.gbps, p->roof.gflops / p->roof.gbps,
-           ox_thread_count(p->a->c.ctx), ox_cpu_isa_name(), ox_blas_name(p->a->c.ctx));
+           ox_thread_count(p->a->c.ctx), ox_cpu_isa_name(), ox_blas_name(false));
     printf("runs %zu; load %.3f ms, first run %.3f ms; arena %llu bytes\n", p->n_runs, (double)p->ready * 1e-6, (double)(p->once.end - p->once.start) * 1e-6,
            (unsigned long long)p->plan.stats.arena);
 }
@@ -182,7 +182,7 @@ json_t *profile_json(const profile *p) {
     cli *c = &p->a->c;
     totals sum = totals_of(p);
     json_t *tree = json_pack("{s:s, s:i, s:I, s:i, s:s, s:s}", "schema", "onnx-run/profile", "version", 1, "runs", (json_int_t)p->n_runs, "threads",
-                             ox_thread_count(c->ctx), "isa", ox_cpu_isa_name(), "blas", cli_utf8(c, ox_blas_name(c->ctx)));
+                             ox_thread_count(c->ctx), "isa", ox_cpu_isa_name(), "blas", cli_utf8(c, ox_blas_name(false)));
     cli_json_add(c, tree, "roof", json_pack("{s:f, s:f}", "gflops", p->roof.gflops, "gbps", p->roof.gbps));
     cli_json_add(c, tree, "run_ms", json_real(sum.run));
     cli_json_add(c, tree, "between_ms", json_real(sum.between));

@@ -74,7 +74,7 @@ static void list(run_args *a, const figures *f, row *r) {
         REAL("first_ms", f->first), REAL("load_ms", f->load), WHOLE("runs", f->runs), REAL("stddev_ms", f->stddev), REAL("variation", cv),
         REAL("runs_per_second", throughput), WHOLE("warmup", a->warmup < 0 ? 2 : a->warmup), WHOLE("threads", ox_thread_count(ctx)),
         WHOLE("arena_bytes", f->plan.arena), WHOLE("lower_bound_bytes", f->plan.bound), WHOLE("naive_bytes", f->plan.naive),
-        WHOLE("peak_rss_bytes", f->rss), TEXT("isa", ox_cpu_isa_name()), TEXT("blas", ox_blas_name(ctx)),
+        WHOLE("peak_rss_bytes", f->rss), TEXT("isa", ox_cpu_isa_name()), TEXT("blas", ox_blas_name(false)),
     };
     memcpy(r, rows, sizeof rows);
 }
@@ -118,7 +118,7 @@ static void bench_print(run_args *a, const figures *f) {
            f->mean > 0 ? 1e3 / f->mean : 0.0, f->runs);
     printf("arena %llu bytes, lower bound %llu; peak RSS %.1f MiB\n", (unsigned long long)f->plan.arena, (unsigned long long)f->plan.bound,
            (double)f->rss / (1 << 20));
-    printf("threads %d, %s, products by %s\n", ox_thread_count(a->c.ctx), ox_cpu_isa_name(), ox_blas_name(a->c.ctx));
+    printf("threads %d, %s, products by %s\n", ox_thread_count(a->c.ctx), ox_cpu_isa_name(), ox_blas_name(false));
 }
 
 int run_bench(run_args *a) {

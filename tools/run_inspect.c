@@ -68,6 +68,7 @@ static bool fatal(const ox_ctx *ctx) {
 /* 0; 1: it cannot be made, *why says why in one line; -1. */
 static int make_plan(run_args *a, run_session *s, plan_facts *facts, const char **why) {
     ox_ctx *ctx = a->c.ctx;
+    s->integers = true; /* as bench runs it */
     int result = run_session_prepare(a, s);
     if (result == 0) ox_frame_set_deadline(s->f, a->seconds > 0 ? a->seconds : PLAN_SECONDS);
     if (result == 0) result = run_session_fit(a, s);

@@ -20,6 +20,18 @@ ox_arena **ox_memory_arenas(ox_ctx *ctx);
 void ox_arena_release(ox_arena *arena);
 int *ox_memory_threads(const ox_ctx *ctx);
 
+/* ---- region.c */
+typedef struct ox_region {
+    struct ox_region_chunk *chunks;
+    struct ox_region_hole *holes;
+    size_t mapped, loose; /* address space; of it, what was given back and may still hold pages */
+} ox_region;
+/* SIZE: of 64 bytes or a multiple; aligned to 64. NULL: the system gives none. */
+void *ox_region_take(ox_region *r, size_t size);
+void ox_region_give(ox_region *r, void *p, size_t size);
+void ox_region_trim(ox_region *r); /* pages of holes go back to the system */
+void ox_region_free(ox_region *r);
+
 /* ---- threads.c */
 int ox_count_cpus(void);
 /* First line of a small file of /proc or /sys; false when it cannot be read. */

@@ -6,8 +6,9 @@
  * system that overcommits kills a process instead of refusing. OX_FAIL_ALLOC=n in the environment makes the n-th
  * allocation fail (tests).
  *
- * While somebody runs a model again and again (ox_recycle), freed payloads are kept by size classes and handed out
- * again: fresh pages cost as much as filling them, and a second run need not ask the system for anything. */
+ * While somebody runs a model again and again (ox_recycle), what is freed is handed out again: fresh pages cost as much as filling them, and a
+ * second run need not ask the system for anything. Small payloads are kept by size classes; larger ones that go soon come from a region of
+ * their own (region.c). */
 #include "base/base.h"
 #include "base/base_private.h"
 
@@ -21,12 +22,12 @@
 #include <unistd.h>
 
 enum { ALIGN = 64, LARGE = 16 << 20, CHUNK = 16 }; /* CHUNK: what malloc keeps beside each block */
-enum { STEPS = 8, SMALL = ALIGN * STEPS, CLASSES = STEPS * 60, KEPT_SMALL = 64 << 10, SMALL_BLOCK = 16 << 10 }; /* classes: eight to an octave, by ALIGN up to SMALL */
+enum { STEPS = 8, SMALL = ALIGN * STEPS, CLASSES = STEPS * 7, SMALL_BLOCK = 16 << 10 }; /* classes: eight to an octave, by ALIGN up to SMALL; SMALL_BLOCK is in the last octave */
 
 typedef struct header {
     struct header *prev, *next;
     ox_ctx *ctx;
-    void *block;   /* what malloc gave */
+    void *block;   /* what malloc gave; NULL: it is the region's */
     uint64_t size; /* with everything around */
     void (*destroy)(void *data);
 } header;
@@ -39,9 +40,9 @@ struct ox_memory {
     uint64_t system; /* bytes that the machine has for us */
     uint64_t allocs, fail_at;
     int recycling;                /* who asked for it and has not ended yet */
-    bool small_only;              /* large payloads go back to the system */
     uint64_t kept;                /* bytes in the lists */
     header *free_lists[CLASSES];  /* linked by next */
+    ox_region region;
     ox_arena *arenas;
     int threads;
 };
@@ -75,6 +76,7 @@ int ox_memory_new(ox_ctx *ctx) {
 }
 
 static void free_kept(struct ox_memory *m) {
+    ox_region_trim(&m->region);
     for (int i = 0; m->kept && i < CLASSES; i++)
         while (m->free_lists[i]) {
             header *h = m->free_lists[i];
@@ -97,6 +99,7 @@ void ox_memory_free(ox_ctx *ctx) {
     }
     while (m->arenas) ox_arena_free(m->arenas);
     free_kept(m);
+    ox_region_free(&m->region);
     pthread_mutex_destroy(&m->lock);
     free(m);
     ctx->memory = NULL;
@@ -133,19 +136,6 @@ void ox_recycle(ox_ctx *ctx, int how) {
     pthread_mutex_unlock(&m->lock);
 }
 
-void ox_recycle_small(ox_ctx *ctx, bool only) { ctx->memory->small_only = only; }
-
-/* Adds to what is alive; false when that would pass the limit. */
-static bool reserve(ox_ctx *ctx, uint64_t size, uint64_t *limit) {
-    struct ox_memory *m = ctx->memory;
-    if (!ctx->limits.memory && !m->system && size > 1 << 20) m->system = system_memory();
-    *limit = ctx->limits.memory ? ctx->limits.memory : m->system ? m->system : UINT64_MAX;
-    if (size > *limit || m->alive > *limit - size) return false;
-    if (m->kept && size + m->kept > *limit - m->alive) free_kept(m);
-    m->alive += size;
-    return true;
-}
-
 /* Fresh pages one by one cost as much as filling them: large payloads ask for large pages. */
 static void ask_large_pages(void *data, size_t size) {
 #ifdef MADV_HUGEPAGE
@@ -154,6 +144,17 @@ static void ask_large_pages(void *data, size_t size) {
 #else
     (void)data, (void)size;
 #endif
+}
+
+/* Adds to what is alive; false when that would pass the limit. */
+static bool reserve(ox_ctx *ctx, uint64_t size, uint64_t *limit) {
+    struct ox_memory *m = ctx->memory;
+    if (!ctx->limits.memory && !m->system && size > 1 << 20) m->system = system_memory();
+    *limit = ctx->limits.memory ? ctx->limits.memory : m->system ? m->system : UINT64_MAX;
+    if (size > *limit || m->alive > *limit - size) return false;
+    if (m->kept + m->region.loose && size + m->kept + m->region.loose > *limit - m->alive) free_kept(m);
+    m->alive += size;
+    return true;
 }
 
 /* A header with room for SIZE behind it, aligned. */
@@ -171,52 +172,68 @@ static header *new_block(size_t size, size_t taken) {
     return block;
 }
 
-void *ox_payload_alloc(ox_ctx *ctx, size_t size) {
+/* The header of a payload of TAKEN bytes that was kept, or one in the region; NULL. */
+static header *used_block(struct ox_memory *m, size_t taken, int class, bool brief) {
+    header *h = class >= 0 ? m->free_lists[class] : NULL;
+    if (h) {
+        m->free_lists[class] = h->next;
+        m->kept -= taken;
+        return h;
+    }
+    if (!brief || class >= 0 || !m->recycling) return NULL;
+    if ((h = ox_region_take(&m->region, taken))) {
+        ask_large_pages(h, taken);
+        h->block = NULL;
+    }
+    return h;
+}
+
+static void enlist(ox_ctx *ctx, header *h, size_t taken) {
+    struct ox_memory *m = ctx->memory;
+    *h = (header){.prev = m->payloads.prev, .next = &m->payloads, .ctx = ctx, .block = h->block, .size = taken};
+    h->prev->next = h->next->prev = h;
+}
+
+static void *no_memory(ox_ctx *ctx, size_t size) {
+    ctx->starved = true;
+    ox_fail(ctx, OX_NO_MEMORY, "out of memory: %zu bytes wanted", size);
+    return NULL;
+}
+
+static void *alloc_payload(ox_ctx *ctx, size_t size, bool brief) {
     struct ox_memory *m = ctx->memory;
     uint64_t limit = 0;
-    bool absurd = size > SIZE_MAX / 2;
-    if (absurd || !ox_may_alloc(ctx)) {
-        if (!absurd) ctx->starved = true;
+    if (size > SIZE_MAX / 2) {
         ox_fail(ctx, OX_NO_MEMORY, "out of memory: %zu bytes wanted", size);
         return NULL;
     }
+    if (!ox_may_alloc(ctx)) return no_memory(ctx, size);
     /* What counts is what it takes, for millions of small ones are mostly headers. Small ones are aligned here: the allocator's way leaves
      * holes between them, which nobody counts. */
     size_t slack = size < SMALL_BLOCK ? ALIGN : CHUNK, taken = (ALIGN + size + slack + ALIGN - 1) / ALIGN * ALIGN;
     pthread_mutex_lock(&m->lock);
-    int class = m->recycling ? class_of(&taken) : -1;
+    int class = m->recycling && size < SMALL_BLOCK ? class_of(&taken) : -1;
     bool fits = reserve(ctx, taken, &limit);
     uint64_t alive = m->alive;
-    header *kept = fits && class >= 0 ? m->free_lists[class] : NULL;
-    if (kept) {
-        m->free_lists[class] = kept->next;
-        m->kept -= taken;
-        *kept = (header){.prev = m->payloads.prev, .next = &m->payloads, .ctx = ctx, .block = kept->block, .size = taken};
-        kept->prev->next = kept->next->prev = kept;
-    }
+    header *h = fits ? used_block(m, taken, class, brief) : NULL;
+    if (h) enlist(ctx, h, taken);
     pthread_mutex_unlock(&m->lock);
-    if (kept) return (char *)kept + ALIGN;
+    if (h) return (char *)h + ALIGN;
     if (!fits) {
         ox_fail(ctx, OX_NO_MEMORY, "memory limit: %zu bytes wanted, %" PRIu64 " in use, %s %" PRIu64, size, alive,
                 ctx->limits.memory ? "the limit is" : "the system has", limit);
         return NULL;
     }
-    header *h = new_block(size, taken);
+    h = new_block(size, taken);
     pthread_mutex_lock(&m->lock);
-    if (h) {
-        *h = (header){.prev = m->payloads.prev, .next = &m->payloads, .ctx = ctx, .block = h->block, .size = taken};
-        h->prev->next = h->next->prev = h;
-    } else {
-        m->alive -= taken;
-        ctx->starved = true;
-    }
+    if (h) enlist(ctx, h, taken);
+    else m->alive -= taken;
     pthread_mutex_unlock(&m->lock);
-    if (!h) {
-        ox_fail(ctx, OX_NO_MEMORY, "out of memory: %zu bytes wanted", size);
-        return NULL;
-    }
-    return (char *)h + ALIGN;
+    return h ? (char *)h + ALIGN : no_memory(ctx, size);
 }
+
+void *ox_payload_alloc(ox_ctx *ctx, size_t size) { return alloc_payload(ctx, size, false); }
+void *ox_payload_alloc_brief(ox_ctx *ctx, size_t size) { return alloc_payload(ctx, size, true); }
 
 void ox_payload_on_abandon(void *data, void (*destroy)(void *data)) {
     ((header *)((char *)data - ALIGN))->destroy = destroy;
@@ -231,9 +248,11 @@ void ox_payload_free(void *data) {
     h->next->prev = h->prev;
     m->alive -= h->size;
     size_t taken = h->size;
-    int class = m->recycling ? class_of(&taken) : -1;
-    if (m->small_only && taken > KEPT_SMALL) class = -1;
-    if (class >= 0 && taken == h->size) { /* others were made before recycling began */
+    int class = m->recycling && h->block ? class_of(&taken) : -1;
+    if (!h->block) {
+        ox_region_give(&m->region, h, taken);
+        h = NULL;
+    } else if (class >= 0 && taken == h->size) { /* others were made before recycling began */
         h->next = m->free_lists[class];
         m->free_lists[class] = h;
         m->kept += taken;

@@ -15,6 +15,7 @@ typedef struct ox_conv {
     int64_t in_h, in_w, out_h, out_w;
     int64_t kernel_h, kernel_w, stride_h, stride_w, dilation_h, dilation_w;
     int64_t pad_top, pad_left; /* pads at the end follow from the sizes of the output */
+    bool planar_out;           /* the output is NCHW: only where ox_conv_writes_planar(), and without tail->add */
 } ox_conv;
 
 typedef enum {
@@ -42,6 +43,9 @@ uint64_t ox_conv_scratch_bytes(const ox_conv *c, ox_conv_form form);
  * copied with its pads. */
 void ox_conv_run(int threads, const ox_conv *c, ox_conv_form form, const float *x, const float *packed, const float *bias, const ox_tail *tail,
                  float *y, float *scratch);
+
+/* Whether the output can leave as NCHW, piece by piece. Looks at all but the batch. */
+bool ox_conv_writes_planar(const ox_conv *c, ox_conv_form form);
 
 /* A planar image [N][C][HW] to blocks and back. */
 void ox_image_block(int threads, int64_t n, int64_t c, int64_t hw, const float *planar, float *blocked);

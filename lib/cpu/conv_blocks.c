@@ -9,7 +9,8 @@ enum {
     EDGE_FLOATS = 4096,       /* a tile's input at the border of a planar image */
     CACHE_BYTES = 256 << 10,  /* what stays in the second cache: weights of a pass, or the input of a strip */
     PADDED_FLOATS = 64 << 10, /* an image that is copied with its pads */
-    PIECES = 32, PIECES_OF_WEIGHTS = 8
+    PIECES = 32, PIECES_OF_WEIGHTS = 8,
+    STRIP_FLOATS = 16 << 10   /* output in blocks that is brought to planes while it is in the cache */
 };
 static const float no_bias[OX_CONV_GROUP * 16];
 static const int64_t PIECE_FLOPS = 1 << 21;
@@ -246,6 +247,7 @@ static void cut(run *r) {
     int64_t input = (int64_t)sizeof(float) * s->in * min64(c->stride_h * c->stride_w, 16) * r->unit_pixels;
     r->strip = min64(max64(CACHE_BYTES / input, cuts(48, r->unit_pixels)), cuts(512, r->unit_pixels));
     if (weights * sizeof(float) > 2.0 * CACHE_BYTES) r->strip = r->units;
+    if (c->planar_out) r->strip = min64(r->strip, STRIP_FLOATS / (r->unit_pixels * set_blocks * s->b));
 }
 
 /* What a thread keeps while it computes a piece. */
@@ -256,6 +258,9 @@ typedef struct work {
     uint8_t every[OX_CONV_TAPS], reach[OX_CONV_TAPS];
     float floats[EDGE_FLOATS];
     const float *x; /* of the image and group */
+    float *y;       /* the output's place BACK */
+    int64_t back;
+    float out[STRIP_FLOATS]; /* a strip of the output, when that is planar */
     int most;       /* pixels of a tile */
     ox_conv_kernel *const *kernels, *const *near; /* for a number of pixels: any, and inside */
 } work;
@@ -344,11 +349,11 @@ static void pixels(const run *r, work *k, const float *x, int64_t image, int64_t
             base += (top + y0 * d) * c->in_w;
         }
         k->t.ahead = np * c->stride_w * xb;
-        if (inside) k->near[np](&k->t, x + base * xb, r->y + to, add ? add + to : NULL);
+        if (inside) k->near[np](&k->t, x + base * xb, k->y + (to - k->back), add ? add + to : NULL);
         else {
             if (r->planar) edge_copy(r, k, top, left, np, y0, y1);
             else edge_table(r, k, q + at, np, y0, y1);
-            k->kernels[np](&k->t, r->planar ? k->floats : x, r->y + to, add ? add + to : NULL);
+            k->kernels[np](&k->t, r->planar ? k->floats : x, k->y + (to - k->back), add ? add + to : NULL);
             inside_table(r, k, y0, y1);
         }
         at += np, to += np * b;
@@ -377,6 +382,10 @@ static void strip(const run *r, work *k, int64_t image, int64_t set, int64_t u, 
     const float *w = r->w + (uint64_t)(g * s->out_blocks + j0) * s->block_floats;
     int64_t x_block = c->in_h * c->in_w * (r->planar ? 1 : s->b), plane = c->out_h * c->out_w;
     choose_kernels(r, k, blocks);
+    if (c->planar_out) {
+        k->back = ((image * s->out_blocks + j0) * plane + u * r->unit_pixels) * s->b;
+        k->t.y_block = n * r->unit_pixels * s->b;
+    }
     k->t.w_lane = s->few ? s->out * s->b : blocks * s->wide;
     for (int64_t i = 0; i < s->in_blocks; i += r->chunk) {
         k->t.blocks = min64(r->chunk, s->in_blocks - i);
@@ -390,10 +399,11 @@ static void strip(const run *r, work *k, int64_t image, int64_t set, int64_t u, 
         else
             for (int64_t v = u; v < u + n; v++) pixels(r, k, x, image, j0, v * c->out_w, c->out_w);
     }
-    if (!r->tail || !r->tail->rest) return;
     for (int64_t j = j0; j < j1; j++) {
-        int64_t to = ((image * s->out_blocks + j) * plane + u * r->unit_pixels) * s->b;
-        r->tail->rest(r->tail, r->y + to, n * r->unit_pixels * s->b, to, (g * s->out_blocks + j) * s->b);
+        int64_t to = ((image * s->out_blocks + j) * plane + u * r->unit_pixels) * s->b, count = n * r->unit_pixels, channel = j * s->b;
+        float *y = c->planar_out ? k->y + (j - j0) * k->t.y_block : k->y + to;
+        if (r->tail && r->tail->rest) r->tail->rest(r->tail, y, count * s->b, to, g * s->out_blocks * s->b + channel);
+        if (c->planar_out) ox_unblock_some(y, plane, min64(s->b, s->out - channel), count, r->y + (image * s->out + channel) * plane + u * r->unit_pixels);
     }
 }
 
@@ -408,10 +418,20 @@ static void piece(const run *r, int64_t i) {
     k.x = r->x + image * s->in_blocks * x_block;
     k.t = (ox_conv_tile){.lanes = s->lanes, .step = r->planar ? c->dilation_w : 1, .all_taps = s->taps, .y_block = c->out_h * c->out_w * s->b};
     if (r->tail) k.t.lo = r->tail->lo, k.t.hi = r->tail->hi;
+    k.y = c->planar_out ? k.out : r->y;
+    k.back = 0;
     inner_table(r, &k);
     for (int64_t u = u0; u < u1; u += r->strip)
         for (int64_t set = sets * s->sets / r->set_parts; set < (sets + 1) * s->sets / r->set_parts; set++)
             strip(r, &k, image, set, u, min64(r->strip, u1 - u));
+}
+
+bool ox_conv_writes_planar(const ox_conv *c, ox_conv_form form) {
+    if (form == OX_CONV_DEPTHWISE || form == OX_CONV_NONE) return false;
+    shape s = shape_of(c, form);
+    double weights = (double)s.block_floats * (double)s.out_blocks * sizeof(float);
+    int64_t row = c->out_w * cuts(s.out_blocks, s.sets) * s.b;
+    return weights <= 2.0 * CACHE_BYTES && c->out_w <= STRIP_FLOATS && row <= STRIP_FLOATS; /* else strips would be too long */
 }
 
 void ox_conv_run(int threads, const ox_conv *c, ox_conv_form form, const float *x, const float *packed, const float *bias, const ox_tail *tail,

@@ -76,6 +76,9 @@ static inline int64_t ox_conv_set_start(int64_t blocks, int64_t sets, int64_t se
 void ox_depth_row_plain(const ox_depth_row *), ox_depth_row_avx2(const ox_depth_row *), ox_depth_row_avx512(const ox_depth_row *);
 void ox_conv_depthwise(int threads, const ox_conv *c, const float *x, const float *packed, const float *bias, const ox_tail *tail, float *y);
 
+/* N pixels of a block of CHANNELS channels, to planes of HW floats each. */
+void ox_unblock_some(const float *blocked, int64_t hw, int64_t channels, int64_t n, float *to);
+
 #define OX_POOL_KERNELS(set)                                                                                           \
     void ox_pool_row_##set(const ox_pool_row *);                                                                       \
     void ox_pool_global_##set(const float *x, int64_t n, float *y, bool max);                                          \

@@ -88,6 +88,8 @@ static void turn(int threads, int64_t n, int64_t c, int64_t hw, const float *fro
     }
 }
 
+void ox_unblock_some(const float *blocked, int64_t hw, int64_t channels, int64_t n, float *to) { chosen()->unblock(blocked, hw, channels, n, to); }
+
 void ox_image_block(int threads, int64_t n, int64_t c, int64_t hw, const float *planar, float *blocked) {
     turn(threads, n, c, hw, planar, blocked, true);
 }

@@ -86,13 +86,55 @@ static void write_blocks(images *m, ox_step *s, ox_image_move form) {
     s->out[0] = &m->p->cells[c];
 }
 
+/* ---- convolutions that leave planes: where nobody reads their blocks but the step that would make the plain form */
+
+static bool may_leave_plain(const ox_step *s) {
+    bool alone = s->native == &ox_native_conv && s->call.n_out == 1;
+    for (int i = 1; i < s->n_in && alone; i++) alone = s->in_cell[i] == OX_NO_CELL;
+    return alone;
+}
+
+/* Whether a value in blocks comes from such a convolution, by its plain cell, which is read once. */
+static bool leaves_plain(const images *m, uint32_t cell) {
+    if (m->l->uses[cell] != 1 || m->form[cell].dtype != OX_FLOAT) return false;
+    for (size_t k = m->n; k-- > 0;)
+        if (m->steps[k].call.n_out && m->steps[k].out_cell[0] == m->blocked[cell]) return may_leave_plain(&m->steps[k]);
+    return false;
+}
+
+/* Joins such a step to the convolution. */
+static void leave_plain(images *m, size_t cells) {
+    uint32_t *reads = OX_NEW_N(m->l->scratch, uint32_t, cells + 1), *maker = OX_NEW_N(m->l->scratch, uint32_t, cells + 1);
+    size_t n = 0;
+    for (size_t k = 0; k < m->n; k++) {
+        const ox_step *s = &m->steps[k];
+        for (int i = 0; i < s->n_in; i++)
+            if (s->in_cell[i] != OX_NO_CELL) reads[s->in_cell[i]]++;
+    }
+    for (size_t k = 0; k < m->n; k++) {
+        ox_step *s = &m->steps[k], *conv = NULL;
+        if (s->native == &ox_native_unblock && maker[s->in_cell[0]] && reads[s->in_cell[0]] == 1 && ((ox_image_move *)s->state)->dtype == OX_FLOAT)
+            conv = &m->steps[maker[s->in_cell[0]] - 1];
+        if (conv) {
+            conv->out[0] = s->out[0];
+            conv->out_cell[0] = s->out_cell[0];
+            ((ox_image_conv *)conv->state)->planar_out = true;
+            continue;
+        }
+        m->chain[n] = m->chain[k];
+        m->steps[n++] = *s;
+        if (may_leave_plain(s)) maker[s->out_cell[0]] = (uint32_t)n;
+    }
+    m->n = n;
+}
+
 /* ---- kinds of steps that know blocks */
 
 static bool place_conv(images *m, ox_step *s) {
     ox_image_conv *c = s->state;
     if (s->native != &ox_native_conv) return false;
     ox_dtype dtype = ox_lower_type(s, 0)->dtype;
-    if (c->planar && !in_blocks(m, s->in_cell[0])) {
+    if (c->planar && (!in_blocks(m, s->in_cell[0]) || leaves_plain(m, s->in_cell[0]))) {
         make_plain(m, s, s->in_cell[0]);
     } else {
         c->planar = false;
@@ -254,6 +296,7 @@ void ox_lower_images(ox_lower *l) {
         if (!l->gone[k]) place_step(&m, p->steps[k], l->chain[k]);
     for (uint32_t c = 0; c < cells && m.n; c++) /* what the graph returns is plain */
         if (p->returned[c]) make_plain(&m, &m.steps[m.n - 1], c);
+    leave_plain(&m, p->n_cells);
     memset(l->gone, 0, p->n_steps * sizeof *l->gone);
     l->chain = m.chain;
     p->steps = m.steps;

@@ -113,15 +113,21 @@ static int run_conv(ox_run *r) {
     bool beyond = (c.out_h - 1) * c.stride_h >= c.in_h || (c.out_w - 1) * c.stride_w >= c.in_w;
     if (form == OX_CONV_POINTWISE && beyond) form = OX_CONV_BLOCKED; /* pads at the end only */
     if (!s->packed && pack(r, s, &c, form)) return -1;
-    ox_tensor *y = ox_output(r, 0, OX_FLOAT, 5, (int64_t[]){c.batch, (c.out_channels + block - 1) / block, c.out_h, c.out_w, block});
+    int64_t blocks = (c.out_channels + block - 1) / block, pixels = c.out_h * c.out_w, plain[4] = {c.batch, c.out_channels, out[0], out[n - 1]};
+    c.planar_out = s->planar_out && ox_conv_writes_planar(&c, form);
+    ox_tensor *y = s->planar_out ? ox_output(r, 0, OX_FLOAT, s->rank, plain)
+                                 : ox_output(r, 0, OX_FLOAT, 5, (int64_t[]){c.batch, blocks, c.out_h, c.out_w, block});
     const float *from = y ? ox_native_input(r, x) : NULL;
     if (!from) return -1;
     if (!y->count) return 0;
+    bool turned = s->planar_out && !c.planar_out;
+    float *to = ox_tensor_mut(y), *whole = turned ? ox_scratch(r, (uint64_t)(c.batch * blocks * block * pixels) * sizeof *whole) : to;
     uint64_t bytes = ox_conv_scratch_bytes(&c, form);
     float *scratch = bytes ? ox_scratch(r, bytes) : NULL;
     ox_tail_run t;
-    if ((bytes && !scratch) || (s->has_tail && ox_tail_begin(&t, r, &s->tail, s->columns, block, y))) return -1;
-    ox_conv_run(ox_thread_count(r->ctx), &c, form, from, s->packed, s->shift, s->has_tail ? &t.tail : NULL, ox_tensor_mut(y), scratch);
+    if (!whole || (bytes && !scratch) || (s->has_tail && ox_tail_begin(&t, r, &s->tail, s->columns, block, y))) return -1;
+    ox_conv_run(ox_thread_count(r->ctx), &c, form, from, s->packed, s->shift, s->has_tail ? &t.tail : NULL, whole, scratch);
+    if (turned) ox_image_unblock(ox_thread_count(r->ctx), c.batch, c.out_channels, pixels, whole, to);
     return 0;
 }
 

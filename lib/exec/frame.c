@@ -129,10 +129,37 @@ static int run_step(ox_frame *f, ox_plan *p, ox_step *s, ox_running *now) {
     return rc;
 }
 
+static bool made_once(const ox_plan *p, const ox_cell *cell) {
+    uintptr_t at = (uintptr_t)cell, first = (uintptr_t)p->made_once;
+    return at >= first && at < first + p->n_made_once * sizeof *cell;
+}
+
+/* Of what was made once in the main graph: what no step reads goes, and what one step reads goes when that has packed it. */
+static void pass_on(ox_frame *f, ox_plan *p) {
+    uint32_t *uses = OX_NEW_N(f->scratch[0], uint32_t, p->n_made_once + 1);
+    for (const ox_plan *q = f->plans; q; q = q->next) {
+        for (size_t k = 0; k < q->n_steps; k++)
+            for (int i = 0; i < q->steps[k].n_in; i++)
+                if (made_once(p, q->steps[k].in[i])) uses[q->steps[k].in[i] - p->made_once]++;
+        for (size_t k = 0; k < q->n_once && q != p; k++)
+            for (int i = 0; i < q->once[k].n_in; i++)
+                if (made_once(p, q->once[k].in[i])) uses[q->once[k].in[i] - p->made_once] += 2;
+        for (size_t i = 0; i < q->graph->ret->n_in; i++)
+            if (made_once(p, q->outputs[i])) uses[q->outputs[i] - p->made_once] += 2;
+    }
+    for (size_t c = 0; c < p->n_made_once; c++) {
+        ox_rt *v = p->made_once[c];
+        if (!uses[c]) empty(&p->made_once[c]);
+        else if (uses[c] == 1 && v && v->refs == 1 && v->kind == OX_RT_TENSOR && v->t->refs == 1) v->t->passing = true;
+    }
+    ox_arena_reset(f->scratch[0]);
+}
+
 static int run_once(ox_frame *f, ox_plan *p) {
     for (size_t k = 0; k < p->n_once; k++)
         if (run_step(f, p, &p->once[k], NULL)) return ox_fail_in_node(f->ctx, p->once[k].node);
     p->once_done = true;
+    if (!p->depth && p->n_made_once) pass_on(f, p);
     return 0;
 }
 
@@ -161,12 +188,10 @@ static ox_placement *prepare_memory(ox_frame *f, ox_plan *p) {
 
 static int run_plan(ox_frame *f, ox_plan *p, ox_rt **out, size_t n_out) {
     ox_placement *m = !p->once_done && run_once(f, p) ? NULL : prepare_memory(f, p);
-    if (m && !p->depth) ox_recycle_small(f->ctx, !m->placed);
     if (!m || run_steps(f, p, m)) {
         empty_plan(p);
         return -1;
     }
-    if (!p->depth) ox_recycle_small(f->ctx, false);
     m->noted = true;
     if (!p->depth && !m->placed && f->memory_budget != UINT64_MAX && ox_place(f, p, m)) { /* it cannot be kept */
         empty_plan(p);

@@ -53,6 +53,7 @@ typedef struct ox_image_conv {
     int norm[4];             /* inputs of a BatchNormalization behind it: scale, B, mean, var; -1: none */
     double epsilon;
     bool has_tail, planar;   /* planar: the input is not in blocks */
+    bool planar_out;         /* nor is the output; no operand of the tail has its size then */
     ox_tail_plan tail;
     /* made by the first run */
     float *packed, *shift, *columns[OX_PROGRAM_OPERANDS];

@@ -1,12 +1,15 @@
 /* numpy's .npz: a zip archive of .npy files.
  *
  * Reading is libzip's, over the mapped file; one array is in memory at a time. Contents that would expand beyond all
- * reason are refused before they are read. Writing is ours: entries are stored, their sizes and checksums are known
+ * reason are refused before they are read. The library is loaded with the first archive: it brings others along, which take
+ * megabytes. Writing is ours: entries are stored, their sizes and checksums are known
  * beforehand, so that the archive streams through an atomic output and is the same bytes every time. */
 #include "exec/npy.h"
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <zip.h>
@@ -23,11 +26,70 @@ struct ox_npz {
     ox_arena *arena;
 };
 
+/* ---- the library */
+
+static struct {
+    __typeof__(&zip_discard) discard;
+    __typeof__(&zip_error_code_zip) error_code_zip;
+    __typeof__(&zip_error_fini) error_fini;
+    __typeof__(&zip_error_init) error_init;
+    __typeof__(&zip_error_strerror) error_strerror;
+    __typeof__(&zip_fclose) fclose;
+    __typeof__(&zip_file_get_error) file_get_error;
+    __typeof__(&zip_fopen_index) fopen_index;
+    __typeof__(&zip_fread) fread;
+    __typeof__(&zip_get_error) get_error;
+    __typeof__(&zip_get_name) get_name;
+    __typeof__(&zip_get_num_entries) get_num_entries;
+    __typeof__(&zip_open_from_source) open_from_source;
+    __typeof__(&zip_source_buffer_create) source_buffer_create;
+    __typeof__(&zip_source_free) source_free;
+    __typeof__(&zip_stat_index) stat_index;
+    __typeof__(&zip_stat_init) stat_init;
+    bool there;
+} lib;
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+/* From dlsym(), by way of memory: ISO C has no cast from object to function pointers. */
+static bool find(void *handle, const char *name, void *fn) {
+    void *p = dlsym(handle, name);
+    memcpy(fn, &p, sizeof p);
+    return p != NULL;
+}
+
+static void load(void) {
+    static const char *const files[] = {"libzip.so.5", "libzip.so.4", "libzip.so"};
+    void *handle = NULL;
+    for (size_t i = 0; i < sizeof files / sizeof *files && !handle; i++) handle = dlopen(files[i], RTLD_NOW | RTLD_LOCAL);
+    if (!handle) return;
+    const struct { const char *name; void *fn; } all[] = {
+        {"zip_discard", &lib.discard},
+        {"zip_error_code_zip", &lib.error_code_zip},
+        {"zip_error_fini", &lib.error_fini},
+        {"zip_error_init", &lib.error_init},
+        {"zip_error_strerror", &lib.error_strerror},
+        {"zip_fclose", &lib.fclose},
+        {"zip_file_get_error", &lib.file_get_error},
+        {"zip_fopen_index", &lib.fopen_index},
+        {"zip_fread", &lib.fread},
+        {"zip_get_error", &lib.get_error},
+        {"zip_get_name", &lib.get_name},
+        {"zip_get_num_entries", &lib.get_num_entries},
+        {"zip_open_from_source", &lib.open_from_source},
+        {"zip_source_buffer_create", &lib.source_buffer_create},
+        {"zip_source_free", &lib.source_free},
+        {"zip_stat_index", &lib.stat_index},
+        {"zip_stat_init", &lib.stat_init},
+    };
+    lib.there = true;
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) lib.there &= find(handle, all[i].name, all[i].fn);
+}
+
 /* ---- reading */
 
 void ox_npz_close(ox_npz *z) {
     if (!z) return;
-    if (z->zip) zip_discard(z->zip);
+    if (z->zip) lib.discard(z->zip);
     ox_file_close(z->file);
     ox_arena_free(z->arena);
     ox_payload_free(z);
@@ -36,22 +98,24 @@ void ox_npz_close(ox_npz *z) {
 /* What a failure of libzip is to the user. Where it found no memory it may speak of an archive that is none: errno, which is to be 0 before
  * every call, tells. */
 static int zip_failed(ox_npz *z, zip_error_t *e, const char *what) {
-    int code = zip_error_code_zip(e);
-    if (code != ZIP_ER_MEMORY && errno != ENOMEM) return ox_fail(z->ctx, OX_BAD_DATA, "%s%s", what, zip_error_strerror(e));
+    int code = lib.error_code_zip(e);
+    if (code != ZIP_ER_MEMORY && errno != ENOMEM) return ox_fail(z->ctx, OX_BAD_DATA, "%s%s", what, lib.error_strerror(e));
     z->ctx->starved = true;
     return ox_fail(z->ctx, OX_NO_MEMORY, "out of memory");
 }
 
 static int open_zip(ox_npz *z) {
     zip_error_t e;
-    zip_error_init(&e);
+    pthread_once(&once, load);
+    if (!lib.there) return ox_fail(z->ctx, OX_UNAVAILABLE, "archives are read by libzip, which is not installed");
+    lib.error_init(&e);
     errno = 0;
-    zip_source_t *s = zip_source_buffer_create(z->file->data, z->file->size, 0, &e);
-    if (s) z->zip = zip_open_from_source(s, ZIP_RDONLY | ZIP_CHECKCONS, &e);
-    if (s && !z->zip) zip_source_free(s);
+    zip_source_t *s = lib.source_buffer_create(z->file->data, z->file->size, 0, &e);
+    if (s) z->zip = lib.open_from_source(s, ZIP_RDONLY | ZIP_CHECKCONS, &e);
+    if (s && !z->zip) lib.source_free(s);
     int rc = 0;
     if (!z->zip) rc = zip_failed(z, &e, "not a sound zip archive: ");
-    zip_error_fini(&e);
+    lib.error_fini(&e);
     return rc;
 }
 
@@ -61,13 +125,13 @@ static bool same_name(const void *a, const void *b, void *user) {
 }
 
 static int read_names(ox_npz *z) {
-    zip_int64_t n = zip_get_num_entries(z->zip, 0);
+    zip_int64_t n = lib.get_num_entries(z->zip, 0);
     if (n <= 0) return ox_fail(z->ctx, OX_BAD_DATA, "the archive holds no arrays");
     ox_set seen;
     ox_set_init(&seen, z->arena);
     z->names = OX_NEW_N(z->arena, const char *, n);
     for (zip_int64_t i = 0; i < n; i++) {
-        const char *name = zip_get_name(z->zip, (zip_uint64_t)i, 0);
+        const char *name = lib.get_name(z->zip, (zip_uint64_t)i, 0);
         size_t len = name ? strlen(name) : 0;
         if (len < 5 || strcmp(name + len - 4, ".npy"))
             return ox_fail(z->ctx, OX_BAD_DATA, "entry '%s' is not an array (.npy)", name ? name : "");
@@ -126,8 +190,8 @@ static int64_t read_entry(ox_npz *z, zip_file_t *e, uint8_t *to, uint64_t size) 
     uint64_t n = 0;
     while (n < size) {
         errno = 0;
-        zip_int64_t got = zip_fread(e, to + n, size - n < 1 << 24 ? size - n : 1 << 24);
-        if (got < 0) return zip_failed(z, zip_file_get_error(e), "");
+        zip_int64_t got = lib.fread(e, to + n, size - n < 1 << 24 ? size - n : 1 << 24);
+        if (got < 0) return zip_failed(z, lib.file_get_error(e), "");
         if (!got) break;
         n += (uint64_t)got;
     }
@@ -163,15 +227,15 @@ static ox_tensor *read_array(ox_npz *z, zip_file_t *e, uint64_t size) {
 ox_tensor *ox_npz_read(ox_npz *z, size_t i) {
     zip_stat_t s;
     ox_tensor *t = NULL;
-    zip_stat_init(&s);
+    lib.stat_init(&s);
     errno = 0;
-    if (zip_stat_index(z->zip, i, 0, &s)) {
-        zip_failed(z, zip_get_error(z->zip), "");
+    if (lib.stat_index(z->zip, i, 0, &s)) {
+        zip_failed(z, lib.get_error(z->zip), "");
     } else if (!check_stat(z, &s)) {
-        zip_file_t *e = zip_fopen_index(z->zip, i, 0);
-        if (!e) zip_failed(z, zip_get_error(z->zip), "");
+        zip_file_t *e = lib.fopen_index(z->zip, i, 0);
+        if (!e) zip_failed(z, lib.get_error(z->zip), "");
         if (e) t = read_array(z, e, s.size);
-        if (e) zip_fclose(e);
+        if (e) lib.fclose(e);
     }
     if (!t) ox_fail_in(z->ctx, "%s: array '%s'", z->file->name, z->names[i]);
     return t;

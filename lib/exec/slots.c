@@ -152,7 +152,7 @@ const ox_run_memory ox_slot_memory = {slot_output, slot_share, slot_scratch, ox_
 /* T gets memory of its own, with the same bytes. */
 static int make_own(ox_ctx *ctx, ox_tensor *t) {
     if (t->bytes) {
-        void *own = ox_payload_alloc(ctx, (size_t)t->bytes);
+        void *own = ox_payload_alloc_brief(ctx, (size_t)t->bytes);
         if (!own) return -1;
         memcpy(own, t->own, (size_t)t->bytes);
         t->own = own;
@@ -282,7 +282,7 @@ void ox_placements_free(ox_frame *f, ox_plan *p) {
     p->memory = NULL;
 }
 
-enum { PLACEMENTS = 8 }; /* tuples of shapes that are remembered per graph */
+enum { PLACEMENTS = 8, FRESH = 16 << 20 }; /* tuples of shapes that are remembered per graph; arenas above this get large pages, not those that were used */
 
 static ox_placement *new_placement(ox_frame *f, ox_plan *p, size_t n_key) {
     ox_arena *arena = ox_arena_new(f->ctx);
@@ -320,9 +320,10 @@ int ox_placement_use(ox_frame *f, ox_plan *p, ox_placement *m) {
     if (m->stats.arena > p->memory_bytes || !p->memory) {
         ox_payload_free(p->memory);
         p->memory_bytes = 0;
-        ox_recycle(f->ctx, 0); /* what the run that took notes left behind */
-        if (!(p->memory = ox_payload_alloc(f->ctx, (size_t)m->stats.arena))) return -1;
+        if (m->stats.arena > FRESH) ox_recycle(f->ctx, 0);
+        if (!(p->memory = ox_payload_alloc_brief(f->ctx, (size_t)m->stats.arena))) return -1; /* where the values of the run that took notes were */
         p->memory_bytes = m->stats.arena;
+        ox_recycle(f->ctx, 0);
     }
     if (m->base != p->memory)
         for (size_t k = 0; k < p->n_steps; k++)

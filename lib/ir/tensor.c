@@ -10,6 +10,7 @@
 #include <string.h>
 
 static const _Alignas(64) unsigned char no_elements[64];
+enum { TRIMMED = 1 << 20 }; /* pages of payloads from this size on go back to the system when they are forgotten */
 
 /* Product of the dims in *count; zero dims do not hide an overflow, because strides are computed from them as well. */
 static int count_elements(ox_ctx *ctx, ox_dtype dtype, int rank, const int64_t *dims, int64_t *count, uint64_t *bytes) {
@@ -58,7 +59,7 @@ static void clear_last(ox_tensor *t) {
 ox_tensor *ox_tensor_new(ox_ctx *ctx, ox_dtype dtype, int rank, const int64_t *dims) {
     ox_tensor *t = new_header(ctx, dtype, rank, dims);
     if (!t || !t->bytes) return t;
-    t->own = ox_payload_alloc(ctx, (size_t)t->bytes);
+    t->own = ox_payload_alloc_brief(ctx, (size_t)t->bytes);
     if (!t->own) {
         ox_tensor_unref(t);
         return NULL;
@@ -157,6 +158,11 @@ void ox_tensor_forget(const ox_tensor *t) {
     const ox_tensor *holder = t->base ? t->base : t;
     const uint8_t *view = holder->view;
     if (view && holder->file) ox_file_forget(holder->file, view, view + holder->bytes);
+    if (!holder->own || holder->lent || !(view || holder->decode || holder->passing)) return;
+    void *own = holder->own;
+    ((ox_tensor *)(uintptr_t)holder)->own = NULL;
+    ox_payload_free(own);
+    if (holder->passing && holder->bytes >= TRIMMED) ox_recycle(t->ctx, 0);
 }
 
 void *ox_tensor_mut(ox_tensor *t) {

@@ -27,6 +27,7 @@ static pthread_once_t once = PTHREAD_ONCE_INIT;
 static struct {
     dgemm_fn *dgemm;
     char name[96];
+    bool named; /* set last: the name is asked for while others load */
 } library;
 
 /* A function from dlsym(), by way of memory: ISO C has no cast from object to function pointers. */
@@ -60,7 +61,6 @@ static void load(void) {
     static const char *const files[] = {"libopenblas.so.0", "libopenblas.so"};
     void *handle = NULL;
     for (size_t i = 0; i < 2 && !handle; i++) handle = dlopen(files[i], RTLD_NOW | RTLD_LOCAL);
-    snprintf(library.name, sizeof library.name, "own (%s)", ox_cpu_isa_name());
     if (!handle) return;
     void (*set_threads)(int) = NULL;
     const char *(*config)(void) = NULL;
@@ -83,12 +83,17 @@ static void load(void) {
     const char *text = config ? config() : "OpenBLAS", *space = strchr(text, ' ');
     int len = space ? (int)strcspn(space + 1, " ") + (int)(space + 1 - text) : (int)strlen(text);
     snprintf(library.name, sizeof library.name, "own (%s), double: %.*s %s", ox_cpu_isa_name(), len, text, core ? core() : "");
+    __atomic_store_n(&library.named, true, __ATOMIC_RELEASE);
 }
 
-const char *ox_blas_name(ox_ctx *ctx) {
-    (void)ctx;
-    pthread_once(&once, load);
-    return library.name;
+static pthread_once_t own_once = PTHREAD_ONCE_INIT;
+static char own_name[48];
+static void name_own(void) { snprintf(own_name, sizeof own_name, "own (%s)", ox_cpu_isa_name()); }
+
+const char *ox_blas_name(bool ask) {
+    pthread_once(&own_once, name_own);
+    if (ask) pthread_once(&once, load);
+    return __atomic_load_n(&library.named, __ATOMIC_ACQUIRE) ? library.name : own_name;
 }
 
 static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }

@@ -12,7 +12,8 @@ void ox_sgemm(ox_ctx *ctx, bool trans_a, bool trans_b, int64_t m, int64_t n, int
               const float *b, int64_t ldb, float beta, float *c, int64_t ldc);
 void ox_dgemm(ox_ctx *ctx, bool trans_a, bool trans_b, int64_t m, int64_t n, int64_t k, double alpha, const double *a, int64_t lda,
               const double *b, int64_t ldb, double beta, double *c, int64_t ldc);
-/* Which library serves, for --version -v: "own (avx512)" or "own (avx512), double: OpenBLAS 0.3.21 SkylakeX". */
-const char *ox_blas_name(ox_ctx *ctx);
+/* What served so far: "own (avx512)", or "own (avx512), double: OpenBLAS 0.3.21 SkylakeX" once the library was loaded; ASK loads it, when it is
+ * installed: megabytes. */
+const char *ox_blas_name(bool ask);
 
 #endif

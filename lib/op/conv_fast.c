@@ -125,6 +125,7 @@ static uint64_t blocked_floats(int64_t n, int64_t c, int64_t h, int64_t w) {
 
 typedef struct blocks {
     float *x, *y, *bias, *scratch;
+    bool through; /* the output comes in blocks to y first */
 } blocks;
 
 /* Scratch memory for a convolution whose input is not (or, when it may be planar, is) in blocks. 1: there; 0: too large; -1 after ox_fail(). */
@@ -134,10 +135,10 @@ static int make_room(ox_run *r, const ox_conv *c, ox_conv_form form, const float
     uint64_t channels = blocked_floats(1, c->out_channels, 1, 1);
     if (in == UINT64_MAX || out == UINT64_MAX || channels == UINT64_MAX) return 0;
     if (!b->x && !(b->x = ox_scratch(r, in * sizeof(float)))) return -1;
-    b->y = ox_scratch(r, out * sizeof(float));
+    b->y = b->through ? ox_scratch(r, out * sizeof(float)) : NULL;
     b->bias = bias ? ox_scratch(r, channels * sizeof(float)) : NULL;
     b->scratch = bytes ? ox_scratch(r, bytes) : NULL;
-    if (!b->y || (bias && !b->bias) || (bytes && !b->scratch)) return -1;
+    if ((b->through && !b->y) || (bias && !b->bias) || (bytes && !b->scratch)) return -1;
     if (bias) {
         memset(b->bias, 0, (size_t)channels * sizeof(float));
         memcpy(b->bias, bias, (size_t)c->out_channels * sizeof(float));
@@ -145,8 +146,15 @@ static int make_room(ox_run *r, const ox_conv *c, ox_conv_form form, const float
     return 1;
 }
 
+/* Planes at Y from an image in blocks, or planar where the form takes that. */
+static void convolve(int threads, ox_conv c, ox_conv_form form, const float *x, const float *packed, const blocks *b, float *y) {
+    c.planar_out = !b->through;
+    ox_conv_run(threads, &c, form, x, packed, b->bias, NULL, b->through ? b->y : y, b->scratch);
+    if (b->through) ox_image_unblock(threads, c.batch, c.out_channels, c.out_h * c.out_w, b->y, y);
+}
+
 static int in_blocks(ox_run *r, const ox_conv *c, ox_conv_form form, const float *x, const float *bias, float *y) {
-    blocks b = {0};
+    blocks b = {.through = !ox_conv_writes_planar(c, form)};
     bool ready;
     int threads = ox_thread_count(r->ctx), ok = make_room(r, c, form, bias, &b);
     if (ok <= 0) return ok;
@@ -155,8 +163,7 @@ static int in_blocks(ox_run *r, const ox_conv *c, ox_conv_form form, const float
     if (!packed || (!ready && !w)) return forget_packed(r, packed);
     if (!ready) ox_conv_pack(c, form, w, NULL, packed, threads);
     if (form != OX_CONV_PLANAR) ox_image_block(threads, c->batch, c->in_channels, c->in_h * c->in_w, x, b.x);
-    ox_conv_run(threads, c, form, form == OX_CONV_PLANAR ? x : b.x, packed, b.bias, NULL, b.y, b.scratch);
-    ox_image_unblock(threads, c->batch, c->out_channels, c->out_h * c->out_w, b.y, y);
+    convolve(threads, *c, form, form == OX_CONV_PLANAR ? x : b.x, packed, &b, y);
     return 1;
 }
 
@@ -310,21 +317,25 @@ static int run_phases(ox_run *r, const spread_plan *s, const float *packed, cons
     const ox_conv *c = &s->c[0];
     uint64_t in = blocked_floats(c->batch, c->in_channels, c->in_h, c->in_w), bytes = 0;
     ox_conv most = *c;
+    blocks b = {0};
     for (int64_t i = 0; i < s->sh; i++) most.out_h = s->h[i].count > most.out_h ? s->h[i].count : most.out_h;
     for (int64_t i = 0; i < s->sw; i++) most.out_w = s->w[i].count > most.out_w ? s->w[i].count : most.out_w;
     for (int64_t i = 0; i < phases; i++) {
-        uint64_t need = s->packed[i] == s->packed[i + 1] ? 0 : ox_conv_scratch_bytes(&s->c[i], spread_form(&s->c[i]));
+        if (s->packed[i] == s->packed[i + 1]) continue;
+        ox_conv_form form = spread_form(&s->c[i]);
+        uint64_t need = ox_conv_scratch_bytes(&s->c[i], form);
         bytes = need > bytes ? need : bytes;
+        b.through |= !ox_conv_writes_planar(&s->c[i], form);
     }
-    blocks b = {0};
     int ok = in == UINT64_MAX ? 0 : (b.x = ox_scratch(r, in * sizeof(float))) ? make_room(r, &most, OX_CONV_BLOCKED, bias, &b) : -1;
-    float *scratch = ok > 0 && bytes ? ox_scratch(r, bytes) : NULL, *planar = y;
+    float *planar = y;
     if (ok <= 0) return ok;
-    uint64_t room = blocked_floats(c->batch, c->out_channels, most.out_h, most.out_w);
+    if (bytes) b.scratch = ox_scratch(r, bytes);
+    uint64_t room = (uint64_t)(c->batch * c->out_channels * most.out_h * most.out_w); /* at most that of the output */
     bool zip = s->sw == 2 && s->w[0].count + s->w[1].count == s->width && s->w[0].first + s->w[1].first == 1;
     if (phases > 1) planar = ox_scratch(r, room * sizeof(float));
     float *other = zip ? ox_scratch(r, room * sizeof(float)) : planar;
-    if (!planar || !other || (bytes && !scratch)) return -1;
+    if (!planar || !other || (bytes && !b.scratch)) return -1;
     ox_image_block(threads, c->batch, c->in_channels, c->in_h * c->in_w, x, b.x);
     for (int64_t i = 0; i < phases; i++) {
         const phase *ph = &s->h[i / s->sw];
@@ -333,8 +344,7 @@ static int run_phases(ox_run *r, const spread_plan *s, const float *packed, cons
         if (c->out_h && c->out_w && s->packed[i] == s->packed[i + 1]) {
             fill_empty(c, bias, to);
         } else if (c->out_h && c->out_w) {
-            ox_conv_run(threads, c, spread_form(c), b.x, packed + s->packed[i], b.bias, NULL, b.y, scratch);
-            ox_image_unblock(threads, c->batch, c->out_channels, c->out_h * c->out_w, b.y, to);
+            convolve(threads, *c, spread_form(c), b.x, packed + s->packed[i], &b, to);
         }
         if (zip && i % 2 && ph->count) zip_phases(c, ph, s->sh, s->height, s->width, s->w[0].first ? other : planar, s->w[0].first ? planar : other, y);
         if (phases > 1 && !zip && c->out_h && c->out_w) put_phase(c, &s->h[i / s->sw], &s->w[i % s->sw], s->sh, s->sw, s->height, s->width, planar, y);

@@ -79,7 +79,7 @@ static void *allocate(ox_run *r, uint64_t bytes) {
         ox_fail(r->ctx, OX_NO_MEMORY, "%s needs %" PRIu64 " bytes of scratch memory", r->call->op->name, bytes);
         return NULL;
     }
-    block *b = ox_payload_alloc(r->ctx, (size_t)bytes + BLOCK_HEAD);
+    block *b = ox_payload_alloc_brief(r->ctx, (size_t)bytes + BLOCK_HEAD);
     if (!b) return NULL;
     b->next = r->scratch;
     r->scratch = b;

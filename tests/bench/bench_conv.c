@@ -67,7 +67,7 @@ static double time_of(const ox_conv_algorithm *a, int threads, const ox_conv *c,
 
 static void measure(const layer *l, int threads, const char *only) {
     bool row = l->kh == 1 && l->kw > 1;
-    ox_conv c = {1, l->groups, l->in, l->out, l->h, l->w, 0, 0, l->kh, l->kw, l->stride, l->stride, 1, 1, row ? 0 : l->pad, l->pad};
+    ox_conv c = {1, l->groups, l->in, l->out, l->h, l->w, 0, 0, l->kh, l->kw, l->stride, l->stride, 1, 1, row ? 0 : l->pad, l->pad, false};
     c.out_h = (l->h + 2 * c.pad_top - l->kh) / l->stride + 1;
     c.out_w = (l->w + 2 * c.pad_left - l->kw) / l->stride + 1;
     int64_t b = ox_conv_block(), in = (l->in + b - 1) / b * b, out = (l->out + b - 1) / b * b;

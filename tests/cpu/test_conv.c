@@ -103,6 +103,26 @@ static void compare(const ox_conv *c, const char *name, double error, const ox_t
             }
 }
 
+static void halve(const ox_tail *t, float *y, int64_t n, int64_t offset, int64_t channel) {
+    (void)t, (void)offset;
+    for (int64_t i = 0; i < n; i++) y[i] = y[i] / 2 + (float)(channel + i % ox_conv_block());
+}
+
+/* Output that leaves as planes has the bits of what leaves in blocks. */
+static void check_planar(ox_conv c, ox_conv_form form, const float *x, const float *packed, const float *bias, float *scratch) {
+    int64_t hw = c.out_h * c.out_w;
+    if (!ox_conv_writes_planar(&c, form)) return;
+    float *blocked = floats(c.batch * whole(c.out_channels) * hw), *want = floats(c.batch * c.out_channels * hw), *y = floats(c.batch * c.out_channels * hw);
+    ox_tail tail = {NULL, pick(0, 1), -0.5f, 0.75f, pick(0, 1) ? halve : NULL, NULL};
+    ox_conv_run(1, &c, form, x, packed, bias, &tail, blocked, scratch);
+    ox_image_unblock(1, c.batch, c.out_channels, hw, blocked, want);
+    c.planar_out = true;
+    ox_conv_run((int)pick(1, 3), &c, form, x, packed, bias, &tail, y, scratch);
+    assert_memory_equal(want, y, (size_t)(c.batch * c.out_channels * hw) * sizeof *y);
+    float *all[] = {blocked, want, y};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) free_floats(all[i]);
+}
+
 /* What a convolution is made of; Y as direct made it, if it was run. */
 typedef struct operands {
     const ox_conv *c;
@@ -132,7 +152,10 @@ static void check_one(const operands *o, const ox_conv_algorithm *a) {
     assert_true(packed[weights] == guard && scratch[room / sizeof(float)] == guard);
     compare(c, a->name, a->same_bits ? 1e-5 : 4e-5, o->tailed ? &tail : NULL, o->planar, o->w, o->scaled ? o->scale : NULL, o->biased ? o->bias : NULL,
             first);
-    if (!strcmp(a->name, "direct")) memcpy(o->direct, first, (size_t)o->n * sizeof *first);
+    if (!strcmp(a->name, "direct")) {
+        memcpy(o->direct, first, (size_t)o->n * sizeof *first);
+        check_planar(*c, o->form, o->form == OX_CONV_PLANAR ? o->planar : o->x, packed, o->biased ? o->bias : NULL, scratch);
+    }
     for (int64_t i = 0; a->same_bits && i < o->n; i++) assert_true(first[i] == o->direct[i]);
     float *all[] = {packed, scratch, first, y};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) free_floats(all[i]);
@@ -216,7 +239,7 @@ static void usual_layers(void **state) {
     };
     for (size_t i = 0; i < sizeof layers / sizeof *layers; i++) {
         const int64_t *l = layers[i];
-        ox_conv c = {1, l[0], l[1], l[2], l[3], l[4], 0, 0, l[5], l[5], l[6], l[6], 1, 1, l[7], l[7]};
+        ox_conv c = {1, l[0], l[1], l[2], l[3], l[4], 0, 0, l[5], l[5], l[6], l[6], 1, 1, l[7], l[7], false};
         c.out_h = (l[3] + 2 * l[7] - l[5]) / l[6] + 1, c.out_w = (l[4] + 2 * l[7] - l[5]) / l[6] + 1;
         seed = (uint32_t)i;
         check_forms(&c);

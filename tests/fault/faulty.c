@@ -45,14 +45,19 @@ static int note_object(struct dl_phdr_info *info, size_t size, void *user) {
     return 0;
 }
 
+static void note_objects(void) {
+    bool first = true;
+    n_ranges = 0;
+    dl_iterate_phdr(note_object, &first);
+}
+
 __attribute__((constructor)) static void prepare(void) {
     const char *path = getenv("OX_FAULT");
     int fd = path ? open(path, O_RDWR | O_CLOEXEC) : -1;
-    bool first = true;
     if (fd < 0) return;
     void *p = mmap(NULL, sizeof(plan), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     close(fd);
-    dl_iterate_phdr(note_object, &first);
+    note_objects();
     if (p != MAP_FAILED) the_plan = p;
 }
 
@@ -117,6 +122,19 @@ static bool fails(int *number) {
         if (now && is(PLAN_SIGNAL_AFTER)) kill(getpid(), the_plan->number); \
         return made;                                                      \
     } while (0)
+
+/* ---- libraries that come later: the loader is left alone meanwhile ---- */
+
+PUBLIC void *dlopen(const char *name, int flags) {
+    void *(*next)(const char *, int);
+    void *found = dlsym(RTLD_NEXT, "dlopen");
+    memcpy(&next, &found, sizeof next);
+    if (!the_plan) return next(name, flags);
+    n_ranges = 0;
+    void *made = next(name, flags);
+    note_objects();
+    return made;
+}
 
 /* ---- memory ---- */
 
