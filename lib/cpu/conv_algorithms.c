@@ -39,8 +39,8 @@ static void run_in_place(const ox_conv_algorithm *a, int threads, const ox_conv 
 
 enum { DIRECT, IN_PLACE };
 static const ox_conv_algorithm direct[] = {
-    [DIRECT] = {"direct", true, 0, direct_serves, ox_conv_packed_floats, ox_conv_pack, direct_workspace, run_direct},
-    [IN_PLACE] = {"direct-in-place", true, 0, in_place_serves, ox_conv_packed_floats, ox_conv_pack, no_workspace, run_in_place},
+    [DIRECT] = {"direct", true, true, 0, direct_serves, ox_conv_packed_floats, ox_conv_pack, direct_workspace, run_direct},
+    [IN_PLACE] = {"direct-in-place", true, true, 0, in_place_serves, ox_conv_packed_floats, ox_conv_pack, no_workspace, run_in_place},
 };
 
 const ox_conv_algorithm *const *ox_conv_algorithms(size_t *n) {

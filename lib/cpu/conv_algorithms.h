@@ -9,6 +9,7 @@
 typedef struct ox_conv_algorithm ox_conv_algorithm;
 struct ox_conv_algorithm {
     const char *name; /* stable: caches of measurements hold it */
+    bool planar;      /* it looks at planar_out */
     bool same_bits;   /* as the first, "direct", for finite numbers but for the sign of zeros */
     uint64_t limit;   /* bytes of workspace into which as much as possible is put at once; 0 where the algorithm has one way only */
     /* Looks at sizes of the image too: of several limits those serve that make a difference. FORM is one that fits C, see ox_conv_form_of().

@@ -287,7 +287,7 @@ static void run_tiles(const ox_conv_algorithm *a, int threads, const ox_conv *c,
         (void)form;                                                                                                    \
         run_tiles(a, threads, c, out, x, packed, bias, tail, y, room);                                                 \
     }
-#define ROW(out, size, bytes) {"winograd-" #out "x" #out "-" size, false, bytes, serves##out, packed_floats##out, pack##out, workspace##out, run##out}
+#define ROW(out, size, bytes) {"winograd-" #out "x" #out "-" size, false, false, bytes, serves##out, packed_floats##out, pack##out, workspace##out, run##out}
 #define ROWS(out) {ROW(out, "64K", 64 << 10), ROW(out, "256K", 256 << 10), ROW(out, "1M", 1 << 20), ROW(out, "4M", 4 << 20)}
 FAMILY(2)
 FAMILY(4)

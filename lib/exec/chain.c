@@ -198,4 +198,4 @@ static int run_chain(ox_run *r) {
     return 0;
 }
 
-const ox_native ox_native_chain = {"vector chain", run_chain, done};
+const ox_native ox_native_chain = {"vector chain", run_chain, done, NULL};

@@ -4,6 +4,7 @@
  * limits, whenever memory is placed: the fastest within the limit where times are known, else the first of the kernel's own order. So another
  * limit needs no measuring, and time over the limit never rises. A budget is for the arena as a whole: a step's workspace may be as large as
  * what the values alive at that step leave of it. */
+#include "exec/native.h"
 #include "exec/plan.h"
 #include "exec/tuning.h"
 
@@ -229,6 +230,14 @@ static void take(ox_notes *n, int k) {
 void ox_choose_least(const ox_plan *p, ox_placement *m) {
     for (size_t k = 0; k < p->n_steps; k++)
         if (m->notes[k].choice) take(&m->notes[k], least(m->notes[k].choice));
+}
+
+void ox_choose_tell(const ox_plan *p, const ox_placement *m) {
+    for (size_t k = 0; k < p->n_steps; k++) {
+        const ox_choice *c = m->notes[k].choice;
+        const ox_step *s = &p->steps[k];
+        if (c && s->native && s->native->taken) s->native->taken(s->state, c->list[c->taken].name);
+    }
 }
 
 int ox_choose_within(const ox_frame *f, const ox_plan *p, ox_placement *m, const uint64_t *room) {

@@ -33,12 +33,10 @@ static int normalization(ox_run *r, const ox_image_conv *s, int64_t n, float *sc
     return 0;
 }
 
-static int pack_now(ox_run *r, ox_image_conv *s, const ox_conv *c, ox_conv_form form) {
-    const ox_tensor *k = ox_native_tensor(r, 1), *b = ox_native_tensor(r, s->bias);
-    const float *w = ox_native_floats(r, 1);
-    int64_t n = c->out_channels, block = ox_conv_block(), padded = (n + block - 1) / block * block;
-    float *scale = ox_scratch(r, (uint64_t)padded * sizeof *scale);
-    if (!w || !scale) return -1;
+/* Bias, normalization and what the tail needs: the same for all algorithms. */
+static int prepare(ox_run *r, ox_image_conv *s, const ox_conv *c, float *scale, int64_t padded) {
+    const ox_tensor *b = ox_native_tensor(r, s->bias);
+    int64_t n = c->out_channels;
     if (b && b->count != n) return ox_fail(r->ctx, OX_BAD_DATA, "the bias must have %" PRId64 " elements", n);
     if (!s->shift && !(s->shift = ox_payload_alloc(r->ctx, (size_t)padded * sizeof(float)))) return -1;
     memset(s->shift, 0, (size_t)padded * sizeof(float));
@@ -49,22 +47,64 @@ static int pack_now(ox_run *r, ox_image_conv *s, const ox_conv *c, ox_conv_form 
     }
     if (s->norm[0] >= 0 && normalization(r, s, n, scale, s->shift)) return -1;
     for (int i = 1; s->has_tail && i < s->tail.program.n_operands; i++)
-        if (s->tail.per_channel[i] && !s->columns[i] && !(s->columns[i] = ox_tail_columns(r, ox_native_tensor(r, s->tail.input[i]), n, block))) return -1;
-    float *packed = ox_payload_alloc(r->ctx, (size_t)ox_conv_packed_floats(c, form) * sizeof *packed);
-    if (!packed) return -1;
-    ox_conv_pack(c, form, w, s->norm[0] >= 0 ? scale : NULL, packed, ox_thread_count(r->ctx));
-    s->packed = packed;
+        if (s->tail.per_channel[i] && !s->columns[i] && !(s->columns[i] = ox_tail_columns(r, ox_native_tensor(r, s->tail.input[i]), n, ox_conv_block())))
+            return -1;
     s->in_channels = c->in_channels;
     s->out_channels = n;
-    ox_tensor_forget(k);
     return 0;
 }
 
-static int pack(ox_run *r, ox_image_conv *s, const ox_conv *c, ox_conv_form form) {
-    r->once = true;
-    int rc = pack_now(r, s, c, form);
-    r->once = false;
-    return rc;
+static float *pack(ox_run *r, ox_image_conv *s, const ox_conv_algorithm *a, const ox_conv *c, ox_conv_form form) {
+    const ox_tensor *k = ox_native_tensor(r, 1);
+    const float *w = ox_native_floats(r, 1);
+    int64_t block = ox_conv_block(), padded = (c->out_channels + block - 1) / block * block;
+    float *scale = ox_scratch(r, (uint64_t)padded * sizeof *scale);
+    if (!w || !scale || prepare(r, s, c, scale, padded)) return NULL;
+    float *packed = ox_payload_alloc(r->ctx, (size_t)a->packed_floats(c, form) * sizeof *packed);
+    if (!packed) return NULL;
+    a->pack(c, form, w, s->norm[0] >= 0 ? scale : NULL, packed, ox_thread_count(r->ctx));
+    if (!r->tunes) {
+        ox_tensor_forget(k);
+        s->forgotten = true;
+    }
+    return packed;
+}
+
+/* Where weights as algorithm A reads them are, or would be; NULL: no place. */
+static ox_conv_weights *place_of(ox_image_conv *s, const ox_conv_algorithm *a) {
+    ox_conv_weights *free = NULL;
+    for (int i = 0; i < OX_CONV_WEIGHTS; i++) {
+        ox_conv_weights *w = &s->weights[i];
+        if (w->like && w->like->pack == a->pack) return w;
+        if (!w->packed && !free) free = w;
+    }
+    return free;
+}
+
+/* NULL after ox_fail(). */
+static const float *weights_for(ox_run *r, ox_image_conv *s, const ox_conv_algorithm *a, const ox_conv *c, ox_conv_form form) {
+    ox_conv_weights *w = place_of(s, a);
+    if (w && !w->packed) {
+        r->once = true;
+        w->packed = pack(r, s, a, c, form);
+        r->once = false;
+        w->like = w->packed ? a : NULL;
+    }
+    return w ? w->packed : NULL;
+}
+
+static void taken(void *state, const char *candidate) {
+    ox_image_conv *s = state;
+    size_t n;
+    const ox_conv_algorithm *const *all = ox_conv_algorithms(&n);
+    for (size_t k = 0; k < n; k++)
+        if (!strcmp(all[k]->name, candidate)) place_of(s, all[k])->taken = true;
+    for (int i = 0; i < OX_CONV_WEIGHTS; i++) {
+        ox_conv_weights *w = &s->weights[i];
+        if (w->taken || s->forgotten) continue;
+        ox_payload_free(w->packed);
+        *w = (ox_conv_weights){0};
+    }
 }
 
 /* Sizes of the image: [N, C, spatial] when planar, [N, C / B, H, W, B]. */
@@ -94,6 +134,46 @@ static int padded_sizes(ox_run *r, const ox_image_conv *s, ox_window *w, const i
     return ox_window_sizes(r->ctx, w, all, out);
 }
 
+/* Bytes of the output in blocks, where algorithm A cannot write planes and they are wanted. */
+static uint64_t turned_bytes(const ox_image_conv *s, const ox_conv_algorithm *a, const ox_conv *c, ox_conv_form form) {
+    int64_t block = ox_conv_block(), blocks = (c->out_channels + block - 1) / block;
+    if (!s->planar_out || (a->planar && ox_conv_writes_planar(c, form))) return 0;
+    return ((uint64_t)(c->batch * blocks * block * c->out_h * c->out_w) * sizeof(float) + 63) / 64 * 64;
+}
+
+/* The algorithms that serve, those first that need no measuring to be preferred. */
+static int candidates(const ox_run *r, const ox_image_conv *s, const ox_conv *c, ox_conv_form form, ox_candidate *list,
+                      const ox_conv_algorithm **which) {
+    size_t all;
+    int n = 0;
+    const ox_conv_algorithm *const *algorithms = ox_conv_algorithms(&all);
+    for (size_t k = 0; k < all && n < OX_CANDIDATES; k++) {
+        const ox_conv_algorithm *a = algorithms[k];
+        if (!a->serves(a, c, form) || (a->pack != algorithms[0]->pack && (!r->tunes || s->forgotten))) continue;
+        uint64_t turned = turned_bytes(s, a, c, form);
+        which[n] = a;
+        list[n++] = (ox_candidate){a->name, turned + a->workspace(a, c, form)};
+    }
+    return n;
+}
+
+static int convolve(ox_run *r, ox_image_conv *s, ox_conv *c, ox_conv_form form, const float *x, ox_tensor *y) {
+    ox_candidate list[OX_CANDIDATES];
+    const ox_conv_algorithm *which[OX_CANDIDATES];
+    void *room;
+    int threads = ox_thread_count(r->ctx), k = ox_choose(r, list, candidates(r, s, c, form, list, which), &room);
+    const ox_conv_algorithm *a = k < 0 ? NULL : which[k];
+    const float *packed = a ? weights_for(r, s, a, c, form) : NULL;
+    ox_tail_run t;
+    if (!packed || (s->has_tail && ox_tail_begin(&t, r, &s->tail, s->columns, ox_conv_block(), y))) return -1;
+    uint64_t turned = turned_bytes(s, a, c, form);
+    c->planar_out = s->planar_out && !turned;
+    float *to = ox_tensor_mut(y), *blocked = turned ? room : to;
+    a->run(a, threads, c, form, x, packed, s->shift, s->has_tail ? &t.tail : NULL, blocked, turned ? (float *)((char *)room + turned) : room);
+    if (turned) ox_image_unblock(threads, c->batch, c->out_channels, c->out_h * c->out_w, blocked, to);
+    return 0;
+}
+
 static int run_conv(ox_run *r) {
     ox_image_conv *s = r->state;
     const ox_tensor *x = ox_native_tensor(r, 0), *k = ox_native_tensor(r, 1);
@@ -112,31 +192,21 @@ static int run_conv(ox_run *r) {
     if (form == OX_CONV_PLANAR && !s->planar) form = OX_CONV_BLOCKED;
     bool beyond = (c.out_h - 1) * c.stride_h >= c.in_h || (c.out_w - 1) * c.stride_w >= c.in_w;
     if (form == OX_CONV_POINTWISE && beyond) form = OX_CONV_BLOCKED; /* pads at the end only */
-    if (!s->packed && pack(r, s, &c, form)) return -1;
-    int64_t blocks = (c.out_channels + block - 1) / block, pixels = c.out_h * c.out_w, plain[4] = {c.batch, c.out_channels, out[0], out[n - 1]};
-    c.planar_out = s->planar_out && ox_conv_writes_planar(&c, form);
+    int64_t blocks = (c.out_channels + block - 1) / block, plain[4] = {c.batch, c.out_channels, out[0], out[n - 1]};
     ox_tensor *y = s->planar_out ? ox_output(r, 0, OX_FLOAT, s->rank, plain)
                                  : ox_output(r, 0, OX_FLOAT, 5, (int64_t[]){c.batch, blocks, c.out_h, c.out_w, block});
     const float *from = y ? ox_native_input(r, x) : NULL;
     if (!from) return -1;
-    if (!y->count) return 0;
-    bool turned = s->planar_out && !c.planar_out;
-    float *to = ox_tensor_mut(y), *whole = turned ? ox_scratch(r, (uint64_t)(c.batch * blocks * block * pixels) * sizeof *whole) : to;
-    uint64_t bytes = ox_conv_scratch_bytes(&c, form);
-    float *scratch = bytes ? ox_scratch(r, bytes) : NULL;
-    ox_tail_run t;
-    if (!whole || (bytes && !scratch) || (s->has_tail && ox_tail_begin(&t, r, &s->tail, s->columns, block, y))) return -1;
-    ox_conv_run(ox_thread_count(r->ctx), &c, form, from, s->packed, s->shift, s->has_tail ? &t.tail : NULL, whole, scratch);
-    if (turned) ox_image_unblock(ox_thread_count(r->ctx), c.batch, c.out_channels, pixels, whole, to);
-    return 0;
+    if (!y->count) return weights_for(r, s, ox_conv_algorithms(&(size_t){0})[0], &c, form) ? 0 : -1;
+    return convolve(r, s, &c, form, from, y);
 }
 
 static void done(ox_ctx *ctx, void *state) {
     ox_image_conv *s = state;
     (void)ctx;
-    ox_payload_free(s->packed);
+    for (int i = 0; i < OX_CONV_WEIGHTS; i++) ox_payload_free(s->weights[i].packed);
     ox_payload_free(s->shift);
     for (int k = 0; k < OX_PROGRAM_OPERANDS; k++) ox_payload_free(s->columns[k]);
 }
 
-const ox_native ox_native_conv = {"convolution in blocks", run_conv, done};
+const ox_native ox_native_conv = {"convolution in blocks", run_conv, done, taken};

@@ -113,7 +113,8 @@ static int run_step(ox_frame *f, ox_plan *p, ox_step *s, ox_running *now) {
                 .kept = now ? &s->kept : NULL,
                 .step = now,
                 .instead = s->native ? s->native->run : NULL,
-                .state = s->state};
+                .state = s->state,
+                .tunes = f->tuning != NULL};
     int rc = ox_run_kernel(&r);
     if (!rc && f->hook) tell(f, p, s, now, start);
     if (!rc && now && !now->place->placed && ox_choose_measure(now, &r)) {

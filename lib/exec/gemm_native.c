@@ -60,4 +60,4 @@ static void done(ox_ctx *ctx, void *state) {
     for (int k = 0; k < OX_PROGRAM_OPERANDS; k++) ox_payload_free(p->columns[k]);
 }
 
-const ox_native ox_native_product = {"packed product", run_product, done};
+const ox_native ox_native_product = {"packed product", run_product, done, NULL};

@@ -92,7 +92,7 @@ static int run_pad(ox_run *r) {
     return 0;
 }
 
-const ox_native ox_native_pad = {"pads in blocks", run_pad, NULL};
-const ox_native ox_native_pool = {"pool in blocks", run_pool, NULL};
-const ox_native ox_native_block = {"to blocks", run_block, NULL};
-const ox_native ox_native_unblock = {"from blocks", run_unblock, NULL};
+const ox_native ox_native_pad = {"pads in blocks", run_pad, NULL, NULL};
+const ox_native ox_native_pool = {"pool in blocks", run_pool, NULL, NULL};
+const ox_native ox_native_block = {"to blocks", run_block, NULL, NULL};
+const ox_native ox_native_unblock = {"from blocks", run_unblock, NULL, NULL};

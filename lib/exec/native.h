@@ -5,6 +5,7 @@
 #ifndef OX_NATIVE_H
 #define OX_NATIVE_H
 
+#include "cpu/conv_algorithms.h"
 #include "exec/program.h"
 #include "op/op.h"
 
@@ -12,6 +13,7 @@ typedef struct ox_native {
     const char *name;                          /* of the algorithm, for profiles */
     int (*run)(ox_run *r);                     /* r->state: the step's; inputs are r->in[0 .. n) of the step */
     void (*done)(ox_ctx *ctx, void *state);    /* frees what state owns but not state; may be NULL */
+    void (*taken)(void *state, const char *candidate); /* a placement takes it: what only others need may go; may be NULL */
 } ox_native;
 
 /* Where the inputs of a step's program lie in its inputs. */
@@ -46,6 +48,13 @@ typedef struct ox_weights_product {
 extern const ox_native ox_native_product;
 
 /* ---- conv_native.c: convolution of an image by constant weights, input 1 */
+/* Weights in the form of an algorithm, which several may have in common. */
+enum { OX_CONV_WEIGHTS = 4 };
+typedef struct ox_conv_weights {
+    const ox_conv_algorithm *like;
+    float *packed;
+    bool taken;              /* a placement takes an algorithm that reads them */
+} ox_conv_weights;
 typedef struct ox_image_conv {
     int rank;                /* of the image as the model has it: 3 or 4 */
     int64_t pad[4];          /* zeros of a Pad before it: top, left, bottom, right */
@@ -56,7 +65,9 @@ typedef struct ox_image_conv {
     bool planar_out;         /* nor is the output; no operand of the tail has its size then */
     ox_tail_plan tail;
     /* made by the first run */
-    float *packed, *shift, *columns[OX_PROGRAM_OPERANDS];
+    ox_conv_weights weights[OX_CONV_WEIGHTS];
+    bool forgotten;          /* the model's weights may be gone: no other form can be made of them */
+    float *shift, *columns[OX_PROGRAM_OPERANDS];
     int64_t in_channels, out_channels;
 } ox_image_conv;
 extern const ox_native ox_native_conv;

@@ -466,6 +466,7 @@ int ox_place(ox_frame *f, ox_plan *p, ox_placement *m) {
     look_around(&j);
     int rc = p->outer || f->memory_budget == UINT64_MAX ? place_freely(&j) : place_in_budget(&j);
     m->placed = !rc;
+    if (!rc) ox_choose_tell(p, m);
     ox_arena_free(j.arena);
     return rc;
 }

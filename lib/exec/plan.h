@@ -193,6 +193,9 @@ void ox_choose_least(const ox_plan *p, ox_placement *m);
 uint64_t ox_choose_smallest(const ox_choice *c); /* bytes of the least workspace */
 int ox_choose_within(const ox_frame *f, const ox_plan *p, ox_placement *m, const uint64_t *room);
 
+/* Steps hear what was taken. */
+void ox_choose_tell(const ox_plan *p, const ox_placement *m);
+
 /* ---- place.c ---- */
 /* From notes to slots. */
 int ox_place(ox_frame *f, ox_plan *p, ox_placement *m);

@@ -200,7 +200,7 @@ static void done(ox_ctx *ctx, void *state) {
     ox_payload_free(((ox_quant_weights *)state)->packed);
 }
 
-const ox_native ox_native_qconv = {"8-bit convolution", run_conv, done};
-const ox_native ox_native_qproduct = {"8-bit product", run_product, done};
-const ox_native ox_native_qdynamic = {"8-bit product of floats", run_dynamic, done};
-const ox_native ox_native_qscaled = {"8-bit product, scaled", run_scaled, done};
+const ox_native ox_native_qconv = {"8-bit convolution", run_conv, done, NULL};
+const ox_native ox_native_qproduct = {"8-bit product", run_product, done, NULL};
+const ox_native ox_native_qdynamic = {"8-bit product of floats", run_dynamic, done, NULL};
+const ox_native ox_native_qscaled = {"8-bit product, scaled", run_scaled, done, NULL};

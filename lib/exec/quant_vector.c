@@ -205,10 +205,10 @@ static int run_pool(ox_run *r) {
     return 0;
 }
 
-const ox_native ox_native_qpair = {"8-bit pairs", run_pair, NULL};
-const ox_native ox_native_qtable = {"8-bit table", run_table, NULL};
-const ox_native ox_native_qpool = {"8-bit pool", run_pool, NULL};
-const ox_native ox_native_to_pixels = {"to pixels", run_to_pixels, NULL};
-const ox_native ox_native_from_pixels = {"from pixels", run_from_pixels, NULL};
-const ox_native ox_native_same = {"the same", run_same, NULL};
-const ox_native ox_native_dequantize = {"from 8 bits", run_dequantize, NULL};
+const ox_native ox_native_qpair = {"8-bit pairs", run_pair, NULL, NULL};
+const ox_native ox_native_qtable = {"8-bit table", run_table, NULL, NULL};
+const ox_native ox_native_qpool = {"8-bit pool", run_pool, NULL, NULL};
+const ox_native ox_native_to_pixels = {"to pixels", run_to_pixels, NULL, NULL};
+const ox_native ox_native_from_pixels = {"from pixels", run_from_pixels, NULL, NULL};
+const ox_native ox_native_same = {"the same", run_same, NULL, NULL};
+const ox_native ox_native_dequantize = {"from 8 bits", run_dequantize, NULL, NULL};

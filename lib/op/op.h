@@ -239,6 +239,7 @@ struct ox_run {
     int (*instead)(ox_run *r); /* of the frame: runs instead of the kernel; it reads in[] beyond the call's inputs */
     void *step, *state;        /* private to the frame */
     void *scratch;       /* private to run.c: NULL at the start */
+    bool tunes;          /* candidates may be measured: what they are made of stays */
     bool once;           /* what is asked for now is for making something that is kept: no later run will ask for it */
 };
 /* Calls the kernel of r->call->op. In any case scratch is released; after a failure no output is left and -1 is returned. Kernels
