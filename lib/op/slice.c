@@ -262,27 +262,42 @@ static int pad_map(ox_run *r, int mode, int64_t size, int64_t begin, int64_t end
     return 0;
 }
 
+/* Places of an axis whose elements come from places a step apart. */
+typedef struct run { int64_t from, n, step; } run;
+
+static int64_t find_runs(const int64_t *map, int64_t n, run *runs) {
+    int64_t count = 0;
+    for (int64_t i = 0; i < n; i += runs[count++].n) {
+        int64_t step = i + 1 < n ? map[i + 1] - map[i] : 1, k = 1;
+        if (step < -1 || step > 1) step = 1;
+        while (i + k < n && map[i + k] == map[i] + k * step) k++;
+        runs[count] = (run){map[i], k, step};
+    }
+    return count;
+}
+
 /* Reflect, edge and wrap: outer rows by their tables, the last axis by runs of its table. */
-static void pad_by_map(ox_run *r, const ox_tensor *x, const char *from, ox_mv_out *o, int64_t *const *map) {
+static int pad_by_map(ox_run *r, const ox_tensor *x, const char *from, ox_mv_out *o, int64_t *const *map) {
     int k = o->t->rank - 1;
     int64_t *at = OX_NEW_N(r->arena, int64_t, k + 1), *ss = OX_NEW_N(r->arena, int64_t, k + 1), n = o->t->dims[k];
+    run *runs = ox_scratch(r, (uint64_t)n * sizeof *runs);
+    if (!runs) return -1;
+    int64_t count = find_runs(map[k], n, runs);
     ox_mv_strides(k + 1, x->dims, ss);
     char *to = o->data;
     for (int64_t done = 0; done < o->t->count; done += n) {
         int64_t base = 0;
         for (int i = 0; i < k; i++) base += map[i][at[i]] * ss[i];
-        for (int64_t i = 0; i < n;) {
-            int64_t run = 1;
-            while (i + run < n && map[k][i + run] == map[k][i] + run) run++;
-            memcpy(to, from + (base + map[k][i]) * (int64_t)o->size, (size_t)run * o->size);
-            to += (size_t)run * o->size;
-            i += run;
+        for (const run *p = runs; p < runs + count; p++) {
+            ox_mv_row(o->size, p->n, to, 1, from + (base + p->from) * (int64_t)o->size, p->step);
+            to += (size_t)p->n * o->size;
         }
         for (int i = k - 1; i >= 0; i--) {
             if (++at[i] < o->t->dims[i]) break;
             at[i] = 0;
         }
     }
+    return 0;
 }
 
 /* One element in moving form: the constant value in the data's type. */
@@ -358,7 +373,7 @@ int ox_run_pad(ox_run *r) {
         map[i] = ox_scratch(r, (uint64_t)dims[i] * sizeof(int64_t));
         if (!map[i] || pad_map(r, mode, x->dims[i], begin[i], end[i], dims[i], map[i])) return -1;
     }
-    pad_by_map(r, x, from, &o, map);
+    if (pad_by_map(r, x, from, &o, map) < 0) return -1;
     return ox_mv_done(r, &o);
 }
 

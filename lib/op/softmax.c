@@ -71,12 +71,12 @@ static void exp_double(double *y, const double *x, double max, int64_t n) {
 
 #define ROW_KERNELS(T)                                                                                       \
     static void hardmax_##T(const T *x, T *y, int64_t n) {                                                   \
+        T max = n ? x[0] : 0;                                                                                \
         int64_t best = 0;                                                                                    \
-        for (int64_t i = 0; i < n; i++) {                                                                    \
-            y[i] = 0;                                                                                        \
-            if (x[i] > x[best]) best = i;                                                                    \
-        }                                                                                                    \
-        if (n) y[best] = 1;                                                                                  \
+        for (int64_t i = 0; i < n; i++) max = x[i] > max ? x[i] : max;                                       \
+        while (best < n && x[best] != max) best++;                                                           \
+        memset(y, 0, (size_t)n * sizeof *y);                                                                 \
+        if (n) y[best < n ? best : 0] = 1;                                                                   \
     }                                                                                                        \
     static void norm1_##T(const T *x, T *y, int64_t n) {                                                     \
         double sum = 0;                                                                                      \

@@ -131,7 +131,7 @@ typedef struct detect {
 } detect;
 #define IS_INF(T, C)                                                                                                   \
     OX_LOOP1_TO(isinf, T, C, uint8_t,                                                                                  \
-                isinf(x) && (x > 0 ? ((const detect *)p)->positive : ((const detect *)p)->negative))
+                (x == (C)INFINITY && ((const detect *)p)->positive) | (x == -(C)INFINITY && ((const detect *)p)->negative))
 #define IS_NAN(T, C) OX_LOOP1_TO(isnan, T, C, uint8_t, x != x)
 OX_EACH_REAL(IS_INF)
 OX_EACH_REAL(IS_NAN)
