@@ -249,6 +249,10 @@ static int pad_map(ox_run *r, int mode, int64_t size, int64_t begin, int64_t end
     if (mode && d <= 0 && n > 0) return ox_fail(r->ctx, OX_BAD_DATA, "mode %s has nothing to repeat", pad_modes[mode]);
     for (int64_t o = 0; o < n; o++) {
         int64_t i = o - (begin < 0 ? 0 : begin), period = 2 * (d - 1); /* place in the part that stays */
+        if (i >= 0 && i < d) {
+            map[o] = i + lo;
+            continue;
+        }
         if (mode == 1) {
             i = period ? (i % period + period) % period : 0;
             i = i >= d ? period - i : i;
