@@ -136,6 +136,71 @@ static void fold_plane(const pool *v, const ox_plane *f, int64_t length, const f
     }
 }
 
+/* Planes so small that their rows are short: the padded plane is folded as one row, what lies between rows of the result is computed for
+ * nothing. Steps from row to row in it; 0: not served. */
+enum { PLANE_FLOATS = 1 << 13, LONG_ROW = 128 };
+
+static int64_t plane_pitch(const pool *v, int64_t length, int64_t *height) {
+    const ox_image *im = &v->image;
+    if (im->n != 2 || im->begin[0] < 0 || im->out[1] > LONG_ROW || im->out[0] > PLANE_FLOATS || im->stride[0] > PLANE_FLOATS ||
+        im->kernel[0] > PLANE_FLOATS || im->dilation[0] > PLANE_FLOATS || im->stride[1] > PLANE_FLOATS)
+        return 0;
+    int64_t pitch = (length + im->stride[1] - 1) / im->stride[1] * im->stride[1];
+    *height = (im->out[0] - 1) * im->stride[0] + (im->kernel[0] - 1) * im->dilation[0] + 1;
+    return *height <= PLANE_FLOATS / pitch ? pitch : 0;
+}
+
+/* PADDED, DOWN: room for a padded plane each. SHARES: per element of the result, NULL for a maximum. */
+static void fold_small(const pool *v, const ox_plane *f, int64_t pitch, int64_t height, const float *x, const float *shares, float *padded, float *down,
+                       float *y) {
+    const ox_image *im = &v->image;
+    bool max = v->kind == POOL_MAX;
+    int64_t top = im->begin[0], left = im->begin[1], rows = im->in[0], width = im->in[1], out = im->out[1], step = pitch / im->stride[1];
+    float none = max ? (float)v->lowest : 0;
+    void (*fold)(float *, const float *, int64_t, int64_t, int64_t) = max ? f->max_down : f->sum_down;
+    if (rows > height - top) rows = height - top;
+    if (width > pitch - left) width = pitch - left;
+    for (int64_t j = 0; j < pitch * height; j++) padded[j] = none;
+    for (int64_t i = 0; i < rows; i++) memcpy(padded + (top + i) * pitch + left, x + i * im->in[1], (size_t)width * sizeof *x);
+    if (im->stride[0] == 1) {
+        fold(down, padded, im->dilation[0] * pitch, im->kernel[0], im->out[0] * pitch);
+    } else {
+        for (int64_t i = 0; i < im->out[0]; i++)
+            fold(down + i * pitch, padded + i * im->stride[0] * pitch, im->dilation[0] * pitch, im->kernel[0], pitch);
+    }
+    int64_t n = (im->out[0] - 1) * step + out;
+    (max ? f->max_along : f->sum_along)(padded, down, im->stride[1], im->kernel[1], im->dilation[1], n);
+    for (int64_t i = 0; i < im->out[0]; i++, y += out) {
+        const float *from = padded + i * step;
+        if (max) {
+            memcpy(y, from, (size_t)out * sizeof *y);
+            continue;
+        }
+        for (int64_t j = 0; j < out; j++) y[j] = from[j] * shares[i * out + j];
+    }
+}
+
+/* 1: done, 0: not served, -1 after ox_fail(). */
+static int run_small(ox_run *r, const pool *v, int64_t length, const float *x, const float *widths, float *y) {
+    const ox_image *im = &v->image;
+    int64_t height, pitch = plane_pitch(v, length, &height), size = pitch * height;
+    if (!pitch) return 0;
+    int threads = ox_threads_for(r->ctx, v->planes * im->out_size * im->kernel_size);
+    const ox_plane *f = ox_plane_table();
+    float *room = ox_scratch(r, (uint64_t)size * 2 * (uint64_t)threads * sizeof *room), *shares = NULL;
+    if (room && v->kind != POOL_MAX) shares = ox_scratch(r, (uint64_t)im->out_size * sizeof *shares);
+    if (!room || (v->kind != POOL_MAX && !shares)) return -1;
+    for (int64_t i = 0; shares && i < im->out[0]; i++) {
+        float count = (float)axis_count(v, 0, i);
+        for (int64_t j = 0; j < im->out[1]; j++) shares[i * im->out[1] + j] = 1 / (count * widths[j]);
+    }
+    OX_EACH(threads, i, v->planes, {
+        float *padded = room + ox_thread_index() * 2 * size;
+        fold_small(v, f, pitch, height, x + i * im->in_size, shares, padded, padded + size, y + i * im->out_size);
+    });
+    return 1;
+}
+
 /* 1: done, 0: not served. */
 static int run_planes(ox_run *r, const pool *v, const float *x, float *y, const int64_t *index) {
     const ox_image *im = &v->image;
@@ -145,10 +210,40 @@ static int run_planes(ox_run *r, const pool *v, const float *x, float *y, const 
     float *widths = ox_scratch(r, (uint64_t)im->out[last] * sizeof *widths);
     if (!widths) return -1;
     for (int64_t j = 0; j < im->out[last]; j++) widths[j] = (float)axis_count(v, last, j);
+    int small = run_small(r, v, length, x, widths, y);
+    if (small) return small;
     const ox_plane *f = ox_plane_table();
     int threads = ox_threads_for(r->ctx, v->planes * im->out_size * im->kernel_size);
     OX_EACH(threads, i, v->planes, { fold_plane(v, f, length, x + i * im->in_size, widths, y + i * im->out_size); });
     return 1;
+}
+
+/* Volumes: planes are folded down to one, which is folded as a plane. 1: done, 0: not served, -1 after ox_fail(). */
+static int run_volumes(ox_run *r, const pool *v, const float *x, float *y, const int64_t *index) {
+    const ox_image *im = &v->image;
+    if (im->n != 3 || index || v->kind != POOL_MAX || !im->in_size || !im->kernel_size || im->stride[0] > INT32_MAX || im->dilation[0] > INT32_MAX) return 0;
+    pool flat = *v;
+    int64_t plane = im->in[1] * im->in[2], depth = im->in[0];
+    flat.image = (ox_image){2, im->in + 1, im->out + 1, im->kernel + 1, im->stride + 1, im->dilation + 1, im->begin + 1, plane,
+                            im->out[1] * im->out[2], im->kernel[1] * im->kernel[2]};
+    if (!padded_row(&flat, NULL)) return 0;
+    float *room = ox_scratch(r, (uint64_t)plane * (uint64_t)v->planes * (uint64_t)im->out[0] * sizeof *room);
+    if (!room) return -1;
+    const ox_plane *f = ox_plane_table();
+    int threads = ox_threads_for(r->ctx, v->planes * im->out_size * im->kernel_size);
+    OX_EACH(threads, i, v->planes * im->out[0], {
+        int64_t at = i % im->out[0] * im->stride[0] - im->begin[0];
+        int64_t first = at < 0 ? (-at + im->dilation[0] - 1) / im->dilation[0] : 0;
+        int64_t end = at >= depth ? 0 : (depth - at + im->dilation[0] - 1) / im->dilation[0];
+        if (end > im->kernel[0]) end = im->kernel[0];
+        float *to = room + i * plane;
+        if (end > first)
+            f->max_down(to, x + (i / im->out[0] * depth + at + first * im->dilation[0]) * plane, im->dilation[0] * plane, end - first, plane);
+        else
+            for (int64_t j = 0; j < plane; j++) to[j] = (float)v->lowest;
+    });
+    flat.planes = v->planes * im->out[0];
+    return run_planes(r, &flat, room, y, NULL);
 }
 
 static int compute(ox_run *r, const pool *v, const ox_tensor *x, ox_tensor *y, int64_t *index) {
@@ -156,6 +251,7 @@ static int compute(ox_run *r, const pool *v, const ox_tensor *x, ox_tensor *y, i
     const float *from = ox_as_floats(r, x);
     float *to = ox_floats_of(r, y);
     int done = from && to ? run_planes(r, v, from, to, index) : -1;
+    if (!done) done = run_volumes(r, v, from, to, index);
     if (done < 0 || (!done && run_float(r, v, from, to, index) < 0)) return -1;
     ox_floats_done(r, y, to);
     return 0;
