@@ -317,16 +317,18 @@ static int refuse_zero(ox_run *r) {
     const ox_tensor *t = ox_input(r, 1);
     const char *data = t && ox_dtype_is_int(t->dtype) ? ox_tensor_data(t) : NULL;
     if (!data) return 0;
-    static const char zero[8];
-    size_t size = ox_dtype_bits(t->dtype) / 8;
-    if (size == 8) {
-        bool found = false;
+    bool found = false;
+    switch (ox_dtype_bits(t->dtype)) {
+    case 64:
         for (int64_t i = 0; i < t->count; i++) found |= ((const int64_t *)(const void *)data)[i] == 0;
-        return found ? ox_fail(r->ctx, OX_BAD_DATA, "division by zero") : 0;
+        break;
+    case 32:
+        for (int64_t i = 0; i < t->count; i++) found |= ((const int32_t *)(const void *)data)[i] == 0;
+        break;
+    default:
+        for (int64_t i = 0; i < t->count; i++) found |= ox_load_int(t->dtype, data, i) == 0;
     }
-    for (int64_t i = 0; size && i < t->count; i++) {
-        if (!memcmp(data + (size_t)i * size, zero, size)) return ox_fail(r->ctx, OX_BAD_DATA, "division by zero");
-    }
+    if (found) return ox_fail(r->ctx, OX_BAD_DATA, "division by zero");
     return 0;
 }
 

@@ -142,7 +142,7 @@ enum { PLANE_FLOATS = 1 << 13, LONG_ROW = 128 };
 
 static int64_t plane_pitch(const pool *v, int64_t length, int64_t *height) {
     const ox_image *im = &v->image;
-    if (im->n != 2 || im->begin[0] < 0 || im->out[1] > LONG_ROW || im->out[0] > PLANE_FLOATS || im->stride[0] > PLANE_FLOATS ||
+    if (im->n != 2 || im->begin[0] < 0 || im->out[1] > LONG_ROW || (im->stride[1] > 1 && im->out[1] > LONG_ROW / 8) || im->out[0] > PLANE_FLOATS || im->stride[0] > PLANE_FLOATS ||
         im->kernel[0] > PLANE_FLOATS || im->dilation[0] > PLANE_FLOATS || im->stride[1] > PLANE_FLOATS)
         return 0;
     int64_t pitch = (length + im->stride[1] - 1) / im->stride[1] * im->stride[1];
