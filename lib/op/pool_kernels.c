@@ -246,12 +246,80 @@ static int run_volumes(ox_run *r, const pool *v, const float *x, float *y, const
     return run_planes(r, &flat, room, y, NULL);
 }
 
+/* ---- maxima of floats with their places, along one or two axes, several outputs of a row side by side */
+
+enum { SIDES = 256 };
+
+#define TAKE(STEP)                                                                                                     \
+    for (int64_t j = 0; j < n; j++) {                                                                                  \
+        float value = x[j * (STEP)];                                                                                   \
+        bool better = (at[j] < 0) | (value > best[j]);                                                                 \
+        best[j] = better ? value : best[j];                                                                            \
+        at[j] = better ? first + (int32_t)(j * (STEP)) : at[j];                                                        \
+    }
+OX_INLINE void take_best_in(const float *restrict x, int64_t step, int32_t first, int64_t n, float *restrict best, int32_t *restrict at) {
+    if (step == 1) {
+        TAKE(1)
+    } else if (step == 2) {
+        TAKE(2)
+    } else {
+        TAKE(step)
+    }
+}
+OX_WIDER static void take_best_wider(const float *x, int64_t step, int32_t first, int64_t n, float *best, int32_t *at) { take_best_in(x, step, first, n, best, at); }
+static void take_best(const float *x, int64_t step, int32_t first, int64_t n, float *best, int32_t *at) {
+    if (OX_HAS_WIDER())
+        take_best_wider(x, step, first, n, best, at);
+    else
+        take_best_in(x, step, first, n, best, at);
+}
+
+/* Outputs [from, from + n) of row I of a plane. */
+static void best_of_windows(const pool *v, int64_t plane, const float *x, int64_t i, int64_t from, int64_t n, float *best, int64_t *index) {
+    const ox_image *im = &v->image;
+    int last = im->n - 1;
+    bool flat = im->n == 1;
+    int32_t at[SIDES];
+    int64_t width = im->in[last], step = im->stride[last], rows = flat ? 1 : im->kernel[0];
+    for (int64_t j = 0; j < n; j++) {
+        best[j] = (float)v->lowest;
+        at[j] = -1;
+    }
+    for (int64_t p = 0; p < rows; p++) {
+        int64_t row = flat ? 0 : i * im->stride[0] + p * im->dilation[0] - im->begin[0];
+        if (row < 0 || row >= (flat ? 1 : im->in[0])) continue;
+        for (int64_t q = 0; q < im->kernel[last]; q++) {
+            int64_t first = from * step + q * im->dilation[last] - im->begin[last], lo = first >= 0 ? 0 : (-first + step - 1) / step,
+                    hi = first >= width ? 0 : (width - first + step - 1) / step;
+            if (hi > n) hi = n;
+            int64_t place = row * width + first + lo * step;
+            if (hi > lo) take_best(x + place, step, (int32_t)place, hi - lo, best + lo, at + lo);
+        }
+    }
+    for (int64_t j = 0; j < n; j++) index[j] = at[j] < 0 ? -1 : full_index_float(v, plane, at[j]);
+}
+
+static bool run_indices(ox_run *r, const pool *v, const float *x, float *y, int64_t *index) {
+    const ox_image *im = &v->image;
+    int last = im->n - 1;
+    if (!index || im->n > 2 || im->in_size > INT32_MAX) return false;
+    int64_t width = im->out[last], rows = im->out_size / width;
+    int threads = ox_threads_for(r->ctx, v->planes * im->out_size * im->kernel_size);
+    OX_EACH(threads, i, v->planes * rows, {
+        for (int64_t from = 0; from < width; from += SIDES)
+            best_of_windows(v, i / rows, x + i / rows * im->in_size, i % rows, from, width - from < SIDES ? width - from : SIDES, y + i * width + from,
+                            index + i * width + from);
+    });
+    return true;
+}
+
 static int compute(ox_run *r, const pool *v, const ox_tensor *x, ox_tensor *y, int64_t *index) {
     if (ox_is_double(x)) return run_double(r, v, ox_tensor_data(x), ox_tensor_mut(y), index);
     const float *from = ox_as_floats(r, x);
     float *to = ox_floats_of(r, y);
     int done = from && to ? run_planes(r, v, from, to, index) : -1;
     if (!done) done = run_volumes(r, v, from, to, index);
+    if (!done) done = run_indices(r, v, from, to, index);
     if (done < 0 || (!done && run_float(r, v, from, to, index) < 0)) return -1;
     ox_floats_done(r, y, to);
     return 0;
