@@ -4,6 +4,7 @@
 #include "cpu/plane.h"
 #include "cpu/vec.h"
 #include "op/compute.h"
+#include "op/sliced.h"
 #include "op/window.h"
 
 typedef enum pool_kind { POOL_MAX, POOL_AVERAGE, POOL_LP } pool_kind;
@@ -14,6 +15,7 @@ typedef struct pool {
     pool_kind kind;
     int64_t planes, p; /* p: order of the norm */
     bool count_pads, column_major;
+    bool by_rows;      /* averages are added up row by row */
     double lowest;     /* of the element type: what a window holds that meets nothing */
 } pool;
 
@@ -108,14 +110,14 @@ static int64_t axis_count(const pool *v, int d, int64_t at) {
     return count_between(at * w->stride[d] - w->begin[d], w->dilation[d], w->kernel[d], lo, hi);
 }
 
-/* WIDTHS: what windows of a row count along it, floats that fold down to averages. */
+/* WIDTHS: what windows of a row count along it. Sums by columns first, then divided, as others do it: see average_by_columns(). */
 static void fold_plane(const pool *v, const ox_plane *f, int64_t length, const float *x, const float *widths, float *y) {
     const ox_image *im = &v->image;
     int last = im->n - 1;
     bool flat = im->n == 1, max = v->kind == POOL_MAX;
     int64_t width = im->in[last], height = flat ? 1 : im->in[0], rows = flat ? 1 : im->out[0], n = im->out[last];
     int64_t kernel = flat ? 1 : im->kernel[0], dilation = flat ? 1 : im->dilation[0], stride = flat ? 1 : im->stride[0], begin = flat ? 0 : im->begin[0];
-    float row[ROW_FLOATS], shares[ROW_FLOATS], none = max ? (float)v->lowest : 0;
+    float row[ROW_FLOATS], counts[ROW_FLOATS], none = max ? (float)v->lowest : 0;
     int64_t counted = -1;
     for (int64_t j = 0; j < length; j++) row[j] = none;
     for (int64_t i = 0; i < rows; i++, y += n) {
@@ -130,9 +132,9 @@ static void fold_plane(const pool *v, const ox_plane *f, int64_t length, const f
         }
         if (max) continue;
         int64_t count = flat ? 1 : axis_count(v, 0, i);
-        for (int64_t j = 0; count != counted && j < n; j++) shares[j] = 1 / ((float)count * widths[j]);
+        for (int64_t j = 0; count != counted && j < n; j++) counts[j] = (float)count * widths[j];
         counted = count;
-        for (int64_t j = 0; j < n; j++) y[j] *= shares[j];
+        for (int64_t j = 0; j < n; j++) y[j] /= counts[j];
     }
 }
 
@@ -150,8 +152,8 @@ static int64_t plane_pitch(const pool *v, int64_t length, int64_t *height) {
     return *height <= PLANE_FLOATS / pitch ? pitch : 0;
 }
 
-/* PADDED, DOWN: room for a padded plane each. SHARES: per element of the result, NULL for a maximum. */
-static void fold_small(const pool *v, const ox_plane *f, int64_t pitch, int64_t height, const float *x, const float *shares, float *padded, float *down,
+/* PADDED, DOWN: room for a padded plane each. COUNTS: per element of the result, NULL for a maximum. */
+static void fold_small(const pool *v, const ox_plane *f, int64_t pitch, int64_t height, const float *x, const float *counts, float *padded, float *down,
                        float *y) {
     const ox_image *im = &v->image;
     bool max = v->kind == POOL_MAX;
@@ -176,7 +178,7 @@ static void fold_small(const pool *v, const ox_plane *f, int64_t pitch, int64_t 
             memcpy(y, from, (size_t)out * sizeof *y);
             continue;
         }
-        for (int64_t j = 0; j < out; j++) y[j] = from[j] * shares[i * out + j];
+        for (int64_t j = 0; j < out; j++) y[j] = from[j] / counts[i * out + j];
     }
 }
 
@@ -187,16 +189,16 @@ static int run_small(ox_run *r, const pool *v, int64_t length, const float *x, c
     if (!pitch) return 0;
     int threads = ox_threads_for(r->ctx, v->planes * im->out_size * im->kernel_size);
     const ox_plane *f = ox_plane_table();
-    float *room = ox_scratch(r, (uint64_t)size * 2 * (uint64_t)threads * sizeof *room), *shares = NULL;
-    if (room && v->kind != POOL_MAX) shares = ox_scratch(r, (uint64_t)im->out_size * sizeof *shares);
-    if (!room || (v->kind != POOL_MAX && !shares)) return -1;
-    for (int64_t i = 0; shares && i < im->out[0]; i++) {
+    float *room = ox_scratch(r, (uint64_t)size * 2 * (uint64_t)threads * sizeof *room), *counts = NULL;
+    if (room && v->kind != POOL_MAX) counts = ox_scratch(r, (uint64_t)im->out_size * sizeof *counts);
+    if (!room || (v->kind != POOL_MAX && !counts)) return -1;
+    for (int64_t i = 0; counts && i < im->out[0]; i++) {
         float count = (float)axis_count(v, 0, i);
-        for (int64_t j = 0; j < im->out[1]; j++) shares[i * im->out[1] + j] = 1 / (count * widths[j]);
+        for (int64_t j = 0; j < im->out[1]; j++) counts[i * im->out[1] + j] = count * widths[j];
     }
     OX_EACH(threads, i, v->planes, {
         float *padded = room + ox_thread_index() * 2 * size;
-        fold_small(v, f, pitch, height, x + i * im->in_size, shares, padded, padded + size, y + i * im->out_size);
+        fold_small(v, f, pitch, height, x + i * im->in_size, counts, padded, padded + size, y + i * im->out_size);
     });
     return 1;
 }
@@ -317,7 +319,7 @@ static int compute(ox_run *r, const pool *v, const ox_tensor *x, ox_tensor *y, i
     if (ox_is_double(x)) return run_double(r, v, ox_tensor_data(x), ox_tensor_mut(y), index);
     const float *from = ox_as_floats(r, x);
     float *to = ox_floats_of(r, y);
-    int done = from && to ? run_planes(r, v, from, to, index) : -1;
+    int done = !from || !to ? -1 : v->by_rows ? 0 : run_planes(r, v, from, to, index);
     if (!done) done = run_volumes(r, v, from, to, index);
     if (!done) done = run_indices(r, v, from, to, index);
     if (done < 0 || (!done && run_float(r, v, from, to, index) < 0)) return -1;
@@ -325,7 +327,7 @@ static int compute(ox_run *r, const pool *v, const ox_tensor *x, ox_tensor *y, i
     return 0;
 }
 
-static int run_pool(ox_run *r, pool_kind kind) {
+static int run_pool(ox_run *r, pool_kind kind, bool sliced) {
     const ox_tensor *x = ox_need(r, 0);
     pool v = {.kind = kind, .count_pads = ox_get_int(r->call, "count_include_pad") != 0, .lowest = -INFINITY};
     int n;
@@ -345,14 +347,16 @@ static int run_pool(ox_run *r, pool_kind kind) {
     if (!y->count) return 0;
     if (walked_image(r, &v, x->dims + 2, dims + 2) < 0) return -1;
     v.planes = dims[0] * dims[1];
+    v.by_rows = sliced && r->call->node && r->call->node->op && r->call->node->op->since >= 19;
     v.column_major = kind == POOL_MAX && ox_get_int(r->call, "storage_order") == 1;
     if (x->dtype == OX_INT8 || x->dtype == OX_UINT8) v.lowest = x->dtype == OX_INT8 ? -128 : 0;
     return compute(r, &v, x, y, index ? ox_tensor_mut(index) : NULL);
 }
 
-int ox_run_max_pool(ox_run *r) { return run_pool(r, POOL_MAX); }
-int ox_run_average_pool(ox_run *r) { return run_pool(r, POOL_AVERAGE); }
-int ox_run_lp_pool(ox_run *r) { return run_pool(r, POOL_LP); }
+int ox_run_max_pool(ox_run *r) { return run_pool(r, POOL_MAX, false); }
+int ox_run_average_pool(ox_run *r) { return run_pool(r, POOL_AVERAGE, false); }
+int ox_run_average_pool_sliced(ox_run *r) { return run_pool(r, POOL_AVERAGE, true); }
+int ox_run_lp_pool(ox_run *r) { return run_pool(r, POOL_LP, false); }
 
 int ox_run_global_pool(ox_run *r) {
     const ox_tensor *x = ox_need(r, 0);
@@ -378,8 +382,7 @@ int ox_run_global_pool(ox_run *r) {
         const ox_vec *f = ox_vec_table();
         int threads = ox_threads_for(r->ctx, v.planes * size);
         OX_EACH(threads, i, v.planes, {
-            double all = f->fold(v.kind == POOL_MAX ? OX_FOLD_MAX : OX_FOLD_SUM, from + i * size, size);
-            to[i] = (float)(v.kind == POOL_MAX ? all : all / (double)size);
+            to[i] = v.kind == POOL_MAX ? (float)f->fold(OX_FOLD_MAX, from + i * size, size) : average_float(from + i * size, size);
         });
     }
     ox_floats_done(r, y, to);
