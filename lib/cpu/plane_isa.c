@@ -43,7 +43,9 @@ static void sum_down(float *restrict y, const float *restrict x, int64_t stride,
 #define PLUS(a, b) ((b) + (a))
 
 static void max_along(float *restrict y, const float *restrict x, int64_t step, int64_t taps, int64_t dilation, int64_t n) {
-    if (step == 2 && taps == 2 && dilation == 1) {
+    if (step == 1 && taps == 3) {
+        for (int64_t j = 0; j < n; j++) y[j] = larger(x[j + 2 * dilation], larger(x[j + dilation], x[j]));
+    } else if (step == 2 && taps == 2 && dilation == 1) {
         for (int64_t j = 0; j < n; j++) y[j] = larger(x[2 * j + 1], x[2 * j]);
     } else if (step == 2 && taps == 3 && dilation == 1) {
         for (int64_t j = 0; j < n; j++) y[j] = larger(x[2 * j + 2], larger(x[2 * j + 1], x[2 * j]));
@@ -57,12 +59,19 @@ static void max_along(float *restrict y, const float *restrict x, int64_t step, 
 }
 
 static void sum_along(float *restrict y, const float *restrict x, int64_t step, int64_t taps, int64_t dilation, int64_t n) {
-    if (step == 1)
+    if (step == 1 && taps == 3) {
+        for (int64_t j = 0; j < n; j++) y[j] = x[j] + x[j + dilation] + x[j + 2 * dilation];
+    } else if (step == 2 && taps == 2 && dilation == 1) {
+        for (int64_t j = 0; j < n; j++) y[j] = x[2 * j] + x[2 * j + 1];
+    } else if (step == 2 && taps == 3 && dilation == 1) {
+        for (int64_t j = 0; j < n; j++) y[j] = x[2 * j] + x[2 * j + 1] + x[2 * j + 2];
+    } else if (step == 1) {
         ALONG(1, PLUS);
-    else if (step == 2)
+    } else if (step == 2) {
         ALONG(2, PLUS);
-    else
+    } else {
         ALONG(step, PLUS);
+    }
 }
 
 OX_IN float part(float w, float x) { return w != 0 ? w * x : 0; }

@@ -2,6 +2,7 @@
 #include "cpu/gemm.h"
 #include "exec/native.h"
 #include "op/compute.h"
+#include "op/sliced.h"
 
 /* Weights in the order of the kernel. The plain ones are not needed any more. */
 static int pack_now(ox_run *r, ox_weights_product *p) {
@@ -61,3 +62,7 @@ static void done(ox_ctx *ctx, void *state) {
 }
 
 const ox_native ox_native_product = {"packed product", run_product, done, NULL};
+const ox_native ox_native_sliced_matmul = {"sums in slices", ox_run_matmul_sliced, NULL, NULL};
+const ox_native ox_native_sliced_gemm = {"sums in slices", ox_run_gemm_sliced, NULL, NULL};
+const ox_native ox_native_sliced_pool = {"sums in slices", ox_run_average_pool_sliced, NULL, NULL};
+const ox_native ox_native_sliced_conv = {"sums in slices", ox_run_conv_sliced, NULL, NULL};

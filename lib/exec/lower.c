@@ -423,12 +423,23 @@ static void finish_chains(ox_lower *l) {
     }
 }
 
-/* Rounding to few steps shows every difference in the order of sums: where that follows, products and convolutions run by their operators' own
- * kernels, which add in the order that everybody adds in. */
+/* Rounding to few steps shows every difference in the order of sums: where that follows, products and convolutions run by kernels that add in
+ * the order that everybody adds in. */
 static bool has_quantizing(const ox_plan *p) {
     for (uint32_t k = 0; k < p->n_steps; k++)
         if (ox_lower_is(&p->steps[k], "QuantizeLinear")) return true;
     return false;
+}
+
+static void slice_sums(ox_plan *p) {
+    for (uint32_t k = 0; k < p->n_steps; k++) {
+        ox_step *s = &p->steps[k];
+        if (s->native) continue;
+        if (ox_lower_is(s, "MatMul")) s->native = &ox_native_sliced_matmul;
+        if (ox_lower_is(s, "Gemm")) s->native = &ox_native_sliced_gemm;
+        if (ox_lower_is(s, "AveragePool")) s->native = &ox_native_sliced_pool;
+        if (ox_lower_is(s, "Conv")) s->native = &ox_native_sliced_conv;
+    }
 }
 
 void ox_lower_plan(ox_frame *f, ox_plan *p) {
@@ -451,5 +462,6 @@ void ox_lower_plan(ox_frame *f, ox_plan *p) {
     }
     ox_lower_images(&l);
     finish_chains(&l);
+    if (exact) slice_sums(p);
     ox_arena_free(l.scratch);
 }

@@ -46,6 +46,8 @@ typedef struct ox_weights_product {
     int64_t k, n;
 } ox_weights_product;
 extern const ox_native ox_native_product;
+/* The operators' kernels, adding up in the order that others add in. */
+extern const ox_native ox_native_sliced_matmul, ox_native_sliced_gemm, ox_native_sliced_conv, ox_native_sliced_pool;
 
 /* ---- conv_native.c: convolution of an image by constant weights, input 1 */
 /* Weights in the form of an algorithm, which several may have in common. */

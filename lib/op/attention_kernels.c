@@ -43,10 +43,25 @@ static void settle_double(ox_dtype t, double *x, int64_t n) {
     (void)n;
 }
 
+/* The keys that query i of batch b may see: [*lo, *hi). */
+static void visible(const attention *v, int64_t b, int64_t i, int64_t *lo, int64_t *hi) {
+    int64_t place = v->offset[b] + i, end = v->valid && v->valid[b] < v->total ? v->valid[b] : v->total;
+    if (v->causal && place + 1 < end) end = place + 1;
+    if (v->right >= 0 && place + v->right + 1 < end) end = place + v->right + 1;
+    *lo = v->left >= 0 && place - v->left > 0 ? place - v->left : 0;
+    *hi = end > *lo ? end : *lo;
+}
+
+static void softmax_double(double *x, int64_t n, double max) {
+    double sum = 0;
+    for (int64_t j = 0; j < n; j++) sum += x[j] = exp(x[j] - max);
+    for (int64_t j = 0; j < n; j++) x[j] /= sum;
+}
+
 #define REAL float
 #define R(name) name##_float
 #define GEMM ox_sgemm
-#define EXP ox_fast_exp
+#define SOFTMAX(x, n, max) ox_vec_table()->softmax(x, x, n)
 #define TANH ox_fast_tanh
 #define AS ox_as_floats
 #define OUT ox_floats_of
@@ -55,7 +70,7 @@ static void settle_double(ox_dtype t, double *x, int64_t n) {
 #undef REAL
 #undef R
 #undef GEMM
-#undef EXP
+#undef SOFTMAX
 #undef TANH
 #undef AS
 #undef OUT
@@ -63,7 +78,7 @@ static void settle_double(ox_dtype t, double *x, int64_t n) {
 #define REAL double
 #define R(name) name##_double
 #define GEMM ox_dgemm
-#define EXP exp
+#define SOFTMAX softmax_double
 #define TANH tanh
 #define AS ox_as_doubles
 #define OUT doubles_of
@@ -72,7 +87,7 @@ static void settle_double(ox_dtype t, double *x, int64_t n) {
 #undef REAL
 #undef R
 #undef GEMM
-#undef EXP
+#undef SOFTMAX
 #undef TANH
 #undef AS
 #undef OUT
@@ -210,15 +225,6 @@ static bool with_past(ox_run *r, const attention *v, int input, int64_t size, op
     }
     *o = (operand){to, v->kv_heads * v->total * size, v->total * size, size};
     return to != NULL;
-}
-
-/* The keys that query i of batch b may see: [*lo, *hi). */
-static void visible(const attention *v, int64_t b, int64_t i, int64_t *lo, int64_t *hi) {
-    int64_t place = v->offset[b] + i, end = v->valid && v->valid[b] < v->total ? v->valid[b] : v->total;
-    if (v->causal && place + 1 < end) end = place + 1;
-    if (v->right >= 0 && place + v->right + 1 < end) end = place + v->right + 1;
-    *lo = v->left >= 0 && place - v->left > 0 ? place - v->left : 0;
-    *hi = end > *lo ? end : *lo;
 }
 
 /* A row of scores of LENGTH keys becomes weights. */

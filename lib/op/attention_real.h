@@ -1,4 +1,4 @@
-/* Attention in one type of real numbers: included by attention_kernels.c with REAL, R(name), GEMM, EXP, TANH and AS
+/* Attention in one type of real numbers: included by attention_kernels.c with REAL, R(name), GEMM, SOFTMAX, TANH and AS
  * defined. */
 
 /* [batch, heads, length, size] from a tensor that is that or [batch, length, heads * size], behind PAST rows of
@@ -25,17 +25,17 @@ static void R(scale_all)(ox_dtype t, REAL *x, int64_t n, double f) {
 
 /* What is added to the scores of query i of head h in batch b; false when every key is masked. */
 static bool R(bias_row)(const attention *v, const REAL *mask, int64_t b, int64_t h, int64_t i, REAL *bias) {
-    bool any = false;
-    int64_t place = v->offset[b] + i, valid = v->valid ? v->valid[b] : v->total;
+    int64_t any = 0, lo, hi;
     const REAL *row = mask ? mask + b * v->mask_step[0] + h * v->mask_step[1] + i * v->mask_step[2] : NULL;
-    for (int64_t j = 0; j < v->total; j++) {
-        bool hidden = j >= valid || (v->causal && j > place) || (v->left >= 0 && j < place - v->left) ||
-                      (v->right >= 0 && j - v->right > place);
-        REAL m = !row ? 0 : j < v->mask_length ? row[j] : (REAL)-INFINITY;
-        bias[j] = hidden ? (REAL)-INFINITY : m;
-        any = any || bias[j] != (REAL)-INFINITY;
-    }
-    return any;
+    visible(v, b, i, &lo, &hi);
+    if (row && hi > v->mask_length) hi = v->mask_length;
+    if (hi > v->total) hi = v->total;
+    if (lo > hi) lo = hi;
+    for (int64_t j = 0; j < lo; j++) bias[j] = (REAL)-INFINITY;
+    for (int64_t j = lo; j < hi; j++) bias[j] = row ? row[j] : 0;
+    for (int64_t j = hi; j < v->total; j++) bias[j] = (REAL)-INFINITY;
+    for (int64_t j = lo; j < hi; j++) any += bias[j] != (REAL)-INFINITY;
+    return any > 0;
 }
 
 static void R(softmax_row)(REAL *x, int64_t n) {
@@ -45,10 +45,7 @@ static void R(softmax_row)(REAL *x, int64_t n) {
         for (int64_t j = 0; j < n; j++) x[j] = x[j] != x[j] ? x[j] : 0;
         return;
     }
-    for (int64_t j = 0; j < n; j++) x[j] = EXP(x[j] - max);
-    double sum = 0;
-    for (int64_t j = 0; j < n; j++) sum += (double)x[j];
-    for (int64_t j = 0; j < n; j++) x[j] = (REAL)((double)x[j] / sum);
+    SOFTMAX(x, n, max);
 }
 
 typedef struct R(operands) {
@@ -79,11 +76,13 @@ static void R(attend)(ox_ctx *ctx, const attention *v, const R(operands) * o, in
         R(settle)(v->t1, s, n * total);
     }
     R(keep)(v, o, 1, head, first, n, s);
-    for (int64_t i = 0; i < n; i++) {
+    bool hides = o->mask || v->valid || v->causal || v->left >= 0 || v->right >= 0;
+    memset(empty, 0, sizeof empty);
+    for (int64_t i = 0; i < n && hides; i++) {
         empty[i] = !R(bias_row)(v, o->mask, b, h, first + i, bias);
         for (int64_t j = 0; j < total; j++) s[i * total + j] += bias[j];
     }
-    R(settle)(v->t1, s, n * total);
+    if (hides) R(settle)(v->t1, s, n * total);
     R(keep)(v, o, 2, head, first, n, s);
     for (int64_t i = 0; i < n; i++) {
         if (empty[i])

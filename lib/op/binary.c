@@ -220,13 +220,13 @@ static int run_pair(ox_run *r, const ox_chunk_fns fns, ox_dtype to, const void *
 #define MUL_REAL(T, C) OX_LOOP2(mul, T, C, x *y)
 #define DIV_REAL(T, C) OX_LOOP2(div, T, C, x / y)
 /* Divisors are not 0 (looked at before); the least number by -1 wraps too. */
-#define DIV_SIGNED(T, C)   OX_LOOP2(div, T, C, y == -1 ? (C)(0 - (uint64_t)x) : x / y)
+#define DIV_NARROW(T, C)   OX_LOOP2(div, T, C, y == -1 ? (C)(0 - (uint64_t)x) : (C)((double)x / (double)y)) /* exact up to 32 bits; vectors */
 #define DIV_UNSIGNED(T, C) OX_LOOP2(div, T, C, x / y)
 #define REM_SIGNED(T, C)   OX_LOOP2(rem, T, C, y == -1 ? 0 : x % y)
 #define REM_UNSIGNED(T, C) OX_LOOP2(rem, T, C, x % y)
 #define REM_REAL(T, C)     OX_LOOP2(rem, T, C, fmod(x, y))
 /* The remainder with the sign of the divisor. */
-#define MOD_SIGNED(T, C)   OX_LOOP2(mod, T, C, y == -1 || x % y == 0 ? 0 : (x % y < 0) != (y < 0) ? x % y + y : x % y)
+#define MOD_NARROW(T, C)   OX_LOOP2(mod, T, C, mod_narrow((int32_t)x, (int32_t)y))
 #define MOD_UNSIGNED(T, C) OX_LOOP2(mod, T, C, x % y)
 #define MOD_REAL(T, C)                                                                                                 \
     static inline C mod_of_##C(C x, C y) {                                                                             \
@@ -241,12 +241,47 @@ ADD_REAL(DOUBLE, double)
 SUB_REAL(DOUBLE, double)
 MUL_REAL(DOUBLE, double)
 DIV_REAL(DOUBLE, double)
-OX_EACH_SIGNED(DIV_SIGNED)
+DIV_NARROW(INT8, int8_t)
+DIV_NARROW(INT16, int16_t)
+DIV_NARROW(INT32, int32_t)
 OX_EACH_UNSIGNED(DIV_UNSIGNED)
 OX_EACH_SIGNED(REM_SIGNED)
 OX_EACH_UNSIGNED(REM_UNSIGNED)
 OX_EACH_REAL(REM_REAL)
-OX_EACH_SIGNED(MOD_SIGNED)
+static inline int32_t mod_narrow(int32_t x, int32_t y) {
+    int32_t q = y == -1 ? 0 : (int32_t)((double)x / (double)y), m = y == -1 ? 0 : (int32_t)((uint32_t)x - (uint32_t)q * (uint32_t)y);
+    return m != 0 && (m ^ y) < 0 ? m + y : m;
+}
+MOD_NARROW(INT8, int8_t)
+MOD_NARROW(INT16, int16_t)
+MOD_NARROW(INT32, int32_t)
+
+/* 64 bits are mostly small numbers, which divide as narrow ones do. */
+OX_INLINE bool all_narrow(const int64_t *x, const int64_t *y, int64_t n) {
+    uint64_t high = 0;
+    for (int64_t i = 0; i < n; i++) high |= ((uint64_t)x[i] + (1u << 31)) | ((uint64_t)y[i] + (1u << 31));
+    return high >> 32 == 0;
+}
+#define WIDE(name, narrow, expr)                                                                                       \
+    OX_INLINE void name##_INT64_in(void *out, const void *const *in, int64_t n, const void *p) {                       \
+        const int64_t *a = in[0], *b = in[1];                                                                          \
+        int64_t *o = out;                                                                                              \
+        (void)p;                                                                                                       \
+        if (all_narrow(a, b, n)) {                                                                                     \
+            for (int64_t i = 0; i < n; i++) {                                                                          \
+                int32_t x = (int32_t)a[i], y = (int32_t)b[i];                                                          \
+                o[i] = narrow;                                                                                         \
+            }                                                                                                          \
+        } else {                                                                                                       \
+            for (int64_t i = 0; i < n; i++) {                                                                          \
+                int64_t x = a[i], y = b[i];                                                                            \
+                o[i] = expr;                                                                                           \
+            }                                                                                                          \
+        }                                                                                                              \
+    }                                                                                                                  \
+    OX_TWICE(name##_INT64)
+WIDE(div, y == -1 ? -(int64_t)x : (int32_t)((double)x / (double)y), y == -1 ? (int64_t)(0 - (uint64_t)x) : x / y)
+WIDE(mod, mod_narrow(x, y), y == -1 || x % y == 0 ? 0 : (x % y < 0) != (y < 0) ? x % y + y : x % y)
 OX_EACH_UNSIGNED(MOD_UNSIGNED)
 OX_EACH_REAL(MOD_REAL)
 /* A NaN on either side stays. */
@@ -282,11 +317,18 @@ static int refuse_zero(ox_run *r) {
     const ox_tensor *t = ox_input(r, 1);
     const char *data = t && ox_dtype_is_int(t->dtype) ? ox_tensor_data(t) : NULL;
     if (!data) return 0;
-    static const char zero[8];
-    size_t size = ox_dtype_bits(t->dtype) / 8;
-    for (int64_t i = 0; size && i < t->count; i++) {
-        if (!memcmp(data + (size_t)i * size, zero, size)) return ox_fail(r->ctx, OX_BAD_DATA, "division by zero");
+    bool found = false;
+    switch (ox_dtype_bits(t->dtype)) {
+    case 64:
+        for (int64_t i = 0; i < t->count; i++) found |= ((const int64_t *)(const void *)data)[i] == 0;
+        break;
+    case 32:
+        for (int64_t i = 0; i < t->count; i++) found |= ((const int32_t *)(const void *)data)[i] == 0;
+        break;
+    default:
+        for (int64_t i = 0; i < t->count; i++) found |= ox_load_int(t->dtype, data, i) == 0;
     }
+    if (found) return ox_fail(r->ctx, OX_BAD_DATA, "division by zero");
     return 0;
 }
 

@@ -2,7 +2,6 @@
 #include "op/kernel.h"
 
 #include <math.h>
-#include <stdlib.h>
 
 static int infer_nms(ox_call *c) {
     int rb = ox_in_rank(c, 0), rs = ox_in_rank(c, 1);
@@ -15,11 +14,18 @@ static int infer_nms(ox_call *c) {
 
 typedef struct candidate { float score; int64_t box; } candidate;
 
-/* Best score first; equal ones in the order of the boxes. */
-static int order(const void *a, const void *b) {
-    const candidate *x = a, *y = b;
-    if (x->score != y->score) return x->score > y->score ? -1 : 1;
-    return (x->box > y->box) - (x->box < y->box);
+/* A comes after b: a smaller score, or the same and a later box. */
+static bool after(candidate a, candidate b) { return a.score != b.score ? a.score < b.score : a.box > b.box; }
+
+/* The best of a heap of n is on top. */
+static void sink(candidate *heap, int64_t n, int64_t i) {
+    for (int64_t child; (child = 2 * i + 1) < n; i = child) {
+        if (child + 1 < n && after(heap[child], heap[child + 1])) child++;
+        if (!after(heap[i], heap[child])) return;
+        candidate t = heap[i];
+        heap[i] = heap[child];
+        heap[child] = t;
+    }
 }
 
 /* Corners with the smaller first; a box may name any two diagonal corners, or its center and size. */
@@ -37,35 +43,65 @@ static void corners(const float *b, bool center, float *c) {
     }
 }
 
-static bool overlaps(const float *a, const float *b, float limit) {
-    float w = fminf(a[2], b[2]) - fmaxf(a[0], b[0]), h = fminf(a[3], b[3]) - fmaxf(a[1], b[1]);
-    if (w <= 0 || h <= 0) return false;
-    float both = w * h, area_a = (a[2] - a[0]) * (a[3] - a[1]), area_b = (b[2] - b[0]) * (b[3] - b[1]);
-    return area_a > 0 && area_b > 0 && both / (area_a + area_b - both) > limit;
+/* Chosen boxes, side by side, in groups whose last boxes may be empty ones. */
+enum { GROUP = 16 };
+typedef struct chosen_boxes { float at[4][GROUP], area[GROUP]; } chosen_boxes;
+
+/* How many of a group a box overlaps by more than the limit. */
+OX_INLINE int32_t overlaps_in(const chosen_boxes *g, const float *b, float limit) {
+    int32_t hits = 0;
+    float area_b = (b[2] - b[0]) * (b[3] - b[1]);
+    for (int k = 0; k < GROUP; k++) {
+        float top = g->at[0][k] > b[0] ? g->at[0][k] : b[0], left = g->at[1][k] > b[1] ? g->at[1][k] : b[1];
+        float bottom = g->at[2][k] < b[2] ? g->at[2][k] : b[2], right = g->at[3][k] < b[3] ? g->at[3][k] : b[3];
+        float w = bottom - top, h = right - left, both = w * h;
+        hits += (w > 0) & (h > 0) & (g->area[k] > 0) & (area_b > 0) & (both / (g->area[k] + area_b - both) > limit);
+    }
+    return hits;
 }
+#if defined(__x86_64__)
+__attribute__((target("avx2"))) static int32_t overlaps_wide(const chosen_boxes *g, const float *b, float limit) { return overlaps_in(g, b, limit); }
+static int32_t overlaps(const chosen_boxes *g, const float *b, float limit) {
+    return __builtin_cpu_supports("avx2") ? overlaps_wide(g, b, limit) : overlaps_in(g, b, limit);
+}
+#else
+static int32_t overlaps(const chosen_boxes *g, const float *b, float limit) { return overlaps_in(g, b, limit); }
+#endif
 
 typedef struct nms {
     const float *boxes, *scores; /* of one batch entry and class */
     int64_t n, max;
     float iou, score;
     bool limited;                /* score counts */
-    candidate *list;
-    float *kept;                 /* corners of chosen boxes */
+    candidate *heap;
+    int64_t *found;              /* chosen boxes */
+    chosen_boxes *kept;          /* the same */
     bool center;
 } nms;
 
-/* Fills s->list with the chosen boxes; returns their number. */
+static void keep(nms *s, int64_t chosen, const float *c, int64_t box) {
+    chosen_boxes *g = s->kept + chosen / GROUP;
+    if (chosen % GROUP == 0) memset(g, 0, sizeof *g);
+    for (int k = 0; k < 4; k++) g->at[k][chosen % GROUP] = c[k];
+    g->area[chosen % GROUP] = (c[2] - c[0]) * (c[3] - c[1]);
+    s->found[chosen] = box;
+}
+
+/* Fills s->found with the chosen boxes; returns their number. */
 static int64_t choose(nms *s) {
     int64_t n = 0, chosen = 0;
     for (int64_t i = 0; i < s->n; i++)
-        if (s->limited ? s->scores[i] > s->score : !isnan(s->scores[i])) s->list[n++] = (candidate){s->scores[i], i};
-    if (n) qsort(s->list, (size_t)n, sizeof *s->list, order);
-    for (int64_t i = 0; i < n && chosen < s->max; i++) {
-        float *c = s->kept + 4 * chosen;
+        if (s->limited ? s->scores[i] > s->score : !isnan(s->scores[i])) s->heap[n++] = (candidate){s->scores[i], i};
+    for (int64_t i = n / 2 - 1; i >= 0; i--) sink(s->heap, n, i);
+    while (n > 0 && chosen < s->max) {
+        float c[4];
         bool good = true;
-        corners(s->boxes + 4 * s->list[i].box, s->center, c);
-        for (int64_t k = 0; k < chosen && good; k++) good = !overlaps(s->kept + 4 * k, c, s->iou);
-        if (good) s->list[chosen++] = s->list[i];
+        int64_t box = s->heap[0].box;
+        s->heap[0] = s->heap[--n];
+        sink(s->heap, n, 0);
+        corners(s->boxes + 4 * box, s->center, c);
+        for (int64_t k = 0; k < chosen && good; k += GROUP) good = !overlaps(s->kept + k / GROUP, c, s->iou);
+        if (good) keep(s, chosen++, c, box);
     }
     return chosen;
 }
@@ -102,9 +138,10 @@ static int run_nms(ox_run *r) {
     const float *b = ox_tensor_data(boxes), *v = ox_tensor_data(scores);
     if (!b || !v || read_max(r, s.n, &s.max) || read_number(r, 3, &s.iou) || read_number(r, 4, &s.score)) return -1;
     if (!(s.iou >= 0 && s.iou <= 1)) return ox_fail(r->ctx, OX_BAD_DATA, "iou_threshold is %g", (double)s.iou);
-    s.list = ox_scratch(r, ((uint64_t)s.n + 1) * sizeof *s.list);
-    s.kept = s.list ? ox_scratch(r, ((uint64_t)s.n + 1) * 4 * sizeof *s.kept) : NULL;
-    if (!s.kept) return -1;
+    s.heap = ox_scratch(r, ((uint64_t)s.n + 1) * sizeof *s.heap);
+    s.found = ox_scratch(r, ((uint64_t)s.n + 1) * sizeof *s.found);
+    s.kept = ox_scratch(r, ((uint64_t)s.n / GROUP + 1) * sizeof *s.kept);
+    if (!s.heap || !s.found || !s.kept) return -1;
     int64_t classes = scores->dims[1], *found = NULL, n = 0;
     size_t cap = 0;
     for (int64_t k = 0; k < boxes->dims[0] * classes; k++) {
@@ -113,7 +150,7 @@ static int run_nms(ox_run *r) {
         int64_t chosen = choose(&s);
         for (int64_t i = 0; i < chosen; i++) {
             OX_PUSH(r->arena, found, n, cap, k);
-            OX_PUSH(r->arena, found, n, cap, s.list[i].box);
+            OX_PUSH(r->arena, found, n, cap, s.found[i]);
         }
     }
     ox_tensor *y = ox_output(r, 0, OX_INT64, 2, (int64_t[]){n / 2, 3});

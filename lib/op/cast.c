@@ -120,6 +120,7 @@ static void store_int(const cast *c, void *data, int64_t at, int64_t n, box *b) 
 static ox_element element_of(ox_dtype t) {
     switch (t) {
     case OX_FLOAT: return OX_E_F32;
+    case OX_DOUBLE: return OX_E_F64;
     case OX_INT32: return OX_E_I32;
     case OX_INT64: return OX_E_I64;
     case OX_INT8: return OX_E_I8;
@@ -129,6 +130,34 @@ static ox_element element_of(ox_dtype t) {
     }
 }
 
+static bool is_half(ox_dtype t) { return t == OX_FLOAT16 || t == OX_BFLOAT16; }
+
+/* Between 16 and other bits by way of float, where that is exact or rounds once: whole numbers beyond those of float are infinite in float16.
+ * False: not served. */
+static bool cast_halves(const cast *c, const void *in, void *out, int64_t at, int64_t n) {
+    float floats[OX_CHUNK];
+    const ox_pick *pick = ox_pick_table();
+    ox_element from = element_of(c->from), to = element_of(c->to);
+    bool narrow = c->to == OX_FLOAT16 || from == OX_E_I8 || from == OX_E_U8 || from == OX_E_BOOL;
+    if (c->to == OX_FLOAT && is_half(c->from)) {
+        ox_to_floats(c->from, in, at, n, (float *)out + at);
+    } else if (c->from == OX_FLOAT && is_half(c->to)) {
+        ox_from_floats(c->to, out, at, n, (const float *)in + at);
+    } else if (is_half(c->from) && to < OX_E_COUNT) {
+        ox_to_floats(c->from, in, at, n, floats);
+        pick->convert[OX_E_F32][to]((char *)out + (size_t)at * (ox_dtype_bits(c->to) / 8), floats, n);
+    } else if (is_half(c->to) && c->from == OX_DOUBLE) {
+        pick->odd(floats, (const double *)in + at, n);
+        ox_from_floats(c->to, out, at, n, floats);
+    } else if (is_half(c->to) && from < OX_E_COUNT && narrow) {
+        pick->convert[from][OX_E_F32](floats, (const char *)in + (size_t)at * (ox_dtype_bits(c->from) / 8), n);
+        ox_from_floats(c->to, out, at, n, floats);
+    } else {
+        return false;
+    }
+    return true;
+}
+
 static void cast_chunk(const cast *c, const void *in, void *out, int64_t at, int64_t n) {
     ox_element from = element_of(c->from), to = element_of(c->to);
     ox_convert_fn fn = from < OX_E_COUNT && to < OX_E_COUNT ? ox_pick_table()->convert[from][to] : NULL;
@@ -136,20 +165,13 @@ static void cast_chunk(const cast *c, const void *in, void *out, int64_t at, int
         fn((char *)out + (size_t)at * (ox_dtype_bits(c->to) / 8), (const char *)in + (size_t)at * (ox_dtype_bits(c->from) / 8), n);
         return;
     }
-    bool widens = c->to == OX_FLOAT && (c->from == OX_FLOAT16 || c->from == OX_BFLOAT16);
-    bool narrows = c->from == OX_FLOAT && (c->to == OX_FLOAT16 || c->to == OX_BFLOAT16);
-    if (widens) {
-        ox_to_floats(c->from, in, at, n, (float *)out + at);
-    } else if (narrows) {
-        ox_from_floats(c->to, out, at, n, (const float *)in + at);
-    } else {
-        box b;
-        load_chunk(c->from, in, at, n, &b);
-        if (way_of(c->from) == AS_REAL)
-            store_real(c, out, at, n, b.r);
-        else
-            store_int(c, out, at, n, &b);
-    }
+    if (cast_halves(c, in, out, at, n)) return;
+    box b;
+    load_chunk(c->from, in, at, n, &b);
+    if (way_of(c->from) == AS_REAL)
+        store_real(c, out, at, n, b.r);
+    else
+        store_int(c, out, at, n, &b);
 }
 
 /* ---- text */

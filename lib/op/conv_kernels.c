@@ -4,6 +4,7 @@
 #include "op/blas.h"
 #include "op/compute.h"
 #include "op/conv_fast.h"
+#include "op/sliced.h"
 #include "op/window.h"
 
 typedef ox_conv_job conv;
@@ -81,14 +82,7 @@ static bool is_direct(ox_run *r, const conv *v, direct *d) {
     return true;
 }
 
-enum { TAPS = 4, PART = 512, SLICE = 128 };
-
-/* How much of the depth is summed up at once: more where there are few positions. */
-static int64_t depth_slice(int64_t positions, int64_t depth) {
-    int64_t slice = SLICE;
-    for (int64_t n = SLICE; positions < depth && n > 16 && n / 2 >= positions; n /= 2) slice *= 2;
-    return slice;
-}
+enum { TAPS = 4, PART = 512 };
 
 #define REAL float
 #define R(name) name##_float
@@ -145,7 +139,7 @@ static bool is_pointwise(const ox_window *w) {
 }
 
 /* The part after the geometry: operands in the type of computation, then either way. */
-static int compute(ox_run *r, const conv *v, ox_tensor *y, bool transposed) {
+static int compute(ox_run *r, const conv *v, ox_tensor *y, bool transposed, bool sliced) {
     const ox_tensor *x = ox_input(r, 0), *k = ox_input(r, 1), *b = ox_input(r, 2);
     if (ox_is_double(x)) {
         const double *xd = ox_tensor_data(x), *kd = ox_tensor_data(k), *bd = b ? ox_tensor_data(b) : NULL;
@@ -156,7 +150,7 @@ static int compute(ox_run *r, const conv *v, ox_tensor *y, bool transposed) {
     const float *xf = ox_as_floats(r, x), *bf = b ? ox_as_floats(r, b) : NULL;
     float *yf = ox_floats_of(r, y);
     if (!xf || !yf || (b && !bf)) return -1;
-    int done = transposed ? ox_conv_spread_fast(r, v, xf, bf, yf) : ox_conv_fast(r, v, xf, bf, yf);
+    int done = sliced ? 0 : transposed ? ox_conv_spread_fast(r, v, xf, bf, yf) : ox_conv_fast(r, v, xf, bf, yf);
     const float *kf = done ? NULL : ox_as_floats(r, k);
     if (done < 0 || (!done && !kf)) return -1;
     if (!done && (transposed ? spread_float(r, v, xf, kf, bf, yf) : convolve_float(r, v, xf, kf, bf, yf)) < 0) return -1;
@@ -172,7 +166,7 @@ static ox_tensor *conv_output(ox_run *r, const conv *v, const int64_t *spatial, 
     return ox_output(r, 0, ox_input(r, 0)->dtype, n + 2, dims);
 }
 
-int ox_run_conv(ox_run *r) {
+static int conv_by(ox_run *r, bool sliced) {
     conv v;
     ox_window w;
     if (read_conv(r, &v, &w, false) < 0) return -1;
@@ -184,8 +178,11 @@ int ox_run_conv(ox_run *r) {
     if (!y->count) return 0;
     if (ox_image_init(r->ctx, &v.image, &w, in, out) < 0) return -1;
     v.pointwise = is_pointwise(&w);
-    return compute(r, &v, y, false);
+    return compute(r, &v, y, false, sliced);
 }
+
+int ox_run_conv(ox_run *r) { return conv_by(r, false); }
+int ox_run_conv_sliced(ox_run *r) { return conv_by(r, true); }
 
 int ox_run_conv_transpose(ox_run *r) {
     conv v;
@@ -202,5 +199,5 @@ int ox_run_conv_transpose(ox_run *r) {
     if (!y->count) return 0;
     if (ox_image_init(r->ctx, &v.image, &w, out, in) < 0) return -1;
     v.pointwise = false;
-    return compute(r, &v, y, true);
+    return compute(r, &v, y, true, false);
 }

@@ -1,4 +1,8 @@
-/* Kernels of the rarer convolutions: DeformConv, Col2Im, CausalConvWithState. They compute in double and round once. */
+/* Kernels of the rarer convolutions: DeformConv, Col2Im, CausalConvWithState. They compute in double and round once; DeformConv of floats in images
+ * is a product of floats. */
+#include "cpu/gemm.h"
+#include "cpu/plane.h"
+#include "cpu/vec.h"
 #include "op/compute.h"
 #include "op/window.h"
 
@@ -61,6 +65,86 @@ static double deform_at(const deform *v, int64_t n, int64_t m, int64_t out) {
     return sum;
 }
 
+/* ---- floats in images: what a run of outputs reads, as columns of a product */
+
+enum { RUN = 256, CORNERS = 4 };
+
+typedef struct deform_floats {
+    const deform *v;
+    const float *x, *w, *offset, *bias, *mask;
+    float *y;
+} deform_floats;
+
+/* Places and weights of the corners that outputs FIRST... see at kernel position P. */
+static void find_corners(const deform_floats *f, int64_t row, int64_t p, int64_t first, int64_t n, int32_t *at, float *weight) {
+    const ox_image *im = &f->v->image;
+    int64_t height = im->in[0], width = im->in[1], ky = p / im->kernel[1] * im->dilation[0] - im->begin[0],
+            kx = p % im->kernel[1] * im->dilation[1] - im->begin[1];
+    const float *down = f->offset + row * 2 * im->out_size, *right = down + im->out_size, *mask = f->mask ? f->mask + row * im->out_size : NULL;
+    for (int64_t i = 0; i < n; i++) {
+        int64_t o = first + i;
+        float y = (float)(o / im->out[1] * im->stride[0] + ky) + down[o], x = (float)(o % im->out[1] * im->stride[1] + kx) + right[o];
+        bool inside = y > -1 && x > -1 && y < (float)height && x < (float)width;
+        int64_t y0 = inside ? (int64_t)(y + 1) - 1 : 0, x0 = inside ? (int64_t)(x + 1) - 1 : 0;
+        float fy = y - (float)y0, fx = x - (float)x0, m = !inside ? 0 : mask ? mask[o] : 1;
+        for (int k = 0; k < CORNERS; k++) {
+            int64_t cy = y0 + (k >> 1), cx = x0 + (k & 1);
+            bool real = inside && cy >= 0 && cx >= 0 && cy < height && cx < width;
+            at[k * n + i] = real ? (int32_t)(cy * width + cx) : 0;
+            weight[k * n + i] = real ? (k >> 1 ? fy : 1 - fy) * (k & 1 ? fx : 1 - fx) * m : 0;
+        }
+    }
+}
+
+/* Outputs FIRST... of one image; COLUMNS: room for channels * kernel * RUN. */
+static void deform_run(const deform_floats *f, int64_t image, int64_t first, int64_t n, float *columns) {
+    const deform *v = f->v;
+    const ox_image *im = &v->image;
+    const ox_plane *plane = ox_plane_table();
+    int64_t per_offset = v->channels / v->offset_groups, in = v->channels / v->groups, out = v->out_channels / v->groups, k = in * im->kernel_size;
+    int32_t at[CORNERS * RUN];
+    float weight[CORNERS * RUN];
+    for (int64_t i = 0; i < v->offset_groups * im->kernel_size; i++) {
+        int64_t p = i % im->kernel_size, c = i / im->kernel_size * per_offset;
+        find_corners(f, image * v->offset_groups * im->kernel_size + i, p, first, n, at, weight);
+        for (int64_t end = c + per_offset; c < end; c++)
+            plane->weigh(columns + (c * im->kernel_size + p) * n, f->x + (image * v->channels + c) * im->in_size, at, weight, CORNERS, n);
+    }
+    for (int64_t g = 0; g < v->groups; g++) {
+        float *y = f->y + (image * v->out_channels + g * out) * im->out_size + first;
+        ox_gemm(1, false, false, out, n, k, 1, f->w + g * out * k, k, columns + g * k * n, n, false, NULL, NULL, y, im->out_size);
+    }
+    for (int64_t c = 0; f->bias && c < v->out_channels; c++) {
+        float *y = f->y + (image * v->out_channels + c) * im->out_size + first;
+        ox_vec_table()->fn2[OX_FN2_ADD][OX_VS](y, y, f->bias + c, n);
+    }
+}
+
+/* 1: done; 0: not served; -1 after ox_fail(). */
+static int deform_images(ox_run *r, const deform *v, ox_tensor *y) {
+    const ox_tensor *in[5];
+    const float *data[5] = {0};
+    int64_t room;
+    for (int i = 0; i < 5; i++) in[i] = ox_input(r, i);
+    if (v->image.n != 2 || ox_is_double(y) || v->image.in_size > INT32_MAX || !v->image.in_size) return 0;
+    for (int i = 0; i < 5; i++) {
+        if (in[i] && !(data[i] = ox_as_floats(r, in[i]))) return -1;
+    }
+    deform_floats f = {v, data[0], data[1], data[2], data[3], data[4], ox_floats_of(r, y)};
+    if (!f.y) return -1;
+    if (!ox_mul_ok(v->channels, v->image.kernel_size, &room) || !ox_mul_ok(room, RUN, &room)) return ox_fail(r->ctx, OX_NO_MEMORY, "too many channels");
+    int threads = ox_threads_for(r->ctx, y->count * 16);
+    float *columns = ox_scratch(r, (uint64_t)room * (uint64_t)threads * sizeof *columns);
+    if (!columns) return -1;
+    int64_t size = v->image.out_size, runs = (size + RUN - 1) / RUN;
+    OX_EACH(threads, i, v->batch * runs, {
+        int64_t first = i % runs * RUN;
+        deform_run(&f, i / runs, first, size - first < RUN ? size - first : RUN, columns + ox_thread_index() * room);
+    });
+    ox_floats_done(r, y, f.y);
+    return 1;
+}
+
 /* OFFSET and MASK: [N, rows, out...]. */
 static int check_map(ox_run *r, const deform *v, const ox_tensor *t, const int64_t *out, int64_t per_position) {
     int64_t want;
@@ -107,6 +191,8 @@ int ox_run_deform_conv(ox_run *r) {
     if ((mask && check_map(r, &v, mask, dims + 2, per_position) < 0) || !ox_mul_ok(per_position, n, &per_position) ||
         check_map(r, &v, offset, dims + 2, per_position) < 0)
         return -1;
+    int done = deform_images(r, &v, y);
+    if (done) return done < 0 ? -1 : 0;
     v.x = ox_as_doubles(r, x);
     v.w = ox_as_doubles(r, w);
     v.offset = ox_as_doubles(r, offset);

@@ -248,7 +248,7 @@ static int R(convolve)(ox_run *r, const conv *v, const REAL *x, const REAL *w, c
         R(depthwise)(r->ctx, v, x, w, bias, y);
         return 0;
     }
-    int64_t c = v->in_channels / v->groups, m = v->out_channels / v->groups, depth = c * im->kernel_size, slice = depth_slice(im->out_size, depth);
+    int64_t c = v->in_channels / v->groups, m = v->out_channels / v->groups, depth = c * im->kernel_size, slice = ox_depth_slice(im->out_size, depth);
     direct d;
     if (depth <= slice && is_direct(r, v, &d)) return R(convolve_direct)(r, v, &d, x, w, bias, y);
     int64_t tile = im->out_size, many;

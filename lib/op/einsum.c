@@ -6,6 +6,7 @@
  * dropped first, which makes broadcasting nothing special. */
 #include "cpu/gemm.h"
 #include "op/compute.h"
+#include "op/mover.h"
 
 enum { LETTERS = 52, MAX_RANK = 64, LABELS = LETTERS + MAX_RANK, ELLIPSIS = 255, MAX_OPERANDS = 64 };
 
@@ -244,33 +245,58 @@ static void tick(odometer *o) {
     }
 }
 
+/* Sums over the labels of Q, for all labels of O but the last, which takes WIDE steps of STEP: row after row where the last label is near in
+ * memory, else number after number. */
 #define GATHER(T)                                                                                            \
-    {                                                                                                        \
-        const T *from = t->data;                                                                             \
-        for (int64_t i = 0; i < count; i++, tick(&o)) {                                                      \
-            T sum = 0;                                                                                       \
-            for (int64_t j = 0; j < sums; j++, tick(&q)) sum += from[o.offset + q.offset];                   \
-            ((T *)to)[i] = sum;                                                                              \
+    static void gather_##T(odometer *o, odometer *q, int64_t count, int64_t sums, int64_t wide, int64_t step, const T *from, T *to) { \
+        int64_t run = step != 1 && q->n ? q->size[q->n - 1] : 1, near = run > 1 ? q->stride[q->n - 1] : 0;   \
+        q->n -= run > 1;                                                                                     \
+        for (int64_t i = 0; i < count; i += wide, tick(o), to += wide) {                                     \
+            for (int64_t j = 0; j < wide; j++) to[j] = 0;                                                    \
+            for (int64_t k = 0; k < sums; k += run, tick(q)) {                                               \
+                const T *x = from + o->offset + q->offset;                                                   \
+                if (step == 1) {                                                                             \
+                    for (int64_t j = 0; j < wide; j++) to[j] += x[j];                                        \
+                    continue;                                                                                \
+                }                                                                                            \
+                for (int64_t j = 0; j < wide; j++, x += step) {                                              \
+                    T sum = 0;                                                                               \
+                    for (int64_t l = 0; l < run; l++) sum += x[l * near];                                    \
+                    to[j] += sum;                                                                            \
+                }                                                                                            \
+            }                                                                                                \
         }                                                                                                    \
     }
+GATHER(float)
+GATHER(double)
+GATHER(uint64_t)
+
+static size_t size_of(const state *s) { return s->as == OX_FLOAT ? sizeof(float) : sizeof(double); }
 
 /* Writes T in the order of ORDER, summed over its other labels. */
 static void gather(const state *s, const term *t, const labels *order, int64_t count, void *to) {
     labels rest = {0};
     odometer o, q;
-    int64_t sums = 1;
+    int64_t sums = 1, steps[MAX_RANK];
     for (int k = 0; k < t->l.n; k++) {
         if (!has(order, t->l.at[k])) rest.at[rest.n++] = t->l.at[k];
     }
     for (int k = 0; k < rest.n; k++) sums *= s->size[rest.at[k]]; /* axes of one tensor: their product fits */
     wind(&o, s, t, order);
+    if (!rest.n) {
+        ox_mv_strides(order->n, o.size, steps);
+        ox_mv_copy(s->r->arena, size_of(s), order->n, o.size, to, steps, t->data, o.stride);
+        return;
+    }
     wind(&q, s, t, &rest);
+    o.n -= order->n > 0;
+    int64_t wide = order->n ? o.size[o.n] : 1, step = order->n ? o.stride[o.n] : 0;
     if (s->as == OX_FLOAT)
-        GATHER(float)
+        gather_float(&o, &q, count, sums, wide, step, t->data, to);
     else if (s->as == OX_DOUBLE)
-        GATHER(double)
+        gather_double(&o, &q, count, sums, wide, step, t->data, to);
     else
-        GATHER(uint64_t)
+        gather_uint64_t(&o, &q, count, sums, wide, step, t->data, to);
 }
 
 static labels join(const labels *a, const labels *b, const labels *c) {
@@ -279,8 +305,6 @@ static labels join(const labels *a, const labels *b, const labels *c) {
     for (int k = 0; c && k < c->n; k++) out.at[out.n++] = c->at[k];
     return out;
 }
-
-static size_t size_of(const state *s) { return s->as == OX_FLOAT ? sizeof(float) : sizeof(double); }
 
 /* T's elements as matrices [batch, rows, cols], or the transposed ones when they lie so. NULL after ox_fail. */
 static const void *as_matrices(state *s, const term *t, const labels *batch, const labels *rows, const labels *cols,
@@ -309,9 +333,10 @@ static void fresh_term(const state *s, term *t, const labels *l, const void *dat
     }
 }
 
-/* a := a * b, summed over the labels that are not in NEEDED. */
-static int contract(state *s, term *a, const term *b, const bool *needed) {
+/* a := a * b, summed over the labels that are not in NEEDED; where it comes out in the order of RESULT it is put to TO (may be NULL). */
+static int contract(state *s, term *a, const term *b, const bool *needed, const labels *result, void *to) {
     labels batch = {0}, inner = {0}, left = {0}, right = {0}, out;
+    term all;
     for (int k = 0; k < a->l.n; k++) {
         int l = a->l.at[k];
         labels *to = has(&b->l, l) ? (needed[l] ? &batch : &inner) : needed[l] ? &left : NULL;
@@ -333,39 +358,44 @@ static int contract(state *s, term *a, const term *b, const bool *needed) {
         !count_of(s, &right, &n) || !count_of(s, &inner, &k))
         return ox_fail(s->r->ctx, OX_NO_MEMORY, "an intermediate result is too large");
     size_t size = size_of(s);
-    char *to = ox_scratch(s->r, (uint64_t)count * size);
+    fresh_term(s, &all, &out, NULL);
+    if (!to || !in_order(s, &all, result)) to = ox_scratch(s->r, (uint64_t)count * size);
     if (!to) return -1;
+    all.data = to;
+    *a = all;
     if (s->as == OX_FLOAT && count) {
         ox_gemm_many many = {.count = batches, .a_step = m * k, .b_step = k * n, .c_step = m * n};
         ox_gemm_batch(ox_thread_count(s->r->ctx), &many, ta, tb, m, n, k, 1, (const float *)(const void *)x, ta ? m : k, (const float *)(const void *)y,
-                      tb ? k : n, NULL, NULL, (float *)(void *)to, n);
-        fresh_term(s, a, &out, to);
+                      tb ? k : n, NULL, NULL, to, n);
         return 0;
     }
     int threads = batches > 1 && m * n * k < 1 << 24 ? ox_threads_for(s->r->ctx, count) : 1;
 #pragma omp parallel for num_threads(threads) schedule(static)
     for (int64_t i = 0; i < batches; i++) {
         ox_product(s->r->ctx, s->as, ta, tb, m, n, k, x + (size_t)(i * m * k) * size, ta ? m : k,
-                   y + (size_t)(i * k * n) * size, tb ? k : n, false, to + (size_t)(i * m * n) * size, n);
+                   y + (size_t)(i * k * n) * size, tb ? k : n, false, (char *)to + (size_t)(i * m * n) * size, n);
     }
-    fresh_term(s, a, &out, to);
     return 0;
 }
 
 static int run_terms(state *s, const equation *e, ox_tensor *y) {
     term all, next;
-    if (make_term(s, &e->in[0], ox_input(s->r, 0), &all) < 0) return -1;
+    labels result = {0};
+    for (int k = 0; k < e->out.n; k++) {
+        if (s->size[e->out.at[k]] != 1) result.at[result.n++] = e->out.at[k];
+    }
+    void *to = ox_product_out(s->r, y, s->as);
+    if (!to || make_term(s, &e->in[0], ox_input(s->r, 0), &all) < 0) return -1;
     for (int i = 1; i < e->n; i++) {
         bool needed[LABELS] = {0};
         for (int k = 0; k < e->out.n; k++) needed[e->out.at[k]] = true;
         for (int j = i + 1; j < e->n; j++) {
             for (int k = 0; k < e->in[j].n; k++) needed[e->in[j].at[k]] = true;
         }
-        if (make_term(s, &e->in[i], ox_input(s->r, i), &next) < 0 || contract(s, &all, &next, needed) < 0) return -1;
+        if (make_term(s, &e->in[i], ox_input(s->r, i), &next) < 0) return -1;
+        if (contract(s, &all, &next, needed, &result, i + 1 == e->n ? to : NULL) < 0) return -1;
     }
-    void *to = ox_product_out(s->r, y, s->as);
-    if (!to) return -1;
-    gather(s, &all, &e->out, y->count, to);
+    if (all.data != to) gather(s, &all, &e->out, y->count, to);
     ox_product_done(y, s->as, to);
     return 0;
 }

@@ -330,6 +330,10 @@ static int run_range(ox_run *r) {
     ox_tensor *y = ox_output(r, 0, t[0]->dtype, 1, &n);
     if (!y) return -1;
     void *out = ox_tensor_mut(y);
+    if (y->dtype == OX_INT64) {
+        for (int64_t k = 0; k < n; k++) ((uint64_t *)out)[k] = (uint64_t)from + (uint64_t)k * (uint64_t)by;
+        return 0;
+    }
     for (int64_t k = 0; k < n; k++) {
         if (real)
             ox_store_double(y->dtype, out, k, start + (double)k * step);

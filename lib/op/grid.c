@@ -212,18 +212,23 @@ int ox_run_affine_grid(ox_run *r) {
     double *to = t ? ox_scratch(r, (uint64_t)y->count * sizeof *to) : NULL;
     if (!to) return -1;
     bool align = ox_get_int(r->call, "align_corners") != 0;
-    for (int64_t i = 0; i < y->count / n; i++) {
-        int64_t rest = i;
+    int64_t width = dims[n];
+    double *along = ox_scratch(r, (uint64_t)width * sizeof *along);
+    if (!along) return -1;
+    for (int64_t j = 0; j < width; j++) along[j] = coordinate(j, width, align);
+    for (int64_t row = 0; row < y->count / n / (width ? width : 1); row++) {
+        int64_t rest = row;
         double at[4];
-        for (int d = n - 1; d >= 0; d--) {
+        for (int d = n - 2; d >= 0; d--) {
             at[n - 1 - d] = coordinate(rest % dims[d + 1], dims[d + 1], align);
             rest /= dims[d + 1];
         }
         at[n] = 1;
         for (int k = 0; k < n; k++) {
-            double sum = 0;
-            for (int d = 0; d <= n; d++) sum += t[(rest * n + k) * (n + 1) + d] * at[d];
-            to[i * n + k] = sum;
+            const double *of = t + (rest * n + k) * (n + 1);
+            double other = 0;
+            for (int d = 1; d <= n; d++) other += of[d] * at[d];
+            for (int64_t j = 0; j < width; j++) to[(row * width + j) * n + k] = of[0] * along[j] + other;
         }
     }
     ox_store_doubles(y->dtype, ox_tensor_mut(y), y->count, to);

@@ -2,6 +2,7 @@
 #include "cpu/gemm.h"
 #include "op/blas.h"
 #include "op/compute.h"
+#include "op/sliced.h"
 
 /* ---- MatMul */
 
@@ -53,6 +54,20 @@ static void batch_offsets(int rank, const int64_t *dims, const ox_tensor *t, int
     }
 }
 
+static int multiply_sliced(ox_run *r, const matmul *v) {
+    bool shared = true;
+    for (int64_t i = 0; i < v->batches && shared; i++) shared = v->b_at[i] == 0 && v->a_at[i] == i;
+    const float *a = (const float *)v->a, *b = (const float *)v->b;
+    float *c = (float *)v->c;
+    if (shared) return ox_sliced_product(r, false, false, v->batches * v->m, v->n, v->k, 1, a, v->k, b, v->n, false, c, v->n);
+    for (int64_t i = 0; i < v->batches; i++) {
+        if (ox_sliced_product(r, false, false, v->m, v->n, v->k, 1, a + v->a_at[i] * v->m * v->k, v->k, b + v->b_at[i] * v->k * v->n, v->n, false,
+                              c + i * v->m * v->n, v->n) < 0)
+            return -1;
+    }
+    return 0;
+}
+
 static void multiply_batches(ox_ctx *ctx, const matmul *v) {
     size_t size = v->as == OX_FLOAT ? sizeof(float) : sizeof(double);
     bool shared = v->batches > 1;
@@ -91,7 +106,7 @@ static int matmul_batch(ox_run *r, const ox_tensor *a, const ox_tensor *b, int64
     return rank;
 }
 
-static int run_matmul(ox_run *r) {
+static int matmul_by(ox_run *r, bool sliced) {
     const ox_tensor *a = ox_need(r, 0), *b = ox_need(r, 1);
     if (!a || !b) return -1;
     if (a->dtype != b->dtype) return ox_fail(r->ctx, OX_BAD_DATA, "inputs have different element types");
@@ -120,10 +135,16 @@ static int run_matmul(ox_run *r) {
     v.b_at = v.a_at + v.batches;
     batch_offsets(batch, dims, a, v.batches, v.a_at);
     batch_offsets(batch, dims, b, v.batches, v.b_at);
-    multiply_batches(r->ctx, &v);
+    if (!sliced || v.as != OX_FLOAT)
+        multiply_batches(r->ctx, &v);
+    else if (multiply_sliced(r, &v) < 0)
+        return -1;
     ox_product_done(y, v.as, v.c);
     return 0;
 }
+
+static int run_matmul(ox_run *r) { return matmul_by(r, false); }
+int ox_run_matmul_sliced(ox_run *r) { return matmul_by(r, true); }
 
 /* ---- Gemm */
 
@@ -203,7 +224,7 @@ static int bias_strides(ox_run *r, const gemm *g, const ox_tensor *c, int64_t *r
     return 0;
 }
 
-int ox_run_gemm(ox_run *r) {
+static int gemm_by(ox_run *r, bool sliced) {
     gemm g = {0};
     int64_t row = 0, col = 0;
     const ox_tensor *a = ox_need(r, 0), *b = ox_need(r, 1), *c = ox_input(r, 2);
@@ -216,7 +237,9 @@ int ox_run_gemm(ox_run *r) {
     if (!ad || !bd || !yd || (c && !cd)) return -1;
     if (c) fill_bias(g.as, yd, cd, g.beta, g.m, g.n, row, col);
     float add = c ? 1 : 0;
-    if (g.as == OX_FLOAT) {
+    if (g.as == OX_FLOAT && sliced) {
+        if (ox_sliced_product(r, g.ta, g.tb, g.m, g.n, g.k, (float)g.alpha, ad, g.lda, bd, g.ldb, c != NULL, yd, g.n) < 0) return -1;
+    } else if (g.as == OX_FLOAT) {
         ox_sgemm(r->ctx, g.ta, g.tb, g.m, g.n, g.k, (float)g.alpha, ad, g.lda, bd, g.ldb, add, yd, g.n);
     } else if (g.as == OX_DOUBLE) {
         ox_dgemm(r->ctx, g.ta, g.tb, g.m, g.n, g.k, g.alpha, ad, g.lda, bd, g.ldb, (double)add, yd, g.n);
@@ -232,6 +255,9 @@ int ox_run_gemm(ox_run *r) {
     ox_product_done(y, g.as, yd);
     return 0;
 }
+
+int ox_run_gemm(ox_run *r) { return gemm_by(r, false); }
+int ox_run_gemm_sliced(ox_run *r) { return gemm_by(r, true); }
 
 /* ---- Det */
 

@@ -1,5 +1,6 @@
 /* com.microsoft: Attention, QAttention and MultiHeadAttention, and the core that GroupQueryAttention uses too. Rows are in microsoft.c. */
 #include "op/microsoft_attention.h"
+#include "cpu/vec.h"
 #include "op/blas.h"
 #include "op/compose.h"
 
@@ -9,14 +10,18 @@ enum { BLOCK = 64 };
 
 /* One row of scores to probabilities; keys outside [lo, hi) have none. */
 static void soften(const ox_ms_attention *a, int64_t head, float *s, int64_t lo, int64_t hi) {
-    float top = a->smooth ? (a->sink ? a->sink[head] : 0) : -INFINITY;
+    for (int64_t j = 0; j < lo; j++) s[j] = 0;
+    for (int64_t j = hi; j < a->keys; j++) s[j] = 0;
+    if (!a->smooth) {
+        ox_vec_table()->softmax(s + lo, s + lo, hi - lo);
+        return;
+    }
+    float top = a->sink ? a->sink[head] : 0;
     for (int64_t j = lo; j < hi; j++) top = s[j] > top ? s[j] : top;
-    double sum = a->smooth ? (double)ox_fast_exp((a->sink ? a->sink[head] : 0) - top) : 0;
+    double sum = (double)ox_fast_exp((a->sink ? a->sink[head] : 0) - top);
     for (int64_t j = lo; j < hi; j++) sum += (double)(s[j] = ox_fast_exp(s[j] - top));
     float f = (float)(1 / sum);
     for (int64_t j = lo; j < hi; j++) s[j] *= f;
-    for (int64_t j = 0; j < lo; j++) s[j] = 0;
-    for (int64_t j = hi; j < a->keys; j++) s[j] = 0;
 }
 
 /* Query i of a head: its scores come in, its probabilities go out. */

@@ -149,6 +149,8 @@ static void copy_runs(int64_t rows, size_t run, char *dst, int64_t dr, const cha
         const T *s = (const T *)(const void *)src;                                                           \
         if (ds == 1 && ss == 2) {                                                                            \
             for (int64_t i = 0; i < n; i++) d[i] = s[i * 2];                                                 \
+        } else if (ds == 1 && ss == -1) {                                                                    \
+            for (int64_t i = 0; i < n; i++) d[i] = s[-i];                                                    \
         } else if (ds == 1 && ss == 0) {                                                                     \
             for (int64_t i = 0; i < n; i++) d[i] = *s;                                                       \
         } else {                                                                                             \
@@ -164,6 +166,13 @@ static void copy_row(size_t size, int64_t n, char *dst, int64_t ds, const char *
     case 8: ROW(alias64); break;
     default: ROW(alias128); break;
     }
+}
+
+void ox_mv_row(size_t size, int64_t n, char *dst, int64_t dst_stride, const char *src, int64_t src_stride) {
+    if (dst_stride == 1 && src_stride == 1)
+        move_bytes(dst, src, (size_t)n * size);
+    else
+        copy_row(size, n, dst, dst_stride, src, src_stride);
 }
 
 /* ROWS rows of n elements; distances of rows in bytes. */

@@ -20,6 +20,8 @@ int ox_mv_done(ox_run *r, ox_mv_out *out);
 /* Copies a block of dims; strides in elements, any sign, 0 repeats. Runs are memcpy, transposes go in blocks. */
 void ox_mv_copy(ox_arena *arena, size_t size, int rank, const int64_t *dims, char *dst, const int64_t *dst_strides,
                 const char *src, const int64_t *src_strides);
+/* A row of N elements; strides in elements, any sign. */
+void ox_mv_row(size_t size, int64_t n, char *dst, int64_t dst_stride, const char *src, int64_t src_stride);
 void ox_mv_fill(char *dst, const char *elem, size_t size, int64_t n);
 void ox_mv_strides(int rank, const int64_t *dims, int64_t *strides); /* row-major */
 int64_t ox_mv_product(int n, const int64_t *dims); /* of dims of a tensor that exists */

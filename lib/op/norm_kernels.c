@@ -315,6 +315,24 @@ static int group_axes(ox_run *r, const ox_tensor *x, grouping *g, int64_t *group
     return 0;
 }
 
+/* Floats by rows of the innermost axes that are normalised. False: there are none. */
+static bool mvn_rows(const ox_tensor *x, const grouping *g, int64_t groups, const float *in, double *sum, float *out) {
+    const ox_vec *f = ox_vec_table();
+    grouping rows = *g;
+    int64_t row = 1;
+    while (rows.rank && !rows.stride[rows.rank - 1]) row *= rows.dims[--rows.rank];
+    if (row < 8) return false;
+    double *squares = sum + groups, n = (double)(x->count / groups);
+    for (int64_t i = 0; i < x->count; i += row, next(&rows)) sum[rows.group] += f->fold(OX_FOLD_SUM, in + i, row);
+    for (int64_t k = 0; k < groups; k++) sum[k] /= n;
+    for (int64_t i = 0; i < x->count; i += row, next(&rows)) squares[rows.group] += f->squares(in + i, row, (float)sum[rows.group]);
+    for (int64_t i = 0; i < x->count; i += row, next(&rows)) {
+        double rest = sum[rows.group] - (double)(float)sum[rows.group], variance = squares[rows.group] / n - rest * rest;
+        f->center_scale(out + i, in + i, row, (float)sum[rows.group], (float)(1 / (sqrt(variance < 0 ? 0 : variance) + 1e-9)), 0);
+    }
+    return true;
+}
+
 int ox_run_mvn(ox_run *r) {
     grouping g;
     int64_t groups;
@@ -323,11 +341,21 @@ int ox_run_mvn(ox_run *r) {
     ox_tensor *y = ox_output(r, 0, x->dtype, x->rank, x->dims);
     if (!y) return -1;
     if (!y->count) return 0;
-    const double *in = ox_as_doubles(r, x);
-    double *out = ox_scratch(r, (uint64_t)y->count * sizeof *out),
-           *sum = ox_scratch(r, (uint64_t)groups * 2 * sizeof *sum), *squares = sum + groups;
-    if (!in || !out || !sum) return -1;
+    double *sum = ox_scratch(r, (uint64_t)groups * 2 * sizeof *sum), *squares = sum + groups;
+    if (!sum) return -1;
     memset(sum, 0, (size_t)groups * 2 * sizeof *sum);
+    if (!ox_is_double(x)) {
+        const float *from = ox_as_floats(r, x);
+        float *to = ox_floats_of(r, y);
+        if (!from || !to) return -1;
+        if (mvn_rows(x, &g, groups, from, sum, to)) {
+            ox_floats_done(r, y, to);
+            return 0;
+        }
+    }
+    const double *in = ox_as_doubles(r, x);
+    double *out = ox_scratch(r, (uint64_t)y->count * sizeof *out);
+    if (!in || !out) return -1;
     double n = (double)(x->count / groups);
     for (int64_t i = 0; i < x->count; i++, next(&g)) sum[g.group] += in[i] / n;
     for (int64_t i = 0; i < x->count; i++, next(&g))

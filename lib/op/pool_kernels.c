@@ -4,6 +4,7 @@
 #include "cpu/plane.h"
 #include "cpu/vec.h"
 #include "op/compute.h"
+#include "op/sliced.h"
 #include "op/window.h"
 
 typedef enum pool_kind { POOL_MAX, POOL_AVERAGE, POOL_LP } pool_kind;
@@ -14,6 +15,7 @@ typedef struct pool {
     pool_kind kind;
     int64_t planes, p; /* p: order of the norm */
     bool count_pads, column_major;
+    bool by_rows;      /* averages are added up row by row */
     double lowest;     /* of the element type: what a window holds that meets nothing */
 } pool;
 
@@ -108,14 +110,14 @@ static int64_t axis_count(const pool *v, int d, int64_t at) {
     return count_between(at * w->stride[d] - w->begin[d], w->dilation[d], w->kernel[d], lo, hi);
 }
 
-/* WIDTHS: what windows of a row count along it, floats that fold down to averages. */
+/* WIDTHS: what windows of a row count along it. Sums by columns first, then divided, as others do it: see average_by_columns(). */
 static void fold_plane(const pool *v, const ox_plane *f, int64_t length, const float *x, const float *widths, float *y) {
     const ox_image *im = &v->image;
     int last = im->n - 1;
     bool flat = im->n == 1, max = v->kind == POOL_MAX;
     int64_t width = im->in[last], height = flat ? 1 : im->in[0], rows = flat ? 1 : im->out[0], n = im->out[last];
     int64_t kernel = flat ? 1 : im->kernel[0], dilation = flat ? 1 : im->dilation[0], stride = flat ? 1 : im->stride[0], begin = flat ? 0 : im->begin[0];
-    float row[ROW_FLOATS], shares[ROW_FLOATS], none = max ? (float)v->lowest : 0;
+    float row[ROW_FLOATS], counts[ROW_FLOATS], none = max ? (float)v->lowest : 0;
     int64_t counted = -1;
     for (int64_t j = 0; j < length; j++) row[j] = none;
     for (int64_t i = 0; i < rows; i++, y += n) {
@@ -130,10 +132,75 @@ static void fold_plane(const pool *v, const ox_plane *f, int64_t length, const f
         }
         if (max) continue;
         int64_t count = flat ? 1 : axis_count(v, 0, i);
-        for (int64_t j = 0; count != counted && j < n; j++) shares[j] = 1 / ((float)count * widths[j]);
+        for (int64_t j = 0; count != counted && j < n; j++) counts[j] = (float)count * widths[j];
         counted = count;
-        for (int64_t j = 0; j < n; j++) y[j] *= shares[j];
+        for (int64_t j = 0; j < n; j++) y[j] /= counts[j];
     }
+}
+
+/* Planes so small that their rows are short: the padded plane is folded as one row, what lies between rows of the result is computed for
+ * nothing. Steps from row to row in it; 0: not served. */
+enum { PLANE_FLOATS = 1 << 13, LONG_ROW = 128 };
+
+static int64_t plane_pitch(const pool *v, int64_t length, int64_t *height) {
+    const ox_image *im = &v->image;
+    if (im->n != 2 || im->begin[0] < 0 || im->out[1] > LONG_ROW || (im->stride[1] > 1 && im->out[1] > LONG_ROW / 8) || im->out[0] > PLANE_FLOATS || im->stride[0] > PLANE_FLOATS ||
+        im->kernel[0] > PLANE_FLOATS || im->dilation[0] > PLANE_FLOATS || im->stride[1] > PLANE_FLOATS)
+        return 0;
+    int64_t pitch = (length + im->stride[1] - 1) / im->stride[1] * im->stride[1];
+    *height = (im->out[0] - 1) * im->stride[0] + (im->kernel[0] - 1) * im->dilation[0] + 1;
+    return *height <= PLANE_FLOATS / pitch ? pitch : 0;
+}
+
+/* PADDED, DOWN: room for a padded plane each. COUNTS: per element of the result, NULL for a maximum. */
+static void fold_small(const pool *v, const ox_plane *f, int64_t pitch, int64_t height, const float *x, const float *counts, float *padded, float *down,
+                       float *y) {
+    const ox_image *im = &v->image;
+    bool max = v->kind == POOL_MAX;
+    int64_t top = im->begin[0], left = im->begin[1], rows = im->in[0], width = im->in[1], out = im->out[1], step = pitch / im->stride[1];
+    float none = max ? (float)v->lowest : 0;
+    void (*fold)(float *, const float *, int64_t, int64_t, int64_t) = max ? f->max_down : f->sum_down;
+    if (rows > height - top) rows = height - top;
+    if (width > pitch - left) width = pitch - left;
+    for (int64_t j = 0; j < pitch * height; j++) padded[j] = none;
+    for (int64_t i = 0; i < rows; i++) memcpy(padded + (top + i) * pitch + left, x + i * im->in[1], (size_t)width * sizeof *x);
+    if (im->stride[0] == 1) {
+        fold(down, padded, im->dilation[0] * pitch, im->kernel[0], im->out[0] * pitch);
+    } else {
+        for (int64_t i = 0; i < im->out[0]; i++)
+            fold(down + i * pitch, padded + i * im->stride[0] * pitch, im->dilation[0] * pitch, im->kernel[0], pitch);
+    }
+    int64_t n = (im->out[0] - 1) * step + out;
+    (max ? f->max_along : f->sum_along)(padded, down, im->stride[1], im->kernel[1], im->dilation[1], n);
+    for (int64_t i = 0; i < im->out[0]; i++, y += out) {
+        const float *from = padded + i * step;
+        if (max) {
+            memcpy(y, from, (size_t)out * sizeof *y);
+            continue;
+        }
+        for (int64_t j = 0; j < out; j++) y[j] = from[j] / counts[i * out + j];
+    }
+}
+
+/* 1: done, 0: not served, -1 after ox_fail(). */
+static int run_small(ox_run *r, const pool *v, int64_t length, const float *x, const float *widths, float *y) {
+    const ox_image *im = &v->image;
+    int64_t height, pitch = plane_pitch(v, length, &height), size = pitch * height;
+    if (!pitch) return 0;
+    int threads = ox_threads_for(r->ctx, v->planes * im->out_size * im->kernel_size);
+    const ox_plane *f = ox_plane_table();
+    float *room = ox_scratch(r, (uint64_t)size * 2 * (uint64_t)threads * sizeof *room), *counts = NULL;
+    if (room && v->kind != POOL_MAX) counts = ox_scratch(r, (uint64_t)im->out_size * sizeof *counts);
+    if (!room || (v->kind != POOL_MAX && !counts)) return -1;
+    for (int64_t i = 0; counts && i < im->out[0]; i++) {
+        float count = (float)axis_count(v, 0, i);
+        for (int64_t j = 0; j < im->out[1]; j++) counts[i * im->out[1] + j] = count * widths[j];
+    }
+    OX_EACH(threads, i, v->planes, {
+        float *padded = room + ox_thread_index() * 2 * size;
+        fold_small(v, f, pitch, height, x + i * im->in_size, counts, padded, padded + size, y + i * im->out_size);
+    });
+    return 1;
 }
 
 /* 1: done, 0: not served. */
@@ -145,23 +212,122 @@ static int run_planes(ox_run *r, const pool *v, const float *x, float *y, const 
     float *widths = ox_scratch(r, (uint64_t)im->out[last] * sizeof *widths);
     if (!widths) return -1;
     for (int64_t j = 0; j < im->out[last]; j++) widths[j] = (float)axis_count(v, last, j);
+    int small = run_small(r, v, length, x, widths, y);
+    if (small) return small;
     const ox_plane *f = ox_plane_table();
     int threads = ox_threads_for(r->ctx, v->planes * im->out_size * im->kernel_size);
     OX_EACH(threads, i, v->planes, { fold_plane(v, f, length, x + i * im->in_size, widths, y + i * im->out_size); });
     return 1;
 }
 
+/* Volumes: planes are folded down to one, which is folded as a plane. 1: done, 0: not served, -1 after ox_fail(). */
+static int run_volumes(ox_run *r, const pool *v, const float *x, float *y, const int64_t *index) {
+    const ox_image *im = &v->image;
+    if (im->n != 3 || index || v->kind != POOL_MAX || !im->in_size || !im->kernel_size || im->stride[0] > INT32_MAX || im->dilation[0] > INT32_MAX) return 0;
+    pool flat = *v;
+    int64_t plane = im->in[1] * im->in[2], depth = im->in[0];
+    flat.image = (ox_image){2, im->in + 1, im->out + 1, im->kernel + 1, im->stride + 1, im->dilation + 1, im->begin + 1, plane,
+                            im->out[1] * im->out[2], im->kernel[1] * im->kernel[2]};
+    if (!padded_row(&flat, NULL)) return 0;
+    float *room = ox_scratch(r, (uint64_t)plane * (uint64_t)v->planes * (uint64_t)im->out[0] * sizeof *room);
+    if (!room) return -1;
+    const ox_plane *f = ox_plane_table();
+    int threads = ox_threads_for(r->ctx, v->planes * im->out_size * im->kernel_size);
+    OX_EACH(threads, i, v->planes * im->out[0], {
+        int64_t at = i % im->out[0] * im->stride[0] - im->begin[0];
+        int64_t first = at < 0 ? (-at + im->dilation[0] - 1) / im->dilation[0] : 0;
+        int64_t end = at >= depth ? 0 : (depth - at + im->dilation[0] - 1) / im->dilation[0];
+        if (end > im->kernel[0]) end = im->kernel[0];
+        float *to = room + i * plane;
+        if (end > first)
+            f->max_down(to, x + (i / im->out[0] * depth + at + first * im->dilation[0]) * plane, im->dilation[0] * plane, end - first, plane);
+        else
+            for (int64_t j = 0; j < plane; j++) to[j] = (float)v->lowest;
+    });
+    flat.planes = v->planes * im->out[0];
+    return run_planes(r, &flat, room, y, NULL);
+}
+
+/* ---- maxima of floats with their places, along one or two axes, several outputs of a row side by side */
+
+enum { SIDES = 256 };
+
+#define TAKE(STEP)                                                                                                     \
+    for (int64_t j = 0; j < n; j++) {                                                                                  \
+        float value = x[j * (STEP)];                                                                                   \
+        bool better = (at[j] < 0) | (value > best[j]);                                                                 \
+        best[j] = better ? value : best[j];                                                                            \
+        at[j] = better ? first + (int32_t)(j * (STEP)) : at[j];                                                        \
+    }
+OX_INLINE void take_best_in(const float *restrict x, int64_t step, int32_t first, int64_t n, float *restrict best, int32_t *restrict at) {
+    if (step == 1) {
+        TAKE(1)
+    } else if (step == 2) {
+        TAKE(2)
+    } else {
+        TAKE(step)
+    }
+}
+OX_WIDER static void take_best_wider(const float *x, int64_t step, int32_t first, int64_t n, float *best, int32_t *at) { take_best_in(x, step, first, n, best, at); }
+static void take_best(const float *x, int64_t step, int32_t first, int64_t n, float *best, int32_t *at) {
+    if (OX_HAS_WIDER())
+        take_best_wider(x, step, first, n, best, at);
+    else
+        take_best_in(x, step, first, n, best, at);
+}
+
+/* Outputs [from, from + n) of row I of a plane. */
+static void best_of_windows(const pool *v, int64_t plane, const float *x, int64_t i, int64_t from, int64_t n, float *best, int64_t *index) {
+    const ox_image *im = &v->image;
+    int last = im->n - 1;
+    bool flat = im->n == 1;
+    int32_t at[SIDES];
+    int64_t width = im->in[last], step = im->stride[last], rows = flat ? 1 : im->kernel[0];
+    for (int64_t j = 0; j < n; j++) {
+        best[j] = (float)v->lowest;
+        at[j] = -1;
+    }
+    for (int64_t p = 0; p < rows; p++) {
+        int64_t row = flat ? 0 : i * im->stride[0] + p * im->dilation[0] - im->begin[0];
+        if (row < 0 || row >= (flat ? 1 : im->in[0])) continue;
+        for (int64_t q = 0; q < im->kernel[last]; q++) {
+            int64_t first = from * step + q * im->dilation[last] - im->begin[last], lo = first >= 0 ? 0 : (-first + step - 1) / step,
+                    hi = first >= width ? 0 : (width - first + step - 1) / step;
+            if (hi > n) hi = n;
+            int64_t place = row * width + first + lo * step;
+            if (hi > lo) take_best(x + place, step, (int32_t)place, hi - lo, best + lo, at + lo);
+        }
+    }
+    for (int64_t j = 0; j < n; j++) index[j] = at[j] < 0 ? -1 : full_index_float(v, plane, at[j]);
+}
+
+static bool run_indices(ox_run *r, const pool *v, const float *x, float *y, int64_t *index) {
+    const ox_image *im = &v->image;
+    int last = im->n - 1;
+    if (!index || im->n > 2 || im->in_size > INT32_MAX) return false;
+    int64_t width = im->out[last], rows = im->out_size / width;
+    int threads = ox_threads_for(r->ctx, v->planes * im->out_size * im->kernel_size);
+    OX_EACH(threads, i, v->planes * rows, {
+        for (int64_t from = 0; from < width; from += SIDES)
+            best_of_windows(v, i / rows, x + i / rows * im->in_size, i % rows, from, width - from < SIDES ? width - from : SIDES, y + i * width + from,
+                            index + i * width + from);
+    });
+    return true;
+}
+
 static int compute(ox_run *r, const pool *v, const ox_tensor *x, ox_tensor *y, int64_t *index) {
     if (ox_is_double(x)) return run_double(r, v, ox_tensor_data(x), ox_tensor_mut(y), index);
     const float *from = ox_as_floats(r, x);
     float *to = ox_floats_of(r, y);
-    int done = from && to ? run_planes(r, v, from, to, index) : -1;
+    int done = !from || !to ? -1 : v->by_rows ? 0 : run_planes(r, v, from, to, index);
+    if (!done) done = run_volumes(r, v, from, to, index);
+    if (!done) done = run_indices(r, v, from, to, index);
     if (done < 0 || (!done && run_float(r, v, from, to, index) < 0)) return -1;
     ox_floats_done(r, y, to);
     return 0;
 }
 
-static int run_pool(ox_run *r, pool_kind kind) {
+static int run_pool(ox_run *r, pool_kind kind, bool sliced) {
     const ox_tensor *x = ox_need(r, 0);
     pool v = {.kind = kind, .count_pads = ox_get_int(r->call, "count_include_pad") != 0, .lowest = -INFINITY};
     int n;
@@ -181,14 +347,16 @@ static int run_pool(ox_run *r, pool_kind kind) {
     if (!y->count) return 0;
     if (walked_image(r, &v, x->dims + 2, dims + 2) < 0) return -1;
     v.planes = dims[0] * dims[1];
+    v.by_rows = sliced && r->call->node && r->call->node->op && r->call->node->op->since >= 19;
     v.column_major = kind == POOL_MAX && ox_get_int(r->call, "storage_order") == 1;
     if (x->dtype == OX_INT8 || x->dtype == OX_UINT8) v.lowest = x->dtype == OX_INT8 ? -128 : 0;
     return compute(r, &v, x, y, index ? ox_tensor_mut(index) : NULL);
 }
 
-int ox_run_max_pool(ox_run *r) { return run_pool(r, POOL_MAX); }
-int ox_run_average_pool(ox_run *r) { return run_pool(r, POOL_AVERAGE); }
-int ox_run_lp_pool(ox_run *r) { return run_pool(r, POOL_LP); }
+int ox_run_max_pool(ox_run *r) { return run_pool(r, POOL_MAX, false); }
+int ox_run_average_pool(ox_run *r) { return run_pool(r, POOL_AVERAGE, false); }
+int ox_run_average_pool_sliced(ox_run *r) { return run_pool(r, POOL_AVERAGE, true); }
+int ox_run_lp_pool(ox_run *r) { return run_pool(r, POOL_LP, false); }
 
 int ox_run_global_pool(ox_run *r) {
     const ox_tensor *x = ox_need(r, 0);
@@ -214,8 +382,7 @@ int ox_run_global_pool(ox_run *r) {
         const ox_vec *f = ox_vec_table();
         int threads = ox_threads_for(r->ctx, v.planes * size);
         OX_EACH(threads, i, v.planes, {
-            double all = f->fold(v.kind == POOL_MAX ? OX_FOLD_MAX : OX_FOLD_SUM, from + i * size, size);
-            to[i] = (float)(v.kind == POOL_MAX ? all : all / (double)size);
+            to[i] = v.kind == POOL_MAX ? (float)f->fold(OX_FOLD_MAX, from + i * size, size) : average_float(from + i * size, size);
         });
     }
     ox_floats_done(r, y, to);

@@ -65,8 +65,8 @@ static int64_t R(full_index)(const pool *v, int64_t plane, int64_t i) {
     return plane * im->in_size + sum;
 }
 
-/* Averages of a plane of two axes: windows are added up by columns first, then along the row, as others do it: where the result is quantized, ties
- * show the difference. False: not of this form. */
+/* Averages of a plane of two axes: windows are added up by columns first, then along the row, as others do it (from version 19 on by rows): where the result is quantized,
+ * ties show the difference. False: not of this form. */
 static bool R(average_by_columns)(const pool *v, const REAL *x, REAL *y) {
     const ox_image *im = &v->image;
     REAL sums[COLUMNS];
@@ -102,7 +102,7 @@ static int R(run)(ox_run *r, const pool *v, const REAL *x, REAL *y, int64_t *ind
         int64_t *at = index ? index + i * im->out_size : NULL;
         for (int64_t j = 0; j < im->out_size; j++) out[j] = v->kind == POOL_MAX ? (REAL)v->lowest : 0;
         for (int64_t j = 0; at && j < im->out_size; j++) at[j] = -1;
-        bool done = v->kind == POOL_AVERAGE && R(average_by_columns)(v, in, out);
+        bool done = v->kind == POOL_AVERAGE && !v->by_rows && R(average_by_columns)(v, in, out);
         for (int64_t p = 0; p < im->kernel_size && !done; p++) {
             if (at)
                 R(take_with_index)(v, in, p, out, at);

@@ -250,6 +250,84 @@ static int64_t *int_reduce(ox_run *r, const plan *p, reduction op, const ox_tens
     return y;
 }
 
+/* Sums, products, maxima and minima of a type in that type: whole numbers wrap around in the same way as in 64 bits. */
+#define FOLD_ROWS(T, U, EXPR)                                                                                          \
+    for (; rows > 0; rows--, x += stride) {                                                                            \
+        for (int64_t j = 0; j < n; j++) {                                                                              \
+            T a = y[j], v = x[j];                                                                                      \
+            y[j] = (T)(EXPR);                                                                                          \
+        }                                                                                                              \
+    }                                                                                                                  \
+    break
+#define FOLD_INTS(NAME, T, U)                                                                                          \
+    OX_INLINE void NAME##_rows_in(reduction op, T *restrict y, const T *restrict x, int64_t rows, int64_t stride, int64_t n) { \
+        switch (op) {                                                                                                  \
+        case RED_MAX: FOLD_ROWS(T, U, v > a ? v : a);                                                                  \
+        case RED_MIN: FOLD_ROWS(T, U, v < a ? v : a);                                                                  \
+        case RED_PROD: FOLD_ROWS(T, U, (U)a * (U)v);                                                                   \
+        default: FOLD_ROWS(T, U, (U)a + (U)v);                                                                         \
+        }                                                                                                              \
+    }                                                                                                                  \
+    OX_WIDER static void NAME##_rows_wider(reduction op, T *y, const T *x, int64_t rows, int64_t stride, int64_t n) {  \
+        if (n == SIDES)                                                                                                \
+            NAME##_rows_in(op, y, x, rows, stride, SIDES);                                                             \
+        else                                                                                                           \
+            NAME##_rows_in(op, y, x, rows, stride, n);                                                                 \
+    }                                                                                                                  \
+    static void NAME##_rows(reduction op, T *y, const T *x, int64_t rows, int64_t stride, int64_t n) {                 \
+        if (OX_HAS_WIDER())                                                                                            \
+            NAME##_rows_wider(op, y, x, rows, stride, n);                                                              \
+        else                                                                                                           \
+            NAME##_rows_in(op, y, x, rows, stride, n);                                                                 \
+    }                                                                                                                  \
+    static void NAME##_row(reduction op, T *y, const T *x, int64_t n) {                                                \
+        T side[SIDES];                                                                                                 \
+        int64_t wide = n < SIDES ? 0 : n / SIDES;                                                                      \
+        if (wide) memcpy(side, x, sizeof side);                                                                        \
+        if (wide > 1) NAME##_rows(op, side, x + SIDES, wide - 1, SIDES, SIDES);                                        \
+        if (wide) NAME##_rows_in(op, y, side, SIDES, 1, 1);                                                            \
+        NAME##_rows_in(op, y, x + wide * SIDES, n - wide * SIDES, 1, 1);                                               \
+    }                                                                                                                  \
+    static void NAME(ox_ctx *ctx, const plan *p, reduction op, T start, const void *x, void *y) {                      \
+        int64_t lanes = p->row ? 1 : p->lanes;                                                                         \
+        int threads = ox_threads_for(ctx, p->outputs * p->elements);                                                   \
+        OX_EACH(threads, i, p->outputs / lanes, {                                                                      \
+            odometer k;                                                                                                \
+            odometer o;                                                                                                \
+            T *to = (T *)y + i * lanes;                                                                                \
+            for (int64_t j = 0; j < lanes; j++) to[j] = start;                                                         \
+            wind(&k, p->n_kept, p->kept_size, p->kept_stride, i);                                                      \
+            wind(&o, p->n_reduced, p->reduced_size, p->reduced_stride, 0);                                             \
+            for (int64_t s = 0; s < p->steps; s++, tick(&o)) {                                                         \
+                const T *from = (const T *)x + k.offset + o.offset;                                                    \
+                if (p->row)                                                                                            \
+                    NAME##_row(op, to, from, p->row);                                                                  \
+                else                                                                                                   \
+                    NAME##_rows(op, to, from, 1, 0, lanes);                                                            \
+            }                                                                                                          \
+        });                                                                                                            \
+    }
+enum { SIDES = 64 };
+FOLD_INTS(fold_int8, int8_t, uint32_t)
+FOLD_INTS(fold_uint8, uint8_t, uint32_t)
+FOLD_INTS(fold_int32, int32_t, uint32_t)
+FOLD_INTS(fold_int64, int64_t, uint64_t)
+
+/* True when that served. */
+static bool reduce_ints(ox_ctx *ctx, const plan *p, reduction op, const ox_tensor *x, ox_tensor *y) {
+    const void *from = ox_tensor_data(x);
+    void *to = ox_tensor_mut(y);
+    if ((op != RED_MAX && op != RED_MIN && op != RED_PROD && op != RED_SUM) || !from || !to) return false;
+    int64_t start = (int64_t)int_start(op, x->dtype);
+    switch (x->dtype) {
+    case OX_INT8: fold_int8(ctx, p, op, (int8_t)start, from, to); return true;
+    case OX_UINT8: fold_uint8(ctx, p, op, (uint8_t)start, from, to); return true;
+    case OX_INT32: fold_int32(ctx, p, op, (int32_t)start, from, to); return true;
+    case OX_INT64: fold_int64(ctx, p, op, start, from, to); return true;
+    default: return false;
+    }
+}
+
 /* ---- the kernel */
 
 static reduction op_of(const char *name) {
@@ -311,7 +389,7 @@ static int reduce(ox_run *r, reduction op, const ox_tensor *x, const bool *reduc
         if (!from || !to) return -1;
         if (!reduce_rows(r->ctx, &p, op, from, to)) reduce_float(r->ctx, &p, op, from, to);
         ox_floats_done(r, y, to);
-    } else {
+    } else if (!reduce_ints(r->ctx, &p, op, x, y)) {
         const int64_t *to = int_reduce(r, &p, op, x);
         if (!to) return -1;
         for (int64_t i = 0; i < y->count; i++) ox_store_int(y->dtype, ox_tensor_mut(y), i, to[i]);
@@ -414,11 +492,29 @@ static int64_t best_of_row(const search *s, void (*side)(const float *, int64_t,
     return found;
 }
 
+/* Rows too short for that: TURNED of them as columns. */
+enum { TURNED = 32 };
+
+static void best_of_rows(const search *s, void (*side)(const float *, int64_t, int64_t, int64_t, float *, int32_t *), const float *x, int64_t rows, int64_t *y) {
+    float turned[TURNED * LEAST_ROW], best[LANES];
+    int32_t at[LANES];
+    ox_vec_table()->transpose(4, s->n, rows, (char *)turned, rows, (const char *)x, s->n);
+    side(turned, s->n, rows, rows, best, at);
+    for (int64_t j = 0; j < rows; j++) y[j] = at[j];
+}
+
 static bool find_many(ox_ctx *ctx, const search *s, const float *x, int64_t outer, int64_t *y) {
     void (*side)(const float *, int64_t, int64_t, int64_t, float *, int32_t *) = s->max ? s->last ? last_max : first_max : s->last ? last_min : first_min;
-    if (s->n > INT32_MAX || (s->inner == 1 ? s->n < LEAST_ROW : s->inner < 8)) return false;
-    int64_t parts = (s->inner + LANES - 1) / LANES;
+    if (s->n > INT32_MAX || (s->inner > 1 && s->inner < 8)) return false;
+    int64_t parts = (s->inner + LANES - 1) / LANES, bands = (outer + TURNED - 1) / TURNED;
     int threads = ox_threads_for(ctx, outer * s->n * s->inner);
+    if (s->inner == 1 && s->n < LEAST_ROW) {
+        OX_EACH(threads, i, bands, {
+            int64_t first = i * TURNED;
+            best_of_rows(s, side, x + first * s->n, outer - first < TURNED ? outer - first : TURNED, y + first);
+        });
+        return true;
+    }
     OX_EACH(threads, i, outer * parts, {
         if (s->inner == 1) {
             y[i] = best_of_row(s, side, x + i * s->n);

@@ -166,25 +166,6 @@ static corner corners(const regions *v, double y, double x) {
                     {(1 - fy) * (1 - fx), (1 - fy) * fx, fy * (1 - fx), fy * fx}};
 }
 
-/* One bin of one region in one plane: NH * NW points, from (top, left), a step apart. */
-static double align_bin(const align *a, const double *plane, double top, double left, double h, double w, int64_t nh,
-                        int64_t nw) {
-    double sum = 0, max = -INFINITY;
-    for (int64_t i = 0; i < nh; i++) {
-        for (int64_t j = 0; j < nw; j++) {
-            corner c =
-                corners(&a->v, top + ((double)i + 0.5) * h / (double)nh, left + ((double)j + 0.5) * w / (double)nw);
-            for (int k = 0; k < 4; k++) {
-                double one = c.weight[k] * plane[c.at[k]];
-                sum += one;
-                max = fmax(max, one);
-            }
-        }
-    }
-    int64_t count = nh * nw;
-    return a->max ? (count ? max : 0) : sum / (double)(count > 1 ? count : 1);
-}
-
 /* Corner and size of one bin of a region, and how many points of it are looked at. */
 typedef struct bin { double top, left, h, w; int64_t nh, nw; } bin;
 
@@ -207,15 +188,41 @@ static bin bin_of(const align *a, const double *roi) {
     return (bin){top, left, h, w, nh, nw};
 }
 
+/* One bin of one region in all planes: NH * NW points, from (top, left), a step apart. Elements of Y are STEP apart. */
+static void align_bin(const align *a, const double *image, const bin *n, double top, double left, double *y, int64_t step) {
+    const regions *v = &a->v;
+    enum { POINTS = 64 };
+    corner list[POINTS];
+    int64_t count = n->nh * n->nw;
+    for (int64_t c = 0; c < v->channels; c++) y[c * step] = a->max && count ? -INFINITY : 0;
+    for (int64_t first = 0; first < count; first += POINTS) {
+        int64_t points = count - first < POINTS ? count - first : POINTS;
+        for (int64_t p = 0; p < points; p++) {
+            int64_t i = (first + p) / n->nw, j = (first + p) % n->nw;
+            list[p] = corners(v, top + ((double)i + 0.5) * n->h / (double)n->nh, left + ((double)j + 0.5) * n->w / (double)n->nw);
+        }
+        for (int64_t c = 0; c < v->channels; c++) {
+            const double *plane = image + c * v->height * v->width;
+            double sum = y[c * step], max = sum;
+            for (const corner *k = list; k < list + points; k++) {
+                double one[4];
+                for (int q = 0; q < 4; q++) one[q] = k->weight[q] * plane[k->at[q]];
+                for (int q = 0; q < 4; q++) sum += one[q];
+                for (int q = 0; a->max && q < 4; q++) max = fmax(max, one[q]);
+            }
+            y[c * step] = a->max ? max : sum;
+        }
+    }
+    for (int64_t c = 0; c < v->channels && !a->max; c++) y[c * step] /= (double)(count > 1 ? count : 1);
+}
+
 static void align_region(const align *a, int64_t image, const double *roi, double *y) {
     const regions *v = &a->v;
     bin n = bin_of(a, roi);
-    for (int64_t c = 0; c < v->channels; c++) {
-        const double *plane = v->x + (image * v->channels + c) * v->height * v->width;
-        for (int64_t i = 0; i < v->out_h; i++) {
-            for (int64_t j = 0; j < v->out_w; j++)
-                *y++ = align_bin(a, plane, n.top + (double)i * n.h, n.left + (double)j * n.w, n.h, n.w, n.nh, n.nw);
-        }
+    const double *planes = v->x + image * v->channels * v->height * v->width;
+    for (int64_t i = 0; i < v->out_h; i++) {
+        for (int64_t j = 0; j < v->out_w; j++)
+            align_bin(a, planes, &n, n.top + (double)i * n.h, n.left + (double)j * n.w, y + i * v->out_w + j, v->out_h * v->out_w);
     }
 }
 

@@ -1,6 +1,9 @@
 /* Running sums and products, the k largest: rows, rules, kernels. A tensor is [outer, axis, inner] here. */
 #include "op/compute.h"
 
+#include "cpu/pick.h"
+#include "cpu/vec.h"
+
 /* ---- CumSum, CumProd */
 
 static int infer_cum(ox_call *c) {
@@ -42,26 +45,38 @@ SCAN_ROW(float)
 SCAN_ROW(double)
 SCAN_ROW(uint64_t)
 
-#define SCAN(T)                                                                                              \
-    static void scan_##T(ox_ctx *ctx, const scan *s, const T *x, T *y) {                                     \
-        _Pragma("omp parallel for num_threads(ox_threads_for(ctx, s->outer * s->n * s->inner)) schedule(static)") \
-        for (int64_t i = 0; i < s->outer; i++) {                                                             \
-            if (s->inner == 1 && s->n) {                                                                     \
-                scan_row_##T(s, x + i * s->n, y + i * s->n);                                                 \
-                continue;                                                                                    \
-            }                                                                                                \
-            const int64_t step = s->reverse ? -s->inner : s->inner;                                          \
-            const int64_t start = (i * s->n + (s->reverse ? s->n - 1 : 0)) * s->inner;                       \
-            for (int64_t k = 0; k < s->n; k++) {                                                             \
-                const int64_t at = start + k * step, from = s->exclusive ? at - step : at;                   \
-                for (int64_t j = 0; j < s->inner; j++) {                                                     \
-                    if (k == 0)                                                                              \
-                        y[at + j] = s->exclusive ? (T)s->product : x[at + j];                                \
-                    else                                                                                     \
-                        y[at + j] = s->product ? y[at - step + j] * x[from + j] : y[at - step + j] + x[from + j]; \
-                }                                                                                            \
-            }                                                                                                \
+/* A row of y from the one before it and a row of x. */
+#define NEXT_ROW(T)                                                                                          \
+    static void next_row_##T(bool product, const T *restrict before, const T *restrict x, T *restrict y, int64_t n) { \
+        if (product) {                                                                                       \
+            for (int64_t j = 0; j < n; j++) y[j] = before[j] * x[j];                                         \
+        } else {                                                                                             \
+            for (int64_t j = 0; j < n; j++) y[j] = before[j] + x[j];                                         \
         }                                                                                                    \
+    }
+NEXT_ROW(float)
+NEXT_ROW(double)
+NEXT_ROW(uint64_t)
+
+#define SCAN(T)                                                                                              \
+    static void scan_plane_##T(const scan *s, const T *x, T *y) {                                            \
+        const int64_t n = s->inner, step = s->reverse ? -n : n;                                              \
+        int64_t at = s->reverse ? (s->n - 1) * n : 0;                                                        \
+        for (int64_t j = 0; j < n && s->n; j++) y[at + j] = s->exclusive ? (T)s->product : x[at + j];        \
+        for (int64_t k = 1; k < s->n; k++) {                                                                 \
+            at += step;                                                                                      \
+            next_row_##T(s->product, y + at - step, x + (s->exclusive ? at - step : at), y + at, n);         \
+        }                                                                                                    \
+    }                                                                                                        \
+    static void scan_##T(ox_ctx *ctx, const scan *s, const T *x, T *y) {                                     \
+        const int64_t plane = s->n * s->inner;                                                               \
+        int threads = ox_threads_for(ctx, s->outer * plane);                                                 \
+        OX_EACH(threads, i, s->outer, {                                                                      \
+            if (s->inner == 1 && s->n)                                                                       \
+                scan_row_##T(s, x + i * plane, y + i * plane);                                               \
+            else                                                                                             \
+                scan_plane_##T(s, x + i * plane, y + i * plane);                                             \
+        });                                                                                                  \
     }
 SCAN(float)
 SCAN(double)
@@ -119,17 +134,28 @@ static int infer_top_k(ox_call *c) {
 }
 
 /* Numbers of any type as keys that compare as unsigned integers; NaN is the largest, zeros are equal. */
-static uint64_t key_of(ox_dtype t, const void *data, int64_t i) {
-    const uint64_t top = (uint64_t)1 << 63;
-    if (!ox_dtype_is_float(t)) {
-        uint64_t v = (uint64_t)ox_load_int(t, data, i);
-        return ox_dtype_is_signed(t) ? v ^ top : v;
-    }
-    double d = ox_load_double(t, data, i) + 0.0; /* makes -0 to 0 */
+static const uint64_t top_bit = (uint64_t)1 << 63;
+
+static uint64_t key_of_double(double v) {
+    double d = v + 0.0; /* makes -0 to 0 */
     uint64_t bits;
-    if (d != d) return UINT64_MAX;
     memcpy(&bits, &d, sizeof bits);
-    return bits & top ? ~bits : bits | top;
+    bits = bits & top_bit ? ~bits : bits | top_bit;
+    return d != d ? UINT64_MAX : bits;
+}
+
+static uint64_t key_of_float(float v) {
+    float f = v + 0.0f;
+    uint32_t bits;
+    memcpy(&bits, &f, sizeof bits);
+    bits = bits >> 31 ? ~bits : bits | (uint32_t)1 << 31;
+    return f != f ? UINT32_MAX : bits;
+}
+
+static uint64_t key_of(ox_dtype t, const void *data, int64_t i) {
+    if (ox_dtype_is_float(t)) return key_of_double(ox_load_double(t, data, i));
+    uint64_t v = (uint64_t)ox_load_int(t, data, i);
+    return ox_dtype_is_signed(t) ? v ^ top_bit : v;
 }
 
 typedef struct entry { uint64_t key; int64_t index; } entry;
@@ -151,42 +177,101 @@ static void sink(entry *heap, int64_t n, int64_t i) {
     }
 }
 
-/* Keys of n elements; floats in one loop without branches. */
-static void make_keys(ox_dtype t, const char *data, int64_t start, int64_t n, int64_t step, bool largest, uint64_t *keys) {
-    if (t == OX_FLOAT) {
-        const float *x = (const float *)(const void *)data + start;
-        for (int64_t i = 0; i < n; i++) {
-            float f = x[i * step] + 0.0f; /* makes -0 to 0 */
-            uint32_t bits;
-            memcpy(&bits, &f, sizeof bits);
-            bits = bits >> 31 ? ~bits : bits | 1u << 31;
-            keys[i] = f != f ? UINT32_MAX : bits;
-        }
-    } else {
-        for (int64_t i = 0; i < n; i++) keys[i] = key_of(t, data, start + i * step);
+/* Entry I of those of which the k best are wanted. */
+static void take_entry(entry *heap, int64_t k, uint64_t key, int64_t i) {
+    if (i < k) {
+        heap[i] = (entry){key, i};
+        for (int64_t j = k / 2 - 1; i == k - 1 && j >= 0; j--) sink(heap, k, j);
+    } else if (key > heap[0].key) { /* of equal ones the first stays */
+        heap[0] = (entry){key, i};
+        sink(heap, k, 0);
     }
-    for (int64_t i = 0; !largest && i < n; i++) keys[i] = ~keys[i];
 }
 
-/* The k best of n entries, best first. */
-static void select_best(const uint64_t *keys, int64_t n, int64_t k, entry *heap) {
-    for (int64_t i = 0; i < n; i++) {
-        entry e = {keys[i], i};
-        if (i >= k && keys[i] <= heap[0].key) continue; /* of equal ones the first stays */
-        if (i < k) {
-            heap[i] = e;
-            for (int64_t j = k / 2 - 1; i == k - 1 && j >= 0; j--) sink(heap, k, j);
-        } else if (worse(heap[0], e)) {
-            heap[0] = e;
-            sink(heap, k, 0);
-        }
-    }
+/* Best first. */
+static void sort_heap(entry *heap, int64_t k) {
     for (int64_t left = k - 1; left > 0; left--) {
         entry e = heap[0];
         heap[0] = heap[left];
         heap[left] = e;
         sink(heap, left, 0);
     }
+}
+
+typedef struct top {
+    ox_dtype dtype;
+    int64_t n, k, inner;
+    bool largest;
+    const char *x;
+    char *y;
+    int64_t *index; /* or NULL */
+} top;
+
+/* The k best of floats without gaps: most are passed over by a look at their vector. */
+static void best_floats(const top *t, const float *x, entry *heap) {
+    const ox_pick *p = ox_pick_table();
+    uint64_t flip = t->largest ? 0 : UINT64_MAX;
+    for (int64_t i = 0; i < t->n; i++) {
+        if (i >= t->k) {
+            float limit = x[heap[0].index];
+            i += (t->largest ? p->above : p->below)(x + i, t->n - i, limit);
+            if (i == t->n) break;
+        }
+        take_entry(heap, t->k, key_of_float(x[i]) ^ flip, i);
+    }
+    sort_heap(heap, t->k);
+}
+
+static void best_of_any(const top *t, int64_t start, entry *heap) {
+    uint64_t flip = t->largest ? 0 : UINT64_MAX;
+    for (int64_t i = 0; i < t->n; i++) {
+        int64_t at = start + i * t->inner;
+        uint64_t key = t->dtype == OX_INT64    ? (uint64_t)((const int64_t *)(const void *)t->x)[at] ^ top_bit
+                       : t->dtype == OX_DOUBLE ? key_of_double(((const double *)(const void *)t->x)[at])
+                                               : key_of(t->dtype, t->x, at);
+        take_entry(heap, t->k, key ^ flip, i);
+    }
+    sort_heap(heap, t->k);
+}
+
+static void put_best(const top *t, int64_t outer, int64_t column, const entry *heap) {
+    size_t item = ox_dtype_bits(t->dtype) / 8;
+    int64_t start = outer * t->n * t->inner + column, o = outer * t->k * t->inner + column;
+    for (int64_t j = 0; j < t->k; j++, o += t->inner) {
+        memcpy(t->y + (size_t)o * item, t->x + (size_t)(start + heap[j].index * t->inner) * item, item);
+        if (t->index) t->index[o] = heap[j].index;
+    }
+}
+
+enum { BAND = 16 };
+
+/* BAND columns of one plane; ROWS: room for them. */
+static void top_of_band(const top *t, int64_t outer, int64_t first, float *rows, entry *heap) {
+    int64_t wide = t->inner - first < BAND ? t->inner - first : BAND, start = outer * t->n * t->inner + first;
+    const float *x = (const float *)(const void *)t->x + start;
+    bool floats = t->dtype == OX_FLOAT;
+    if (floats && t->inner > 1) ox_vec_table()->transpose(4, wide, t->n, (char *)rows, t->n, (const char *)x, t->inner);
+    for (int64_t j = 0; j < wide; j++) {
+        if (floats)
+            best_floats(t, t->inner > 1 ? rows + j * t->n : x, heap);
+        else
+            best_of_any(t, start + j, heap);
+        put_best(t, outer, first + j, heap);
+    }
+}
+
+static int find_top(ox_run *r, const top *t, int64_t outer) {
+    int64_t bands = (t->inner + BAND - 1) / BAND, jobs = outer * bands, room;
+    int threads = jobs > 1 ? ox_threads_for(r->ctx, outer * t->inner * t->n) : 1;
+    bool turned = t->dtype == OX_FLOAT && t->inner > 1;
+    if (!ox_mul_ok(turned ? t->n : 0, BAND, &room)) return ox_fail(r->ctx, OX_NO_MEMORY, "the axis is too long");
+    entry *heaps = ox_scratch(r, (uint64_t)t->k * (uint64_t)threads * sizeof *heaps);
+    float *rows = ox_scratch(r, (uint64_t)room * (uint64_t)threads * sizeof *rows);
+    if (!heaps || !rows) return -1;
+    OX_EACH(threads, job, jobs, {
+        top_of_band(t, job / bands, job % bands * BAND, rows + ox_thread_index() * room, heaps + ox_thread_index() * t->k);
+    });
+    return 0;
 }
 
 static int run_top_k(ox_run *r) {
@@ -200,31 +285,17 @@ static int run_top_k(ox_run *r) {
     if (axis < 0) return -1;
     if (k < 0 || k > x->dims[axis])
         return ox_fail(r->ctx, OX_BAD_DATA, "K is %" PRId64 ", the axis has %" PRId64, k, x->dims[axis]);
-    int64_t *dims = ox_dup(r->arena, x->dims, (size_t)x->rank * sizeof *dims), n = x->dims[axis];
+    int64_t *dims = ox_dup(r->arena, x->dims, (size_t)x->rank * sizeof *dims);
     dims[axis] = k;
     ox_tensor *y = ox_output(r, 0, x->dtype, x->rank, dims),
               *index = ox_want(r, 1) ? ox_output(r, 1, OX_INT64, x->rank, dims) : NULL;
-    const char *from = ox_tensor_data(x);
-    entry *heap = ox_scratch(r, (uint64_t)k * sizeof *heap);
-    uint64_t *keys = ox_scratch(r, (uint64_t)n * sizeof *keys);
-    if (!y || (ox_want(r, 1) && !index) || !from || !heap || !keys) return -1;
+    top t = {.dtype = x->dtype, .n = x->dims[axis], .k = k, .inner = ox_count(x->dims, (int)axis + 1, x->rank),
+             .largest = ox_get_int(r->call, "largest") != 0, .x = ox_tensor_data(x)};
+    if (!y || (ox_want(r, 1) && !index) || !t.x) return -1;
     if (!y->count) return 0;
-    size_t item = ox_dtype_bits(x->dtype) / 8;
-    char *to = ox_tensor_mut(y);
-    int64_t *at = index ? ox_tensor_mut(index) : NULL, outer = ox_count(x->dims, 0, (int)axis),
-            inner = ox_count(x->dims, (int)axis + 1, x->rank);
-    bool largest = ox_get_int(r->call, "largest") != 0;
-    for (int64_t i = 0; i < outer * inner; i++) {
-        int64_t start = i / inner * n * inner + i % inner;
-        make_keys(x->dtype, from, start, n, inner, largest, keys);
-        select_best(keys, n, k, heap);
-        for (int64_t j = 0; j < k; j++) {
-            int64_t o = (i / inner * k + j) * inner + i % inner;
-            memcpy(to + (size_t)o * item, from + (size_t)(start + heap[j].index * inner) * item, item);
-            if (at) at[o] = heap[j].index;
-        }
-    }
-    return 0;
+    t.y = ox_tensor_mut(y);
+    t.index = index ? ox_tensor_mut(index) : NULL;
+    return find_top(r, &t, ox_count(x->dims, 0, (int)axis));
 }
 
 OX_FAMILY(scan, "",

@@ -243,46 +243,68 @@ int ox_infer_pad(ox_call *c) {
     return 0;
 }
 
-/* For each place of a padded axis: where its element comes from, -1: the constant. Negative pads cut first. */
-static int pad_map(ox_run *r, int mode, int64_t size, int64_t begin, int64_t end, int64_t n, int64_t *map) {
-    int64_t lo = begin < 0 ? -begin : 0, hi = end < 0 ? size + end : size, d = hi - lo;
-    if (mode && d <= 0 && n > 0) return ox_fail(r->ctx, OX_BAD_DATA, "mode %s has nothing to repeat", pad_modes[mode]);
-    for (int64_t o = 0; o < n; o++) {
-        int64_t i = o - (begin < 0 ? 0 : begin), period = 2 * (d - 1); /* place in the part that stays */
-        if (mode == 1) {
-            i = period ? (i % period + period) % period : 0;
-            i = i >= d ? period - i : i;
-        } else if (mode == 2) {
-            i = clamp(i, 0, d - 1);
-        } else if (mode == 3) {
-            i = (i % d + d) % d;
-        }
-        map[o] = i >= 0 && i < d ? i + lo : -1;
-    }
-    return 0;
+/* Where a padded axis takes its elements from: places [lo, lo + d) of the input stay; place o of the output is place o - shift of these. */
+typedef struct pad_axis { int64_t lo, d, shift, n; } pad_axis;
+
+static int read_pad_axis(ox_run *r, int mode, int64_t size, int64_t begin, int64_t end, int64_t n, pad_axis *a) {
+    int64_t lo = begin < 0 ? -begin : 0, hi = end < 0 ? size + end : size;
+    *a = (pad_axis){lo, hi - lo, begin < 0 ? 0 : begin, n};
+    return hi > lo || n <= 0 ? 0 : ox_fail(r->ctx, OX_BAD_DATA, "mode %s has nothing to repeat", pad_modes[mode]);
 }
 
-/* Reflect, edge and wrap: outer rows by their tables, the last axis by runs of its table. */
-static void pad_by_map(ox_run *r, const ox_tensor *x, const char *from, ox_mv_out *o, int64_t *const *map) {
+static int64_t pad_place(int mode, const pad_axis *a, int64_t o) {
+    int64_t i = o - a->shift, d = a->d, period = 2 * (d - 1);
+    if (i >= 0 && i < d) return i + a->lo;
+    if (mode == 1) {
+        i = period ? (i % period + period) % period : 0;
+        i = i >= d ? period - i : i;
+    } else {
+        i = mode == 2 ? clamp(i, 0, d - 1) : (i % d + d) % d;
+    }
+    return i + a->lo;
+}
+
+/* Places of an axis whose elements come from places a step apart. */
+typedef struct run { int64_t from, n, step; } run;
+
+static int64_t find_runs(int mode, const pad_axis *a, run *runs) {
+    int64_t count = 0;
+    for (int64_t i = 0; i < a->n; i += runs[count++].n) {
+        int64_t from = pad_place(mode, a, i), step = i + 1 < a->n ? pad_place(mode, a, i + 1) - from : 1, k = 1;
+        if (step < -1 || step > 1) step = 1;
+        if (i >= a->shift && i < a->shift + a->d) { /* what stays */
+            step = 1;
+            k = a->shift + a->d - i < a->n - i ? a->shift + a->d - i : a->n - i;
+        } else {
+            while (i + k < a->n && pad_place(mode, a, i + k) == from + k * step) k++;
+        }
+        runs[count] = (run){from, k, step};
+    }
+    return count;
+}
+
+/* Reflect, edge and wrap: outer rows one by one, the last axis by runs. */
+static int pad_by_place(ox_run *r, int mode, const ox_tensor *x, const char *from, ox_mv_out *o, const pad_axis *axes) {
     int k = o->t->rank - 1;
     int64_t *at = OX_NEW_N(r->arena, int64_t, k + 1), *ss = OX_NEW_N(r->arena, int64_t, k + 1), n = o->t->dims[k];
+    run *runs = ox_scratch(r, (uint64_t)n * sizeof *runs);
+    if (!runs) return -1;
+    int64_t count = find_runs(mode, &axes[k], runs);
     ox_mv_strides(k + 1, x->dims, ss);
     char *to = o->data;
     for (int64_t done = 0; done < o->t->count; done += n) {
         int64_t base = 0;
-        for (int i = 0; i < k; i++) base += map[i][at[i]] * ss[i];
-        for (int64_t i = 0; i < n;) {
-            int64_t run = 1;
-            while (i + run < n && map[k][i + run] == map[k][i] + run) run++;
-            memcpy(to, from + (base + map[k][i]) * (int64_t)o->size, (size_t)run * o->size);
-            to += (size_t)run * o->size;
-            i += run;
+        for (int i = 0; i < k; i++) base += pad_place(mode, &axes[i], at[i]) * ss[i];
+        for (const run *p = runs; p < runs + count; p++) {
+            ox_mv_row(o->size, p->n, to, 1, from + (base + p->from) * (int64_t)o->size, p->step);
+            to += (size_t)p->n * o->size;
         }
         for (int i = k - 1; i >= 0; i--) {
             if (++at[i] < o->t->dims[i]) break;
             at[i] = 0;
         }
     }
+    return 0;
 }
 
 /* One element in moving form: the constant value in the data's type. */
@@ -353,12 +375,11 @@ int ox_run_pad(ox_run *r) {
         return ox_mv_done(r, &o);
     }
     if (!o.t->count) return 0;
-    int64_t **map = OX_NEW_N(r->arena, int64_t *, x->rank);
+    pad_axis *places = OX_NEW_N(r->arena, pad_axis, x->rank);
     for (int i = 0; i < x->rank; i++) {
-        map[i] = ox_scratch(r, (uint64_t)dims[i] * sizeof(int64_t));
-        if (!map[i] || pad_map(r, mode, x->dims[i], begin[i], end[i], dims[i], map[i])) return -1;
+        if (read_pad_axis(r, mode, x->dims[i], begin[i], end[i], dims[i], &places[i]) < 0) return -1;
     }
-    pad_by_map(r, x, from, &o, map);
+    if (pad_by_place(r, mode, x, from, &o, places) < 0) return -1;
     return ox_mv_done(r, &o);
 }
 

@@ -71,12 +71,12 @@ static void exp_double(double *y, const double *x, double max, int64_t n) {
 
 #define ROW_KERNELS(T)                                                                                       \
     static void hardmax_##T(const T *x, T *y, int64_t n) {                                                   \
+        T max = n ? x[0] : 0;                                                                                \
         int64_t best = 0;                                                                                    \
-        for (int64_t i = 0; i < n; i++) {                                                                    \
-            y[i] = 0;                                                                                        \
-            if (x[i] > x[best]) best = i;                                                                    \
-        }                                                                                                    \
-        if (n) y[best] = 1;                                                                                  \
+        for (int64_t i = 0; i < n; i++) max = x[i] > max ? x[i] : max;                                       \
+        while (best < n && x[best] != max) best++;                                                           \
+        memset(y, 0, (size_t)n * sizeof *y);                                                                 \
+        if (n) y[best < n ? best : 0] = 1;                                                                   \
     }                                                                                                        \
     static void norm1_##T(const T *x, T *y, int64_t n) {                                                     \
         double sum = 0;                                                                                      \
@@ -135,12 +135,29 @@ enum { BAND = 16 };
 APPLY(float)
 APPLY(double)
 
+/* Rows so short that a vector would hold little of one: many as columns. */
+enum { SHORT = 24, TURNED = 256 };
+
+static void softmax_short(const ox_vec *t, int64_t rows, int64_t n, bool logarithm, const float *x, float *y) {
+    float turned[SHORT * TURNED];
+    t->transpose(4, n, rows, (char *)turned, rows, (const char *)x, n);
+    t->softmax_columns(turned, turned, n, rows, rows, logarithm);
+    t->transpose(4, rows, n, (char *)y, n, (const char *)turned, rows);
+}
+
 /* Softmax in float: along rows, or down bands of columns. */
 static int softmax_vectors(ox_run *r, const rows *v, bool logarithm, const float *x, float *y) {
     const ox_vec *t = ox_vec_table();
     enum { WIDE = 512 };
     int64_t bands = (v->inner + WIDE - 1) / WIDE, plane = v->n * v->inner;
     int threads = ox_threads_for(r->ctx, v->outer * plane * 4);
+    if (v->inner == 1 && v->n <= SHORT && v->outer >= SHORT) {
+        OX_EACH(threads, i, (v->outer + TURNED - 1) / TURNED, {
+            int64_t first = i * TURNED;
+            softmax_short(t, v->outer - first < TURNED ? v->outer - first : TURNED, v->n, logarithm, x + first * v->n, y + first * v->n);
+        });
+        return 0;
+    }
     if (v->inner == 1) {
         void (*fn)(float *, const float *, int64_t) = logarithm ? t->log_softmax : t->softmax;
         OX_EACH(threads, i, v->outer, { fn(y + i * v->n, x + i * v->n, v->n); });

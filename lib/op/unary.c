@@ -126,12 +126,11 @@ REAL(asinh, asinh(x))
 REAL(acosh, acosh(x))
 REAL(atanh, atanh(x))
 
-typedef struct detect {
-    bool negative, positive;
-} detect;
 #define IS_INF(T, C)                                                                                                   \
-    OX_LOOP1_TO(isinf, T, C, uint8_t,                                                                                  \
-                isinf(x) && (x > 0 ? ((const detect *)p)->positive : ((const detect *)p)->negative))
+    OX_LOOP1_TO(isinf, T, C, uint8_t, (x == (C)INFINITY) | (x == -(C)INFINITY))                                        \
+    OX_LOOP1_TO(is_positive_inf, T, C, uint8_t, x == (C)INFINITY)                                                      \
+    OX_LOOP1_TO(is_negative_inf, T, C, uint8_t, x == -(C)INFINITY)                                                     \
+    OX_LOOP1_TO(is_no_inf, T, C, uint8_t, (void)x, 0)
 #define IS_NAN(T, C) OX_LOOP1_TO(isnan, T, C, uint8_t, x != x)
 OX_EACH_REAL(IS_INF)
 OX_EACH_REAL(IS_NAN)
@@ -142,9 +141,10 @@ static int run_isnan(ox_run *r) {
 }
 
 static int run_isinf(ox_run *r) {
-    static const ox_chunk_fns fns = {[OX_FLOAT] = isinf_FLOAT, [OX_DOUBLE] = isinf_DOUBLE};
-    detect which = {ox_get_int(r->call, "detect_negative") != 0, ox_get_int(r->call, "detect_positive") != 0};
-    return ox_run_unary(r, fns, OX_BOOL, &which);
+#define WHICH(name) {[OX_FLOAT] = name##_FLOAT, [OX_DOUBLE] = name##_DOUBLE}
+    static const ox_chunk_fns fns[4] = {WHICH(is_no_inf), WHICH(is_negative_inf), WHICH(is_positive_inf), WHICH(isinf)};
+    bool negative = ox_get_int(r->call, "detect_negative") != 0, positive = ox_get_int(r->call, "detect_positive") != 0;
+    return ox_run_unary(r, fns[negative + 2 * positive], OX_BOOL, NULL);
 }
 
 /* Values of every kind pass as they are. */
