@@ -376,7 +376,7 @@ static int make_frame(void *arg) {
 
 ox_frame *ox_frame_new(ox_model *m) { return ox_frame_new_with(m, &(ox_frame_options){0}); }
 
-ox_frame *ox_frame_new_with(ox_model *m, const ox_frame_options *o) {
+ox_frame *ox_frame_bare(ox_model *m, const ox_frame_options *o) {
     ox_arena *arena = ox_arena_new(m->ctx);
     if (!arena) return NULL;
     ox_frame *f = OX_NEW(arena, ox_frame);
@@ -385,7 +385,12 @@ ox_frame *ox_frame_new_with(ox_model *m, const ox_frame_options *o) {
     f->model = m;
     f->options = *o;
     ox_recycle(m->ctx, 1);
-    if (!ox_protect(m->ctx, make_frame, f)) return f;
+    return f;
+}
+
+ox_frame *ox_frame_new_with(ox_model *m, const ox_frame_options *o) {
+    ox_frame *f = ox_frame_bare(m, o);
+    if (f && !ox_protect(m->ctx, make_frame, f)) return f;
     ox_frame_free(f);
     return NULL;
 }

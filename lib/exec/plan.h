@@ -2,6 +2,7 @@
  *
  * plan.c    model -> steps and cells, once per frame
  * slots.c   where outputs and scratch come from: a first run with new shapes takes notes, later ones find memory at hand
+ * part.c    a part of a graph that is constant: a plan that is run a single time
  * place.c   notes -> order of the steps, which outputs share memory, one arena
  * frame.c   runs */
 #ifndef OX_EXEC_PLAN_H
@@ -85,6 +86,7 @@ typedef struct ox_plan {
     struct ox_plan *outer;
     uint32_t holder;           /* the step of `outer` that holds this body */
     int depth;                 /* 0: main graph */
+    bool single;               /* a part of a graph that is run a single time: its constant steps are steps like any other */
     ox_step *steps;            /* those that depend on inputs, in the file's order */
     size_t n_steps;
     ox_step *once;             /* those of constants alone: run before the first run */
@@ -139,6 +141,12 @@ struct ox_frame {
 
 /* Fills f->main from f->model. */
 int ox_plan_model(ox_frame *f);
+/* Fills f->main with those nodes of a part whose calls can be made. */
+int ox_plan_part(ox_frame *f, const ox_graph *g, const ox_part *part);
+/* The number in plan P of a value that a step makes; OX_NO_CELL. */
+uint32_t ox_plan_cell(const ox_frame *f, const ox_plan *p, const ox_value *v);
+/* A frame without a plan; NULL after ox_fail. */
+ox_frame *ox_frame_bare(ox_model *m, const ox_frame_options *o);
 /* Fills from[n_order + 1] and cells[plan->n_cells] so that cells[from[k]] up to from[k + 1] are those whose last reader, or maker, stands at
  * position k of the order. What the graph returns is not among them. */
 void ox_plan_releases(const ox_plan *p, const uint32_t *order, uint32_t *last, uint32_t *from, uint32_t *cells);
