@@ -12,7 +12,8 @@
 
 typedef struct ox_frame ox_frame;
 
-/* Plans a model for running. The model must stay unchanged while the frame lives. Functions are inlined in a copy. -1/NULL with
+/* Plans a model for running. The model must stay unchanged while the frame lives. Functions, and branches of
+ * Ifs whose condition is known, are inlined in a copy. -1/NULL with
  * OX_UNAVAILABLE and the names of operators without a kernel. */
 ox_frame *ox_frame_new(ox_model *m);
 typedef struct ox_frame_options {

@@ -355,6 +355,12 @@ static int has_call(ox_graph *g, void *user) {
     return 0;
 }
 
+static int has_decided(ox_graph *g, void *user) {
+    for (ox_node *n = g->first; n; n = n->next)
+        if ((ox_is(n, "If") && ox_condition_of(n) >= 0) || ox_each_body(n, has_decided, user)) return 1;
+    return 0;
+}
+
 static int make_frame(void *arg) {
     ox_frame *f = arg;
     missing m;
@@ -364,11 +370,12 @@ static int make_frame(void *arg) {
         for (int i = 0; i < m.n; i++) ox_text_addf(&t, "%s%s", i ? ", " : "", m.names[i]);
         return ox_fail(f->ctx, OX_UNAVAILABLE, "no kernel for: %s", t.data);
     }
-    if (has_call(f->model->graph, NULL)) {
+    bool decide = !f->options.plain && has_decided(f->model->graph, NULL);
+    if (decide || has_call(f->model->graph, NULL)) {
         f->copy = ox_model_copy(f->model);
         if (!f->copy) return -1;
         f->copy->run_only = true; /* opsets may mix: nodes keep their rows */
-        if (ox_inline_all(f->copy) < 0) return -1;
+        if (ox_inline_all(f->copy) < 0 || (decide && ox_decide_ifs(f->copy))) return -1;
         f->model = f->copy;
     }
     return ox_plan_model(f);

@@ -3,6 +3,7 @@
  * plan.c    model -> steps and cells, once per frame
  * slots.c   where outputs and scratch come from: a first run with new shapes takes notes, later ones find memory at hand
  * part.c    a part of a graph that is constant: a plan that is run a single time
+ * decide.c  Ifs whose condition is known become the branch that is taken, before anything is planned
  * place.c   notes -> order of the steps, which outputs share memory, one arena
  * frame.c   runs */
 #ifndef OX_EXEC_PLAN_H
@@ -145,6 +146,12 @@ int ox_plan_model(ox_frame *f);
 int ox_plan_part(ox_frame *f, const ox_graph *g, const ox_part *part);
 /* The number in plan P of a value that a step makes; OX_NO_CELL. */
 uint32_t ox_plan_cell(const ox_frame *f, const ox_plan *p, const ox_value *v);
+/* ---- decide.c */
+/* Whether a condition of an If is known before any run: 1 true, 0 false, -1 unknown. */
+int ox_condition_of(ox_node *n);
+/* Inlines the branches of Ifs with known conditions, until none is left; types are inferred anew. -1 after ox_fail. */
+int ox_decide_ifs(ox_model *m);
+
 /* A frame without a plan; NULL after ox_fail. */
 ox_frame *ox_frame_bare(ox_model *m, const ox_frame_options *o);
 /* Fills from[n_order + 1] and cells[plan->n_cells] so that cells[from[k]] up to from[k + 1] are those whose last reader, or maker, stands at
