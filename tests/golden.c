@@ -1,6 +1,7 @@
 /* Golden tests: models as text before, passes, models as text after. Every case is one a person can read.
  *
- *   === name of the case: pass,pass            names of passes and rule sets, as --passes takes them, or "@PROFILE"
+ *   === name of the case: pass,pass            names of passes and rule sets, as --passes takes them, "@PROFILE", or a list of
+ *                                              steps as pipelines have it: [{pass: {option: value}}]
  *   model text
  *   ---
  *   expected text, or "! text" where an error with this text in it is expected
@@ -13,6 +14,7 @@
  */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "passes/pass.h"
 
@@ -45,7 +47,9 @@ static int run_passes(job *j, const ox_pipeline *p) {
 static int apply(void *arg) {
     job *j = arg;
     const char *passes = j->c->passes;
-    ox_pipeline *p = passes[0] == '@' ? ox_pipeline_profile(j->ctx, passes + 1) : ox_pipeline_from_names(j->ctx, passes);
+    const char *list = passes[0] == '[' ? ox_format(j->ctx->arena, "passes: %s\n", passes) : NULL;
+    ox_pipeline *p = list ? ox_pipeline_parse(j->ctx, list, strlen(list), j->file)
+                     : passes[0] == '@' ? ox_pipeline_profile(j->ctx, passes + 1) : ox_pipeline_from_names(j->ctx, passes);
     return p && (j->m = read_model(j)) ? run_passes(j, p) : -1;
 }
 
@@ -104,7 +108,7 @@ static size_t split(char *text, golden_case *cases, size_t max) {
         char *end = strchr(at, '\n'), *next = strstr(end, "\n=== "), *colon = NULL;
         *end = 0;
         if (next) next[1] = 0;
-        for (char *p = at; (p = strchr(p, ':')); p++) colon = p;
+        for (char *p = at; (p = strchr(p, ':')) && !(colon && colon[1] == ' ' && colon[2] == '['); p++) colon = p;
         char *sep = strstr(end + 1, "---\n");
         if (!colon || !sep) return printf("Bail out! case '%s' has no passes or no '---'\n", at), 0;
         *colon = 0;

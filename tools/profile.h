@@ -74,7 +74,7 @@ typedef struct profile {
 /* Found, or made. */
 profile_shape *profile_shape_for(profile *p, const ox_step_info *info, ox_rt *const *in, int n_in, ox_rt *const *out, int n_out);
 /* Fills s->work, for values as the model has them. Nodes that are computed along with it add an operation for each element of output 0. */
-void profile_count(profile_shape *s, ox_rt *const *in, int n_in, ox_rt *const *out, int n_out);
+void profile_count(ox_arena *arena, profile_shape *s, ox_rt *const *in, int n_in, ox_rt *const *out, int n_out);
 /* The trace to PATH, not yet committed; NULL after ox_fail(). */
 ox_out *profile_trace(const profile *p, const char *path);
 void profile_print(const profile *p);

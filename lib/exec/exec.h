@@ -2,6 +2,7 @@
  *
  * plan.c, frame.c   plan then run; order and lifetimes are planned, memory comes from the allocator
  * choose.c, tuning.c  algorithms by limits and measured times
+ * part.c            a part of a graph that is constant, run a single time; work.c: operations of a node
  * limits.c          what integer inputs of a model may be; inputs.c: inputs from a seed
  * compare.c         values against values; verify.c: models against models
  * npy.c, npz.c      arrays in numpy's files */
@@ -12,7 +13,8 @@
 
 typedef struct ox_frame ox_frame;
 
-/* Plans a model for running. The model must stay unchanged while the frame lives. Functions are inlined in a copy. -1/NULL with
+/* Plans a model for running. The model must stay unchanged while the frame lives. Functions, and branches of
+ * Ifs whose condition is known, are inlined in a copy. -1/NULL with
  * OX_UNAVAILABLE and the names of operators without a kernel. */
 ox_frame *ox_frame_new(ox_model *m);
 typedef struct ox_frame_options {
@@ -96,6 +98,25 @@ void ox_frame_set_deadline(ox_frame *f, double seconds);
 void ox_frame_set_processor_deadline(ox_frame *f, double at_seconds);
 /* NULL when every operator of the model has a kernel, else the name of the first that has none ("domain::Op"). */
 const char *ox_missing_kernel(ox_model *m, ox_arena *arena);
+
+/* ---- a constant part of a graph, run a single time ---- */
+typedef struct ox_part {
+    ox_node *const *nodes;    /* in the order of the graph. They read constants and each other, and hold no bodies */
+    size_t n_nodes;
+    ox_value *const *results; /* those of their outputs that are wanted */
+    size_t n_results;
+    bool *done;               /* per node, filled: false when it failed, or lacks what a failed one should have made */
+    void (*keep)(void *user, const ox_value *v, ox_rt *rt); /* told each result, and what nodes read that are not done; takes no reference */
+    void *user;
+} ox_part;
+/* Runs it by the operators' own kernels, whose bits are the definition. Values go after their last reader. A node that fails is no
+ * failure of the part: -1 only when memory ran out. */
+int ox_run_part(ox_graph *g, const ox_part *part);
+
+/* ---- how much work a node is ---- */
+typedef struct ox_sizes { int rank; const int64_t *dims; } ox_sizes; /* rank -1: no tensor, absent */
+/* Multiply-adds, and all operations with two for each of them. */
+void ox_count_work(const ox_node *n, const ox_sizes *in, int n_in, const ox_sizes *out, int n_out, double *macs, double *flops);
 
 /* ---- inputs made from a seed ---- */
 typedef struct ox_dim_binding { ox_sym name; int64_t value; } ox_dim_binding;

@@ -415,6 +415,12 @@ static int has_call(ox_graph *g, void *user) {
     return 0;
 }
 
+static int has_decided(ox_graph *g, void *user) {
+    for (ox_node *n = g->first; n; n = n->next)
+        if ((ox_is(n, "If") && ox_condition_of(n) >= 0) || ox_each_body(n, has_decided, user)) return 1;
+    return 0;
+}
+
 static int make_frame(void *arg) {
     ox_frame *f = arg;
     missing m;
@@ -424,11 +430,12 @@ static int make_frame(void *arg) {
         for (int i = 0; i < m.n; i++) ox_text_addf(&t, "%s%s", i ? ", " : "", m.names[i]);
         return ox_fail(f->ctx, OX_UNAVAILABLE, "no kernel for: %s", t.data);
     }
-    if (has_call(f->model->graph, NULL)) {
+    bool decide = !f->options.plain && has_decided(f->model->graph, NULL);
+    if (decide || has_call(f->model->graph, NULL)) {
         f->copy = ox_model_copy(f->model);
         if (!f->copy) return -1;
         f->copy->run_only = true; /* opsets may mix: nodes keep their rows */
-        if (ox_inline_all(f->copy) < 0) return -1;
+        if (ox_inline_all(f->copy) < 0 || (decide && ox_decide_ifs(f->copy))) return -1;
         f->model = f->copy;
     }
     f->default_values = OX_NEW_N(f->arena, ox_rt *, f->model->graph->n_inputs + 1);
@@ -437,7 +444,7 @@ static int make_frame(void *arg) {
 
 ox_frame *ox_frame_new(ox_model *m) { return ox_frame_new_with(m, &(ox_frame_options){0}); }
 
-ox_frame *ox_frame_new_with(ox_model *m, const ox_frame_options *o) {
+ox_frame *ox_frame_bare(ox_model *m, const ox_frame_options *o) {
     ox_arena *arena = ox_arena_new(m->ctx);
     if (!arena) return NULL;
     ox_frame *f = OX_NEW(arena, ox_frame);
@@ -447,7 +454,12 @@ ox_frame *ox_frame_new_with(ox_model *m, const ox_frame_options *o) {
     f->options = *o;
     f->workspace_limit = f->memory_budget = UINT64_MAX;
     ox_recycle(m->ctx, 1);
-    if (!ox_protect(m->ctx, make_frame, f)) return f;
+    return f;
+}
+
+ox_frame *ox_frame_new_with(ox_model *m, const ox_frame_options *o) {
+    ox_frame *f = ox_frame_bare(m, o);
+    if (f && !ox_protect(m->ctx, make_frame, f)) return f;
     ox_frame_free(f);
     return NULL;
 }

@@ -218,7 +218,7 @@ static int plan_step(ox_frame *f, ox_plan *p, const ox_node *n) {
         return ox_fail_in_node(f->ctx, n);
     }
     keep_made(f, &s.call);
-    bool once = is_once(p, &s);
+    bool once = !p->single && is_once(p, &s);
     make_cells(f, p, &s, once);
     for (int i = 0; i < s.n_in; i++) {
         s.in_value[i] = s.call.in[i].v;
@@ -323,10 +323,13 @@ static void find_most(ox_frame *f, ox_plan *p) {
     p->out_now = OX_NEW_N(f->arena, ox_rt *, out);
 }
 
-static int plan_graph(ox_frame *f, const ox_graph *g, ox_plan *outer) {
+/* A plan with room for all that the nodes of g make. NULL after ox_fail. */
+static ox_plan *new_plan(ox_frame *f, const ox_graph *g, ox_plan *outer, size_t n_nodes, size_t values) {
     int depth = outer ? outer->depth + 1 : 0;
-    if ((uint32_t)depth > f->ctx->limits.graph_depth)
-        return ox_fail(f->ctx, OX_BAD_DATA, "bodies are nested deeper than %u, the limit", f->ctx->limits.graph_depth);
+    if ((uint32_t)depth > f->ctx->limits.graph_depth) {
+        ox_fail(f->ctx, OX_BAD_DATA, "bodies are nested deeper than %u, the limit", f->ctx->limits.graph_depth);
+        return NULL;
+    }
     if (depth == f->n_scratch) f->scratch[f->n_scratch++] = ox_arena_new(f->ctx);
     ox_plan *p = OX_NEW(f->arena, ox_plan);
     p->graph = g;
@@ -336,14 +339,20 @@ static int plan_graph(ox_frame *f, const ox_graph *g, ox_plan *outer) {
     p->next = f->plans;
     f->plans = p;
     if (!depth) f->main = p;
-    ox_map_put(&f->plan_of, g, p);
-    size_t values = 0;
-    for (const ox_node *n = g->first; n; n = n->next) values += n->n_out;
-    size_t most = 4 * (g->n_inputs + values) + 1; /* every value in four forms: floats, in blocks, 8-bit, by pixels */
+    size_t most = 4 * values + 1; /* every value in four forms: floats, in blocks, 8-bit, by pixels */
     p->cells = OX_NEW_N(f->arena, ox_cell, most);
     p->values = OX_NEW_N(f->arena, const ox_value *, most);
     p->made_once = OX_NEW_N(f->arena, ox_cell, values + 1);
-    p->steps = OX_NEW_N(f->arena, ox_step, g->n_nodes + 1);
+    p->steps = OX_NEW_N(f->arena, ox_step, n_nodes + 1);
+    return p;
+}
+
+static int plan_graph(ox_frame *f, const ox_graph *g, ox_plan *outer) {
+    size_t values = g->n_inputs;
+    for (const ox_node *n = g->first; n; n = n->next) values += n->n_out;
+    ox_plan *p = new_plan(f, g, outer, g->n_nodes, values);
+    if (!p) return -1;
+    ox_map_put(&f->plan_of, g, p);
     plan_inputs(f, p);
     if (plan_steps(f, p) || plan_outputs(f, p)) return -1;
     if (!f->options.plain) ox_lower_plan(f, p);
@@ -353,9 +362,46 @@ static int plan_graph(ox_frame *f, const ox_graph *g, ox_plan *outer) {
     return 0;
 }
 
-int ox_plan_model(ox_frame *f) {
+static void begin_maps(ox_frame *f) {
     ox_map_init(&f->plan_of, f->arena);
     ox_map_init(&f->cell_of, f->arena);
     f->scratch = OX_NEW_N(f->arena, ox_arena *, f->ctx->limits.graph_depth + 2);
+}
+
+int ox_plan_model(ox_frame *f) {
+    begin_maps(f);
     return plan_graph(f, f->model->graph, NULL);
+}
+
+uint32_t ox_plan_cell(const ox_frame *f, const ox_plan *p, const ox_value *v) { return v ? number_of(p, ox_map_get(&f->cell_of, v)) : OX_NO_CELL; }
+
+/* What a node reads that has no step stays to the end. */
+static void return_operands(ox_frame *f, ox_plan *p, const ox_node *n) {
+    for (uint32_t i = 0; i < n->n_in; i++) {
+        uint32_t k = ox_plan_cell(f, p, n->in[i].v);
+        if (k != OX_NO_CELL) p->returned[k] = true;
+    }
+}
+
+int ox_plan_part(ox_frame *f, const ox_graph *g, const ox_part *part) {
+    size_t values = 0;
+    for (size_t i = 0; i < part->n_nodes; i++) values += part->nodes[i]->n_out;
+    begin_maps(f);
+    ox_plan *p = new_plan(f, g, NULL, part->n_nodes, values);
+    if (!p) return -1;
+    p->single = true;
+    p->returned = OX_NEW_N(f->arena, bool, values + 1);
+    for (size_t i = 0; i < part->n_nodes; i++) {
+        if (!plan_step(f, p, part->nodes[i])) continue;
+        if (ox_error_code(f->ctx) == OX_NO_MEMORY) return -1;
+        ox_clear_error(f->ctx);
+        return_operands(f, p, part->nodes[i]);
+    }
+    for (size_t i = 0; i < part->n_results; i++) {
+        uint32_t k = ox_plan_cell(f, p, part->results[i]);
+        if (k != OX_NO_CELL) p->returned[k] = true;
+    }
+    find_most(f, p);
+    plan_lifetimes(f, p);
+    return 0;
 }

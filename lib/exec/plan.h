@@ -3,6 +3,8 @@
  * plan.c    model -> steps and cells, once per frame
  * slots.c   where outputs and scratch come from: a first run with new shapes takes notes, later ones find memory at hand
  * choose.c  which algorithm a step takes where it has several
+ * part.c    a part of a graph that is constant: a plan that is run a single time
+ * decide.c  Ifs whose condition is known become the branch that is taken, before anything is planned
  * place.c   notes -> order of the steps, which outputs share memory, one arena
  * frame.c   runs */
 #ifndef OX_EXEC_PLAN_H
@@ -95,6 +97,7 @@ typedef struct ox_plan {
     struct ox_plan *outer;
     uint32_t holder;           /* the step of `outer` that holds this body */
     int depth;                 /* 0: main graph */
+    bool single;               /* a part of a graph that is run a single time: its constant steps are steps like any other */
     ox_step *steps;            /* those that depend on inputs, in the file's order */
     size_t n_steps;
     ox_step *once;             /* those of constants alone: run before the first run */
@@ -153,6 +156,18 @@ struct ox_frame {
 
 /* Fills f->main from f->model. */
 int ox_plan_model(ox_frame *f);
+/* Fills f->main with those nodes of a part whose calls can be made. */
+int ox_plan_part(ox_frame *f, const ox_graph *g, const ox_part *part);
+/* The number in plan P of a value that a step makes; OX_NO_CELL. */
+uint32_t ox_plan_cell(const ox_frame *f, const ox_plan *p, const ox_value *v);
+/* ---- decide.c */
+/* Whether a condition of an If is known before any run: 1 true, 0 false, -1 unknown. */
+int ox_condition_of(ox_node *n);
+/* Inlines the branches of Ifs with known conditions, until none is left; types are inferred anew. -1 after ox_fail. */
+int ox_decide_ifs(ox_model *m);
+
+/* A frame without a plan; NULL after ox_fail. */
+ox_frame *ox_frame_bare(ox_model *m, const ox_frame_options *o);
 /* Fills from[n_order + 1] and cells[plan->n_cells] so that cells[from[k]] up to from[k + 1] are those whose last reader, or maker, stands at
  * position k of the order. What the graph returns is not among them. */
 void ox_plan_releases(const ox_plan *p, const uint32_t *order, uint32_t *last, uint32_t *from, uint32_t *cells);

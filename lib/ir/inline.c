@@ -1,4 +1,4 @@
-/* Calls of local functions replaced by their bodies.
+/* Calls of local functions replaced by their bodies, and Ifs by a branch.
  *
  * A function imports operator sets of its own. Its body may move into the calling graph when every operator there
  * still means the same: the versions are equal, or the caller does not import that domain (then it is imported), or
@@ -210,4 +210,24 @@ int ox_inline_all(ox_model *m) {
     if (!m->n_functions) return 0;
     if (check_size(m)) return -1;
     return inline_graph(m->graph, &in) ? -1 : in.count;
+}
+
+/* ---- branches */
+
+int ox_inline_branch(ox_node *n, bool taken) {
+    ox_attr *a = ox_attr_find(n, taken ? "then_branch" : "else_branch");
+    if (!a || a->type != OX_A_GRAPH || !a->g || a->g->n_inputs || a->g->ret->n_in != n->n_out) return 0;
+    ox_arena *arena = ox_arena_new(n->graph->model->ctx);
+    ox_map map;
+    ox_map_init(&map, arena);
+    int rc = ox_graph_copy_into(a->g, n->graph, n, &map, NULL);
+    for (uint32_t i = 0; rc >= 0 && i < n->n_out; i++) {
+        if (!n->out[i]) continue;
+        ox_value *inner = a->g->ret->in[i].v, *v = ox_map_get(&map, inner);
+        ox_replace_uses(n->out[i], v ? v : inner); /* a branch may give back an outer value */
+    }
+    ox_arena_free(arena);
+    if (rc < 0) return -1;
+    ox_node_remove(n);
+    return 1;
 }

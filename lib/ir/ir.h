@@ -422,6 +422,8 @@ int ox_inline_call(ox_node *call);
 /* Inlines all calls in the main graph and its bodies, outer ones first; the functions stay until removed. Returns the number of calls
  * replaced or -1. */
 int ox_inline_all(ox_model *m);
+/* Puts the nodes of the branch that is taken in place of an If. 1, or 0 when the node has no such branch of its form; -1. */
+int ox_inline_branch(ox_node *n, bool taken);
 /* A deep copy: same names and order, payloads shared. Has no origins of its own file (model.origin is shared). */
 ox_model *ox_model_copy(ox_model *m);
 

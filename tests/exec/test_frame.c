@@ -118,6 +118,77 @@ static void branches_see_values_around(void **state) {
     assert_int_equal(ox_payload_bytes(c), 0);
 }
 
+enum { KNOWN_CONSTANT, KNOWN_COMPUTED, KNOWN_BY_SHAPE, KNOWN_ELSE, NOT_KNOWN, WAYS };
+
+static ox_value *condition(ox_graph *g, ox_value *x, ox_value *flag, int way) {
+    ox_ctx *c = g->model->ctx;
+    ox_value *one = init(g, "one", ox_tensor_scalar_double(c, OX_FLOAT, 1));
+    switch (way) {
+    case KNOWN_COMPUTED: return op2(g, "Greater", op1(g, "Exp", one), one);
+    case KNOWN_BY_SHAPE: return op2(g, "Equal", op1(g, "Size", x), init(g, "two", ox_tensor_scalar_int(c, OX_INT64, 2)));
+    case NOT_KNOWN: return flag;
+    default: return init(g, "sure", ox_tensor_scalar_int(c, OX_BOOL, way != KNOWN_ELSE));
+    }
+}
+
+/* a = -x; s, t = if (condition) { if (true) { k = 10: a * k } , a } else { a, x + x }: one branch in another, names that both know, outputs that
+ * are values of the graph around. */
+static ox_model *if_model(ox_ctx *c, int way) {
+    ox_model *m = new_model(c);
+    ox_graph *g = m->graph;
+    ox_value *x = input(g, "x", OX_FLOAT, DIMS(2)), *flag = input(g, "flag", OX_BOOL, 0, NULL), *a = op1(g, "Neg", x);
+    init(g, "k", ox_tensor_scalar_double(c, OX_FLOAT, 3));
+    ox_node *n = node(g, "If", 2, condition(g, x, flag, way), NULL, NULL);
+    ox_graph *yes = body(n, "then_branch"), *no = body(n, "else_branch");
+    ox_node *inner = node(yes, "If", 1, init(yes, "always", ox_tensor_scalar_int(c, OX_BOOL, 1)), NULL, NULL);
+    ox_graph *deep = body(inner, "then_branch"), *never = body(inner, "else_branch");
+    output(deep, "d", op2(deep, "Mul", a, init(deep, "k_of_branch", ox_tensor_scalar_double(c, OX_FLOAT, 10))));
+    output(never, "e", op1(never, "Exp", a));
+    output(yes, "p", inner->out[0]);
+    output(yes, "q", a);
+    output(no, "r", a);
+    output(no, "u", op2(no, "Add", x, x));
+    output(g, "y", op1(g, "Abs", n->out[0]));
+    output(g, "z", n->out[1]);
+    output(g, "w", n->out[1]);
+    return m;
+}
+
+static void count_ifs(void *user, const ox_step_info *info, ox_rt *const *in, int n_in, ox_rt *const *out, int n_out) {
+    (void)in, (void)n_in, (void)out, (void)n_out;
+    *(int *)user += ox_is(info->node, "If");
+}
+
+/* The same numbers as the plain frame, without a control step where the condition is known. */
+static void known_conditions_are_decided(void **state) {
+    ox_ctx *c = *state;
+    for (int way = 0; way < WAYS; way++) {
+        ox_model *m = if_model(c, way);
+        if (ox_infer_model(m, NULL)) fail_msg("%s", ox_error_text(c));
+        const float numbers[2] = {1, -2};
+        ox_rt *in[2] = {rt(c, floats(c, DIMS(2), numbers)), rt(c, ox_tensor_scalar_int(c, OX_BOOL, 1))}, *want[3], *got[3];
+        ox_frame *plain = ox_frame_new_with(m, &(ox_frame_options){.plain = true}), *f = ox_frame_new(m);
+        if (!f || !plain || ox_frame_run(plain, in, want)) fail_msg("%s", ox_error_text(c));
+        int ifs = 0;
+        ox_frame_set_hook(f, count_ifs, &ifs);
+        for (int round = 0; round < 3; round++) {
+            if (ox_frame_run(f, in, got)) fail_msg("%s", ox_error_text(c));
+            for (int i = 0; i < 3; i++) {
+                assert_true(ox_tensor_equal(want[i]->t, got[i]->t));
+                ox_rt_unref(got[i]);
+            }
+        }
+        assert_true(first(want[0]) == (way == KNOWN_ELSE ? 1 : 10) && first(want[1]) == (way == KNOWN_ELSE ? 2 : -1));
+        assert_int_equal(ifs, way == NOT_KNOWN ? 3 : 0);
+        for (int i = 0; i < 3; i++) ox_rt_unref(want[i]);
+        for (int i = 0; i < 2; i++) ox_rt_unref(in[i]);
+        ox_frame_free(plain);
+        ox_frame_free(f);
+        ox_model_free(m);
+    }
+    assert_int_equal(ox_payload_bytes(c), 0);
+}
+
 /* for i in 0..n: s = s + step, also as scan output. */
 static ox_model *loop_model(ox_ctx *c) {
     ox_model *m = new_model(c);
@@ -238,7 +309,7 @@ static void every_allocation_may_fail(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         T(graphs_run_again_and_again), T(the_hook_sees_live_nodes),   T(wrong_inputs_are_named),
-        T(missing_kernels_are_named),  T(branches_see_values_around), T(loops_carry_values),
+        T(missing_kernels_are_named),  T(branches_see_values_around), T(known_conditions_are_decided), T(loops_carry_values),
         T(runs_end_at_the_deadline),   T(the_memory_budget_holds),    T(every_allocation_may_fail),
     };
     return cmocka_run_group_tests_name("frame", tests, NULL, NULL);
