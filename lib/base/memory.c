@@ -21,7 +21,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-enum { ALIGN = 64, LARGE = 16 << 20, CHUNK = 16 }; /* CHUNK: what malloc keeps beside each block */
+enum { ALIGN = 64, LARGE_PAGE = 2 << 20, CHUNK = 16 }; /* CHUNK: what malloc keeps beside each block */
 enum { STEPS = 8, SMALL = ALIGN * STEPS, CLASSES = STEPS * 7, SMALL_BLOCK = 16 << 10 }; /* classes: eight to an octave, by ALIGN up to SMALL; SMALL_BLOCK is in the last octave */
 
 typedef struct header {
@@ -136,11 +136,15 @@ void ox_recycle(ox_ctx *ctx, int how) {
     pthread_mutex_unlock(&m->lock);
 }
 
-/* Fresh pages one by one cost as much as filling them: large payloads ask for large pages. */
+/* Fresh pages one by one cost more than filling them: a payload asks for large pages where it fills at least half of one. */
 static void ask_large_pages(void *data, size_t size) {
 #ifdef MADV_HUGEPAGE
-    uintptr_t page = 4096, first = ((uintptr_t)data + page - 1) & ~(page - 1), last = ((uintptr_t)data + size) & ~(page - 1);
-    if (size >= LARGE) madvise((void *)first, last - first, MADV_HUGEPAGE);
+    const uintptr_t large = LARGE_PAGE, page = 4096;
+    if (size < large / 2) return;
+    uintptr_t first = (uintptr_t)data & ~(page - 1), last = ((uintptr_t)data + size) & ~(page - 1);
+    uintptr_t end = (last + large / 2) & ~(large - 1);
+    if (end < last) end = last;
+    if (end > first) madvise((void *)first, end - first, MADV_HUGEPAGE);
 #else
     (void)data, (void)size;
 #endif
@@ -172,19 +176,20 @@ static header *new_block(size_t size, size_t taken) {
     return block;
 }
 
-/* The header of a payload of TAKEN bytes that was kept, or one in the region; NULL. */
-static header *used_block(struct ox_memory *m, size_t taken, int class, bool brief) {
+/* The header of a payload of TAKEN bytes that was kept; NULL. */
+static header *kept_block(struct ox_memory *m, size_t taken, int class) {
     header *h = class >= 0 ? m->free_lists[class] : NULL;
-    if (h) {
-        m->free_lists[class] = h->next;
-        m->kept -= taken;
-        return h;
-    }
-    if (!brief || class >= 0 || !m->recycling) return NULL;
-    if ((h = ox_region_take(&m->region, taken))) {
-        ask_large_pages(h, taken);
-        h->block = NULL;
-    }
+    if (!h) return NULL;
+    m->free_lists[class] = h->next;
+    m->kept -= taken;
+    return h;
+}
+
+static header *region_block(struct ox_memory *m, size_t taken) {
+    header *h = ox_region_take(&m->region, taken);
+    if (!h) return NULL;
+    ask_large_pages(h, taken);
+    h->block = NULL;
     return h;
 }
 
@@ -213,12 +218,14 @@ static void *alloc_payload(ox_ctx *ctx, size_t size, bool brief) {
     size_t slack = size < SMALL_BLOCK ? ALIGN : CHUNK, taken = (ALIGN + size + slack + ALIGN - 1) / ALIGN * ALIGN;
     pthread_mutex_lock(&m->lock);
     int class = m->recycling && size < SMALL_BLOCK ? class_of(&taken) : -1;
-    bool fits = reserve(ctx, taken, &limit);
+    bool region = OX_REGION && brief && m->recycling && size >= SMALL_BLOCK, fits = reserve(ctx, taken, &limit);
     uint64_t alive = m->alive;
-    header *h = fits ? used_block(m, taken, class, brief) : NULL;
+    header *h = !fits ? NULL : region ? region_block(m, taken) : kept_block(m, taken, class);
     if (h) enlist(ctx, h, taken);
+    else if (fits && region) m->alive -= taken;
     pthread_mutex_unlock(&m->lock);
     if (h) return (char *)h + ALIGN;
+    if (fits && region) return no_memory(ctx, size);
     if (!fits) {
         ox_fail(ctx, OX_NO_MEMORY, "memory limit: %zu bytes wanted, %" PRIu64 " in use, %s %" PRIu64, size, alive,
                 ctx->limits.memory ? "the limit is" : "the system has", limit);
