@@ -21,12 +21,17 @@ void ox_arena_release(ox_arena *arena);
 int *ox_memory_threads(const ox_ctx *ctx);
 
 /* ---- region.c */
+#ifdef __SANITIZE_ADDRESS__
+enum { OX_REGION = 0 }; /* each value has red zones of its own */
+#else
+enum { OX_REGION = 1 };
+#endif
 typedef struct ox_region {
-    struct ox_region_chunk *chunks;
-    struct ox_region_hole *holes;
-    size_t mapped, loose; /* address space; of it, what was given back and may still hold pages */
+    struct ox_region_span *chunks, *holes;
+    size_t n_chunks, cap_chunks, n_holes, cap_holes, pieces; /* pieces: taken and not given back */
+    size_t loose; /* bytes given back that may still hold pages */
 } ox_region;
-/* SIZE: of 64 bytes or a multiple; aligned to 64. NULL: the system gives none. */
+/* SIZE: of 64 bytes or a multiple; aligned to 64. NULL: the system gives none. Not in builds that look for wrong addresses: OX_REGION. */
 void *ox_region_take(ox_region *r, size_t size);
 void ox_region_give(ox_region *r, void *p, size_t size);
 void ox_region_trim(ox_region *r); /* pages of holes go back to the system */

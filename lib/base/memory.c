@@ -7,8 +7,8 @@
  * allocation fail (tests).
  *
  * While somebody runs a model again and again (ox_recycle), what is freed is handed out again: fresh pages cost as much as filling them, and a
- * second run need not ask the system for anything. Small payloads are kept by size classes; larger ones that go soon come from a region of
- * their own (region.c). */
+ * second run need not ask the system for anything. Small payloads are kept by size classes; larger ones come from regions (region.c),
+ * apart for what goes soon and what stays. */
 #include "base/base.h"
 #include "base/base_private.h"
 
@@ -21,13 +21,14 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-enum { ALIGN = 64, LARGE = 16 << 20, CHUNK = 16 }; /* CHUNK: what malloc keeps beside each block */
+enum { ALIGN = 64, LARGE_PAGE = 2 << 20, CHUNK = 16 }; /* CHUNK: what malloc keeps beside each block */
 enum { STEPS = 8, SMALL = ALIGN * STEPS, CLASSES = STEPS * 7, SMALL_BLOCK = 16 << 10 }; /* classes: eight to an octave, by ALIGN up to SMALL; SMALL_BLOCK is in the last octave */
 
 typedef struct header {
     struct header *prev, *next;
     ox_ctx *ctx;
-    void *block;   /* what malloc gave; NULL: it is the region's */
+    void *block;   /* what malloc gave; NULL: it is a region's */
+    bool lasts;    /* that of the lasting ones */
     uint64_t size; /* with everything around */
     void (*destroy)(void *data);
 } header;
@@ -42,7 +43,9 @@ struct ox_memory {
     int recycling;                /* who asked for it and has not ended yet */
     uint64_t kept;                /* bytes in the lists */
     header *free_lists[CLASSES];  /* linked by next */
-    ox_region region;
+    ox_region brief, lasting;     /* what comes and goes as a model runs; what is kept between runs, such as packed weights */
+    uint64_t lasting_bytes;
+    char *large_until;            /* so far the lasting region has asked for large pages */
     ox_arena *arenas;
     int threads;
 };
@@ -76,7 +79,8 @@ int ox_memory_new(ox_ctx *ctx) {
 }
 
 static void free_kept(struct ox_memory *m) {
-    ox_region_trim(&m->region);
+    ox_region_trim(&m->brief);
+    ox_region_trim(&m->lasting);
     for (int i = 0; m->kept && i < CLASSES; i++)
         while (m->free_lists[i]) {
             header *h = m->free_lists[i];
@@ -99,7 +103,8 @@ void ox_memory_free(ox_ctx *ctx) {
     }
     while (m->arenas) ox_arena_free(m->arenas);
     free_kept(m);
-    ox_region_free(&m->region);
+    ox_region_free(&m->brief);
+    ox_region_free(&m->lasting);
     pthread_mutex_destroy(&m->lock);
     free(m);
     ctx->memory = NULL;
@@ -136,11 +141,15 @@ void ox_recycle(ox_ctx *ctx, int how) {
     pthread_mutex_unlock(&m->lock);
 }
 
-/* Fresh pages one by one cost as much as filling them: large payloads ask for large pages. */
+/* Fresh pages one by one cost more than filling them: large pages are asked for where at least half of one will be filled. */
 static void ask_large_pages(void *data, size_t size) {
 #ifdef MADV_HUGEPAGE
-    uintptr_t page = 4096, first = ((uintptr_t)data + page - 1) & ~(page - 1), last = ((uintptr_t)data + size) & ~(page - 1);
-    if (size >= LARGE) madvise((void *)first, last - first, MADV_HUGEPAGE);
+    const uintptr_t large = LARGE_PAGE, page = 4096;
+    if (size < large / 2) return;
+    uintptr_t first = (uintptr_t)data & ~(page - 1), last = ((uintptr_t)data + size) & ~(page - 1);
+    uintptr_t end = (last + large / 2) & ~(large - 1);
+    if (end < last) end = last;
+    if (end > first) madvise((void *)first, end - first, MADV_HUGEPAGE);
 #else
     (void)data, (void)size;
 #endif
@@ -152,7 +161,8 @@ static bool reserve(ox_ctx *ctx, uint64_t size, uint64_t *limit) {
     if (!ctx->limits.memory && !m->system && size > 1 << 20) m->system = system_memory();
     *limit = ctx->limits.memory ? ctx->limits.memory : m->system ? m->system : UINT64_MAX;
     if (size > *limit || m->alive > *limit - size) return false;
-    if (m->kept + m->region.loose && size + m->kept + m->region.loose > *limit - m->alive) free_kept(m);
+    uint64_t loose = m->kept + m->brief.loose + m->lasting.loose;
+    if (loose && size + loose > *limit - m->alive) free_kept(m);
     m->alive += size;
     return true;
 }
@@ -172,25 +182,37 @@ static header *new_block(size_t size, size_t taken) {
     return block;
 }
 
-/* The header of a payload of TAKEN bytes that was kept, or one in the region; NULL. */
-static header *used_block(struct ox_memory *m, size_t taken, int class, bool brief) {
+/* The header of a payload of TAKEN bytes that was kept; NULL. */
+static header *kept_block(struct ox_memory *m, size_t taken, int class) {
     header *h = class >= 0 ? m->free_lists[class] : NULL;
-    if (h) {
-        m->free_lists[class] = h->next;
-        m->kept -= taken;
-        return h;
-    }
-    if (!brief || class >= 0 || !m->recycling) return NULL;
-    if ((h = ox_region_take(&m->region, taken))) {
-        ask_large_pages(h, taken);
-        h->block = NULL;
+    if (!h) return NULL;
+    m->free_lists[class] = h->next;
+    m->kept -= taken;
+    return h;
+}
+
+static header *brief_block(struct ox_memory *m, size_t taken) {
+    header *h = ox_region_take(&m->brief, taken);
+    if (h) ask_large_pages(h, taken);
+    return h;
+}
+
+/* What lasts fills its pages: where there is much of it, all of them are large. */
+static header *lasting_block(struct ox_memory *m, size_t taken) {
+    header *h = ox_region_take(&m->lasting, taken);
+    if (!h) return NULL;
+    char *end = (char *)h + taken;
+    m->lasting_bytes += taken;
+    if (m->lasting_bytes >= LARGE_PAGE && (end > m->large_until || end <= m->large_until - LARGE_PAGE)) {
+        m->large_until = (char *)(((uintptr_t)end + LARGE_PAGE - 1) & ~(uintptr_t)(LARGE_PAGE - 1));
+        ask_large_pages(h, (size_t)(m->large_until - (char *)h));
     }
     return h;
 }
 
-static void enlist(ox_ctx *ctx, header *h, size_t taken) {
+static void enlist(ox_ctx *ctx, header *h, size_t taken, bool lasts) {
     struct ox_memory *m = ctx->memory;
-    *h = (header){.prev = m->payloads.prev, .next = &m->payloads, .ctx = ctx, .block = h->block, .size = taken};
+    *h = (header){.prev = m->payloads.prev, .next = &m->payloads, .ctx = ctx, .block = h->block, .lasts = lasts, .size = taken};
     h->prev->next = h->next->prev = h;
 }
 
@@ -213,12 +235,15 @@ static void *alloc_payload(ox_ctx *ctx, size_t size, bool brief) {
     size_t slack = size < SMALL_BLOCK ? ALIGN : CHUNK, taken = (ALIGN + size + slack + ALIGN - 1) / ALIGN * ALIGN;
     pthread_mutex_lock(&m->lock);
     int class = m->recycling && size < SMALL_BLOCK ? class_of(&taken) : -1;
-    bool fits = reserve(ctx, taken, &limit);
+    bool region = OX_REGION && m->recycling && size >= SMALL_BLOCK, fits = reserve(ctx, taken, &limit);
     uint64_t alive = m->alive;
-    header *h = fits ? used_block(m, taken, class, brief) : NULL;
-    if (h) enlist(ctx, h, taken);
+    header *h = !fits ? NULL : !region ? kept_block(m, taken, class) : brief ? brief_block(m, taken) : lasting_block(m, taken);
+    if (h && region) h->block = NULL;
+    if (h) enlist(ctx, h, taken, !brief);
+    else if (fits && region) m->alive -= taken;
     pthread_mutex_unlock(&m->lock);
     if (h) return (char *)h + ALIGN;
+    if (fits && region) return no_memory(ctx, size);
     if (!fits) {
         ox_fail(ctx, OX_NO_MEMORY, "memory limit: %zu bytes wanted, %" PRIu64 " in use, %s %" PRIu64, size, alive,
                 ctx->limits.memory ? "the limit is" : "the system has", limit);
@@ -226,7 +251,7 @@ static void *alloc_payload(ox_ctx *ctx, size_t size, bool brief) {
     }
     h = new_block(size, taken);
     pthread_mutex_lock(&m->lock);
-    if (h) enlist(ctx, h, taken);
+    if (h) enlist(ctx, h, taken, !brief);
     else m->alive -= taken;
     pthread_mutex_unlock(&m->lock);
     return h ? (char *)h + ALIGN : no_memory(ctx, size);
@@ -250,7 +275,8 @@ void ox_payload_free(void *data) {
     size_t taken = h->size;
     int class = m->recycling && h->block ? class_of(&taken) : -1;
     if (!h->block) {
-        ox_region_give(&m->region, h, taken);
+        if (h->lasts) m->lasting_bytes -= taken;
+        ox_region_give(h->lasts ? &m->lasting : &m->brief, h, taken);
         h = NULL;
     } else if (class >= 0 && taken == h->size) { /* others were made before recycling began */
         h->next = m->free_lists[class];
