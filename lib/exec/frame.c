@@ -9,7 +9,10 @@
 #include <string.h>
 #include <time.h>
 
-enum { LOOK_EVERY = 8 }; /* steps between looks at the processor's clock, which is a system call */
+enum {
+    LOOK_EVERY = 8,   /* steps between looks at the processor's clock, which is a system call */
+    LEAST_COPY = 4096 /* bytes of a copy that is worth dropping */
+};
 
 static double processor_time(void) {
     struct timespec t;
@@ -153,14 +156,30 @@ static void pass_on(ox_frame *f, ox_plan *p) {
         if (!uses[c]) empty(&p->made_once[c]);
         else if (uses[c] == 1 && v && v->refs == 1 && v->kind == OX_RT_TENSOR && v->t->refs == 1) v->t->passing = true;
     }
-    ox_arena_reset(f->scratch[0]);
+}
+
+/* Constants that must be copied from the file: for one step that packs them the copies go, too; others read them in every run. */
+static void pass_copies(ox_frame *f) {
+    ox_map readers;
+    ox_map_init(&readers, f->scratch[0]);
+    for (const ox_plan *q = f->plans; q; q = q->next)
+        for (size_t k = 0; k < q->n_steps; k++)
+            for (int i = 0; i < q->steps[k].n_in; i++) {
+                const ox_rt *v = q->steps[k].in[i] && q->steps[k].in_cell[i] == OX_NO_CELL ? *q->steps[k].in[i] : NULL;
+                if (!v || v->kind != OX_RT_TENSOR || v->t->bytes < LEAST_COPY || !ox_tensor_copied(v->t)) continue;
+                v->t->passing = !ox_map_has(&readers, v->t);
+                ox_map_put(&readers, v->t, v->t);
+            }
 }
 
 static int run_once(ox_frame *f, ox_plan *p) {
     for (size_t k = 0; k < p->n_once; k++)
         if (run_step(f, p, &p->once[k], NULL)) return ox_fail_in_node(f->ctx, p->once[k].node);
     p->once_done = true;
-    if (!p->depth && p->n_made_once) pass_on(f, p);
+    if (p->depth) return 0;
+    if (p->n_made_once) pass_on(f, p);
+    pass_copies(f);
+    ox_arena_reset(f->scratch[0]);
     return 0;
 }
 

@@ -159,7 +159,7 @@ struct ox_tensor {
     const void *view;    /* in place in a file, maybe unaligned; NULL when in own memory or typed fields */
     void *own;           /* memory of its own, or lent */
     bool lent;           /* whoever made this tensor owns that memory */
-    bool passing;        /* who forgets it is the last who needed it */
+    bool passing;        /* own memory goes when the tensor is forgotten: one reader, who needs it once */
     uint32_t mark;       /* of a run that plans memory: which of its buffers `own` is, from 1 on; 0: none */
     const ox_file *file; /* where the view lies */
     struct ox_tensor *base; /* whose memory this shares (a reshaped view) */
@@ -187,7 +187,9 @@ void ox_tensor_unref(ox_tensor *t); /* NULL is allowed */
 const void *ox_tensor_data(const ox_tensor *t);
 /* The same wherever it lies, maybe not aligned, and so never copied: for looking at bytes. */
 const void *ox_tensor_raw(const ox_tensor *t);
-/* Lets go of pages of a file that were looked at, and of copies of what they say: they can be read again. A `passing` payload cannot. */
+/* Whether ox_tensor_data() copies what a file says: it is not aligned there, or written otherwise. */
+bool ox_tensor_copied(const ox_tensor *t);
+/* Lets go of pages of a file that were looked at, and of a `passing` payload: copies of what a file says are made again when asked for. */
 void ox_tensor_forget(const ox_tensor *t);
 void *ox_tensor_mut(ox_tensor *t);                    /* only between ox_tensor_new() and first sharing */
 int ox_tensor_set_str(ox_tensor *t, int64_t i, const char *text, size_t len); /* copies the text into the tensor */

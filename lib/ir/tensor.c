@@ -144,6 +144,11 @@ const void *ox_tensor_raw(const ox_tensor *ct) {
     return t->view;
 }
 
+bool ox_tensor_copied(const ox_tensor *t) {
+    const ox_tensor *holder = t->base ? t->base : t;
+    return holder->decode || (holder->view && !aligned_for(holder->view, t->dtype));
+}
+
 const void *ox_tensor_data(const ox_tensor *t) {
     const void *raw = ox_tensor_raw(t);
     if (!raw || !t->bytes || aligned_for(raw, t->dtype)) return raw;
@@ -158,11 +163,11 @@ void ox_tensor_forget(const ox_tensor *t) {
     const ox_tensor *holder = t->base ? t->base : t;
     const uint8_t *view = holder->view;
     if (view && holder->file) ox_file_forget(holder->file, view, view + holder->bytes);
-    if (!holder->own || holder->lent || !(view || holder->decode || holder->passing)) return;
+    if (!holder->own || holder->lent || !holder->passing) return;
     void *own = holder->own;
     ((ox_tensor *)(uintptr_t)holder)->own = NULL;
     ox_payload_free(own);
-    if (holder->passing && holder->bytes >= TRIMMED) ox_recycle(t->ctx, 0);
+    if (!view && holder->bytes >= TRIMMED) ox_recycle(t->ctx, 0);
 }
 
 void *ox_tensor_mut(ox_tensor *t) {
