@@ -1,4 +1,4 @@
-/* Which instruction set serves. */
+/* Which instruction set serves, and what else the environment says to tests. */
 #include "cpu/cpu.h"
 
 #include <stdlib.h>
@@ -29,3 +29,13 @@ ox_isa ox_cpu_isa(void) {
 }
 
 const char *ox_cpu_isa_name(void) { return names[ox_cpu_isa()]; }
+
+bool ox_cpu_shares_all(void) {
+    static int known; /* 1 no, 2 yes */
+    int shares = __atomic_load_n(&known, __ATOMIC_RELAXED);
+    if (shares) return shares == 2;
+    const char *wish = getenv("OX_SHARE");
+    shares = wish && !strcmp(wish, "all") ? 2 : 1;
+    __atomic_store_n(&known, shares, __ATOMIC_RELAXED);
+    return shares == 2;
+}

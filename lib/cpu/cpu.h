@@ -26,7 +26,12 @@ typedef struct ox_tail {
     const void *user;
 } ox_tail;
 
+/* OX_SHARE=all in the environment: work is shared among threads however small it is. For tests: small cases then show races, and results that
+ * depend on the number of threads. */
+bool ox_cpu_shares_all(void);
+/* Whether so much work is worth sharing; every threshold is asked here. */
+static inline bool ox_cpu_worth(double work, double least) { return work >= least || ox_cpu_shares_all(); }
 /* Threads for STEPS of a few cycles each: one when starting others would cost more than it gains. */
-static inline int ox_cpu_threads(int threads, int64_t steps) { return steps < 1 << 15 ? 1 : threads; }
+static inline int ox_cpu_threads(int threads, int64_t steps) { return steps >= 1 << 15 || ox_cpu_shares_all() ? threads : 1; }
 
 #endif
