@@ -1,4 +1,4 @@
-/* Which instruction set serves. */
+/* Which instruction set serves, and what else the environment says to tests. */
 #include "cpu/cpu.h"
 
 #include <stdlib.h>
@@ -48,4 +48,14 @@ void ox_cpu_model(char *name, size_t size) {
         if ((unsigned char)*text > ' ' || (n && name[n - 1] != ' ')) name[n++] = (unsigned char)*text > ' ' && *text < 127 ? *text : ' ';
     while (n && name[n - 1] == ' ') n--;
     name[n] = 0;
+}
+
+bool ox_cpu_shares_all(void) {
+    static int known; /* 1 no, 2 yes */
+    int shares = __atomic_load_n(&known, __ATOMIC_RELAXED);
+    if (shares) return shares == 2;
+    const char *wish = getenv("OX_SHARE");
+    shares = wish && !strcmp(wish, "all") ? 2 : 1;
+    __atomic_store_n(&known, shares, __ATOMIC_RELAXED);
+    return shares == 2;
 }

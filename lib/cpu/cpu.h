@@ -28,7 +28,14 @@ typedef struct ox_tail {
     const void *user;
 } ox_tail;
 
+/* OX_SHARE=all in the environment: work is shared among threads however small it is. For tests: small cases then show races, and results that
+ * depend on the number of threads. */
+bool ox_cpu_shares_all(void);
+/* Whether so much work is worth sharing; every threshold stands before this. */
+static inline bool ox_cpu_worth(double work, double least) { return work >= least || ox_cpu_shares_all(); }
+/* Elements of a piece that one thread takes at a time. */
+static inline int64_t ox_cpu_piece(int64_t usual) { return usual > 64 && ox_cpu_shares_all() ? 64 : usual; }
 /* Threads for STEPS of a few cycles each: one when starting others would cost more than it gains. */
-static inline int ox_cpu_threads(int threads, int64_t steps) { return steps < 1 << 15 ? 1 : threads; }
+static inline int ox_cpu_threads(int threads, int64_t steps) { return steps >= 1 << 15 || ox_cpu_shares_all() ? threads : 1; }
 
 #endif

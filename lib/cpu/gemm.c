@@ -89,7 +89,7 @@ static void run(int threads, const ox_gemm_job *job, const ox_gemm_many *many) {
     const ox_gemm_set *set = set_of_processor();
     const double work = work_of((double)job->m, (double)job->n, (double)job->k), all = work * (double)many->count;
     const bool dots = !job->packed && job->trans_b && !job->trans_a && job->m <= DOTS_ROWS;
-    double wanted = all < PARALLEL_FROM ? 1 : all > 2.0 * TILE_WORK ? all / TILE_WORK : 2;
+    double wanted = !ox_cpu_worth(all, PARALLEL_FROM) ? 1 : all > 2.0 * TILE_WORK ? all / TILE_WORK : 2;
     wanted = (wanted > TILES ? TILES : wanted) / (double)many->count;
     const grid g = cut(set, job, wanted);
     const int64_t each = g.down * g.across, tiles = each * many->count;
@@ -97,7 +97,7 @@ static void run(int threads, const ox_gemm_job *job, const ox_gemm_many *many) {
         one(set, job, &g, dots, 0);
         return;
     }
-    if (all < PARALLEL_FROM) threads = 1;
+    if (!ox_cpu_worth(all, PARALLEL_FROM)) threads = 1;
     if (threads <= 1) {
         for (int64_t t = 0; t < tiles; t++) {
             const ox_gemm_job it = product_at(job, many, t / each);
@@ -169,7 +169,7 @@ void ox_gemm_pack(int threads, bool trans_b, int64_t n, int64_t k, const float *
     const ox_gemm_set *set = set_of_processor();
     const int64_t nr = set->nr, panels = pieces(n, nr);
     if (n <= 0 || k <= 0) return;
-    if (n * k < PARALLEL_FROM) threads = 1;
+    if (!ox_cpu_worth((double)n * (double)k, PARALLEL_FROM)) threads = 1;
 #pragma omp parallel for num_threads(threads) schedule(static)
     for (int64_t j = 0; j < panels; j++) {
         const float *from = b + (trans_b ? j * nr * ldb : j * nr);

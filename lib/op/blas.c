@@ -197,7 +197,7 @@ void ox_dgemm(ox_ctx *ctx, bool trans_a, bool trans_b, int64_t m, int64_t n, int
     if (large) pthread_once(&once, load);
     bool use_library = large && library.dgemm && k > 0;
     int64_t rows = (m + TILE_M - 1) / TILE_M, cols = (n + TILE_N - 1) / TILE_N, tiles = rows * cols;
-    int threads = large && tiles > 1 ? ox_thread_count(ctx) : 1;
+    int threads = (large || ox_cpu_shares_all()) && tiles > 1 ? ox_thread_count(ctx) : 1;
 #pragma omp parallel for num_threads(threads) schedule(dynamic)
     for (int64_t t = 0; t < tiles; t++) {
         int64_t i = t / cols * TILE_M, j = t % cols * TILE_N, tm = least(TILE_M, m - i), tn = least(TILE_N, n - j);

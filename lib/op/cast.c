@@ -303,11 +303,11 @@ static int run_to(ox_run *r, ox_dtype to) {
     if (x->dtype == OX_STRING) return from_strings(r, &c, x, y);
     char *out = ox_tensor_mut(y);
     if (ox_dtype_packed(to)) memset(out, 0, (size_t)y->bytes);
-    int64_t chunks = (x->count + OX_CHUNK - 1) / OX_CHUNK;
+    const int64_t piece = ox_cpu_piece(OX_CHUNK), chunks = (x->count + piece - 1) / piece;
     int threads = ox_threads_for(r->ctx, x->count);
     OX_EACH(threads, k, chunks, {
-        int64_t at = k * OX_CHUNK;
-        cast_chunk(&c, in, out, at, x->count - at < OX_CHUNK ? x->count - at : OX_CHUNK);
+        int64_t at = k * piece;
+        cast_chunk(&c, in, out, at, x->count - at < piece ? x->count - at : piece);
     });
     return 0;
 }

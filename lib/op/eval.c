@@ -1,4 +1,5 @@
 /* Evaluating one operator on constants: for folding, rules and shape inference. */
+#include "cpu/cpu.h"
 #include "op/op.h"
 
 #include <string.h>
@@ -12,7 +13,7 @@ static bool runs_alone(const ox_call *c, ox_rt *const *in) {
     if (!(c->op->flags & (OX_ELEMENTWISE | OX_MOVES_DATA))) return false;
     for (int i = 0; i < c->n_in; i++)
         if (in[i] && in[i]->kind == OX_RT_TENSOR && in[i]->t->count > count) count = in[i]->t->count;
-    return count < ALONE_BELOW;
+    return !ox_cpu_worth((double)count, ALONE_BELOW);
 }
 
 int ox_eval_call(ox_call *c, ox_rt **in, ox_rt **out) {

@@ -123,7 +123,7 @@ typedef struct operand {
 typedef struct plan {
     int rank, n_in;
     int64_t *dims;
-    int64_t count;
+    int64_t count, block; /* elements; those of a piece */
     operand in[OX_LOOP_MAX];
     char *out;
     ox_dtype out_dtype, out_as;
@@ -270,7 +270,7 @@ enum { BLOCK = 16 * OX_CHUNK };
 static void run_block(const plan *p, int64_t start) {
     buffers b;
     const void *in[OX_LOOP_MAX];
-    int64_t end = p->count - start < BLOCK ? p->count : start + BLOCK;
+    int64_t end = p->count - start < p->block ? p->count : start + p->block;
     for (int64_t at = start; at < end; at += OX_CHUNK) {
         int64_t n = end - at < OX_CHUNK ? end - at : OX_CHUNK;
         bool own = p->out_dtype == p->out_as;
@@ -305,9 +305,10 @@ int ox_elementwise(ox_run *r, ox_tensor *out, ox_dtype out_as, int n_in, const o
     }
     collapse(&p);
     for (int i = 0; i < n_in; i++) p.in[i].source = source_of(&p, &p.in[i]);
-    int64_t blocks = (p.count + BLOCK - 1) / BLOCK;
+    p.block = ox_cpu_piece(BLOCK);
+    int64_t blocks = (p.count + p.block - 1) / p.block;
     int threads = ox_threads_for(r->ctx, p.count);
-    OX_EACH(threads, k, blocks, { run_block(&p, k * BLOCK); });
+    OX_EACH(threads, k, blocks, { run_block(&p, k * p.block); });
     return 0;
 }
 

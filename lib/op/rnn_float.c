@@ -296,8 +296,8 @@ static void run_groups(const work *w) {
     const ox_rnn_layer *v = w->v;
     const int64_t groups = (v->batch + GROUP - 1) / GROUP, pieces = groups * v->directions;
     const double step = (double)v->batch * (double)w->wide * (double)v->hidden, all = step * (double)v->steps * v->directions;
-    const int most = ox_thread_count(w->r->ctx), within = pieces == 1 && step >= STEP_FROM ? most : 1;
-    OX_EACH(pieces > 1 && all >= PIECES_FROM ? most : 1, i, pieces, {
+    const int most = ox_thread_count(w->r->ctx), within = pieces == 1 && ox_cpu_worth(step, STEP_FROM) ? most : 1;
+    OX_EACH(pieces > 1 && ox_cpu_worth(all, PIECES_FROM) ? most : 1, i, pieces, {
         const int64_t first = i % groups * GROUP;
         run_group(w, (int)(i / groups), first, v->batch - first < GROUP ? v->batch - first : GROUP, within);
     });

@@ -31,12 +31,13 @@ int ox_vec_unary(ox_run *r, ox_fn fn, const float *p, const ox_chunk_fns fns, co
     float *to = ox_tensor_mut(y);
     int64_t n = y->count;
     int threads = ox_threads_for(r->ctx, n * cost_of(fn));
-    if (threads <= 1 || n <= BLOCK) {
+    const int64_t piece = ox_cpu_piece(BLOCK);
+    if (threads <= 1 || n <= piece) {
         u.fn(to, from, n, p);
         return 0;
     }
 #pragma omp parallel for num_threads(threads) schedule(static)
-    for (int64_t at = 0; at < n; at += BLOCK) u.fn(to + at, from + at, n - at < BLOCK ? n - at : BLOCK, p);
+    for (int64_t at = 0; at < n; at += piece) u.fn(to + at, from + at, n - at < piece ? n - at : piece, p);
     return 0;
 }
 
@@ -146,7 +147,8 @@ static void run_pieces(const job *j, int64_t first, int64_t end) {
 }
 
 static void run_rows(ox_run *r, const job *j, int64_t rows) {
-    int64_t total = rows * j->pieces, per = j->piece < BLOCK ? BLOCK / j->piece : 1, jobs = (total + per - 1) / per;
+    const int64_t most = ox_cpu_piece(BLOCK);
+    int64_t total = rows * j->pieces, per = j->piece < most ? most / j->piece : 1, jobs = (total + per - 1) / per;
     int threads = ox_threads_for(r->ctx, rows * j->row);
     if (threads <= 1 || jobs == 1) {
         run_pieces(j, 0, total);

@@ -1,7 +1,8 @@
 /* Real models, where they are at hand (OX_MODELS): run by their operators' kernels one by one, and as the frame lowers them: the same within
  * rounding. Then run again and again. The first run allocates and takes notes, later ones use planned
  * memory: they must give the same bits, leave results alone that somebody still holds, find their way back from other shapes, and ask
- * the system for nothing; nor for memory that was given back before, but for bodies, sequences and text. Quantized ones run in integers as well. TAP. */
+ * the system for nothing; nor for memory that was given back before, but for bodies, sequences and text. Quantized ones run in integers as well. With
+ * --threads only this: the same bits for any number of threads. TAP. */
 #include "onnx/onnx.h"
 #include "exec/exec.h"
 
@@ -105,6 +106,32 @@ static int judge_lowered(job *j, ox_rt **in, ox_rt **got) {
     return rc;
 }
 
+/* One thread, then others: each in a frame of its own, which packs weights and places memory anew. */
+static int judge_threads(job *j) {
+    static const int counts[] = {1, 2, 3, 4, 8};
+    ox_arena *a = ox_arena_new(j->ctx);
+    ox_rt **in = OX_NEW_N(a, ox_rt *, j->n_in + 1), **first = OX_NEW_N(a, ox_rt *, j->n_out + 1), **out = OX_NEW_N(a, ox_rt *, j->n_out + 1);
+    int rc = -1;
+    j->ctx->threads = counts[0];
+    for (int sample = 0; sample < OX_INPUT_SIZES && rc; sample++) {
+        drop(in, j->n_in);
+        if (make(j, 1, sample, in) < 0) break;
+        rc = ox_frame_run(j->f, in, first);
+    }
+    for (size_t k = 1; k < sizeof counts / sizeof *counts && !rc; k++) {
+        j->ctx->threads = counts[k];
+        ox_frame *f = ox_frame_new_with(j->m, &(ox_frame_options){.integers = j->integers});
+        if (!f || ox_frame_run(f, in, out)) rc = 1, snprintf(j->why, sizeof j->why, "%d threads: %s", counts[k], ox_error_text(j->ctx));
+        else if (!same_values(j, first, out, "other bits with more threads")) rc = 1;
+        drop(out, j->n_out);
+        ox_frame_free(f);
+    }
+    drop(first, j->n_out);
+    drop(in, j->n_in);
+    ox_arena_free(a);
+    return rc;
+}
+
 /* 0 as it should be, 1 not, -1 the model cannot be run with these inputs. */
 static int judge(job *j) {
     ox_arena *a = ox_arena_new(j->ctx);
@@ -171,6 +198,8 @@ static int find_random(ox_graph *g, void *user) {
     return 0;
 }
 
+static bool only_threads;
+
 static int run_model(void *arg) {
     job *j = arg;
     const char *random = NULL;
@@ -181,7 +210,7 @@ static int run_model(void *arg) {
     if (ox_infer_model(j->m, NULL) < 0 || !(j->f = ox_frame_new_with(j->m, &(ox_frame_options){.integers = j->integers}))) return -1;
     ox_each_graph(j->m, find_strings, &j->strings);
     ox_each_graph(j->m, find_recycling, &j->recycles);
-    return judge(j);
+    return only_threads ? judge_threads(j) : judge(j);
 }
 
 static int number, failed;
@@ -233,13 +262,15 @@ static void folder(const char *path, const char *only) {
     free(list);
 }
 
-/* test_again [PART-OF-A-NAME]. OX_CORPUS=small: only models below 1 MB. */
+/* test_again [--threads] [PART-OF-A-NAME]. OX_CORPUS=small: only models below 1 MB. */
 int main(int argc, char **argv) {
     const char *models = getenv("OX_MODELS");
     if (!models) {
         puts("1..0 # skipped: OX_MODELS names no folder of models");
         return 0;
     }
+    only_threads = argc > 1 && !strcmp(argv[1], "--threads");
+    if (only_threads) argv++, argc--;
     const char *corpus = getenv("OX_CORPUS");
     if (corpus && !strcmp(corpus, "small")) largest = 1000 << 10;
     folder(models, argc > 1 ? argv[1] : NULL);

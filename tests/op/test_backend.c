@@ -2,7 +2,8 @@
  * outputs must be true of them, with inputs unknown and with those of integers known. Needs the folder of the suite in
  * OX_ONNX_TESTS; arguments: only tests whose name contains one of these. OX_SHOW_INEXACT in the environment lists
  * outputs whose type is not wholly inferred. With --target-opset=N before the other arguments models of older opsets
- * are lifted to that one first: then they must still be and do all that. */
+ * are lifted to that one first: then they must still be and do all that. With --threads results must have the same bits
+ * for any number of threads, by the operators' own kernels too (OX_SHARE=all: however small the work is). */
 #include "passes/pass.h"
 
 #include <dirent.h>
@@ -18,6 +19,7 @@ typedef struct tally {
 typedef struct job {
     ox_ctx *ctx;
     const char *dir, *why, *lift; /* a pass to run first */
+    bool threads;
     tally *t;
     bool skipped;
 } job;
@@ -132,6 +134,34 @@ static int run_again(job *j, ox_model *m, ox_frame *f, ox_rt **in, ox_rt **first
     return rc;
 }
 
+/* Other numbers of threads than the one of the first frame, in frames of their own: packed weights depend on it least of all. */
+static int run_with_threads(job *j, ox_model *m, ox_rt **in) {
+    static const int counts[] = {1, 2, 3, 4, 8};
+    enum { COUNTS = sizeof counts / sizeof *counts };
+    uint32_t n = m->graph->ret->n_in;
+    bool random = false;
+    int rc = 0;
+    ox_each_graph(m, find_random, &random);
+    for (int plain = 0; plain < 2 && rc == 0 && !random; plain++) {
+        ox_rt **first = OX_NEW_N(j->ctx->arena, ox_rt *, n + 1), **out = OX_NEW_N(j->ctx->arena, ox_rt *, n + 1);
+        for (int k = 0; k < COUNTS && rc == 0; k++) {
+            j->ctx->threads = counts[k];
+            ox_frame *f = ox_frame_new_with(m, &(ox_frame_options){.plain = plain});
+            rc = f ? ox_frame_run(f, in, k ? out : first) : -1;
+            for (uint32_t i = 0; i < n && k && rc == 0; i++)
+                if (!same_bits(first[i], out[i]))
+                    rc = ox_fail(j->ctx, OX_NEGATIVE, "output %s: other bits with %d threads%s", m->graph->out_names[i], counts[k], plain ? ", plain" : "");
+            for (uint32_t i = 0; i < n && k; i++) {
+                ox_rt_unref(out[i]);
+                out[i] = NULL;
+            }
+            ox_frame_free(f);
+        }
+        for (uint32_t i = 0; i < n; i++) ox_rt_unref(first[i]);
+    }
+    return rc;
+}
+
 static int compare_set(job *j, ox_model *m, ox_frame *f, const char *set, const ox_type **declared,
                        const ox_type **inferred) {
     ox_graph *g = m->graph;
@@ -154,6 +184,7 @@ static int compare_set(job *j, ox_model *m, ox_frame *f, const char *set, const 
         ox_rt_unref(want);
     }
     if (rc == 0) rc = run_again(j, m, f, in, out);
+    if (rc == 0 && j->threads) rc = run_with_threads(j, m, in);
     if (rc == 0) rc = judge_known(j, m, in, out);
     for (size_t i = 0; i < g->n_inputs; i++) ox_rt_unref(in[i]);
     for (uint32_t i = 0; i < g->ret->n_in; i++) ox_rt_unref(out[i]);
@@ -210,9 +241,9 @@ static int run_case(void *arg) {
     return rc;
 }
 
-static void run_dir(const char *dir, const char *name, const char *lift, tally *t) {
+static void run_dir(const char *dir, const char *name, const char *lift, bool threads, tally *t) {
     ox_ctx *ctx = ox_ctx_new();
-    job j = {.ctx = ctx, .dir = dir, .lift = lift, .t = t};
+    job j = {.ctx = ctx, .dir = dir, .lift = lift, .threads = threads, .t = t};
     int rc = ox_protect(ctx, run_case, &j);
     bool excused = false;
     for (int i = 0; unpredictable[i]; i++)
@@ -257,6 +288,8 @@ int main(int argc, char **argv) {
         lift = pass;
         argv++, argc--;
     }
+    bool threads = argc > 1 && !strcmp(argv[1], "--threads");
+    if (threads) argv++, argc--;
     printf("1..4\n");
     bool all_good = true;
     for (int k = 0; k < 4; k++) {
@@ -270,7 +303,7 @@ int main(int argc, char **argv) {
         tally t = {0};
         for (size_t i = 0; i < n; i++) {
             snprintf(path, sizeof path, "%s/%s/%s", root, kinds[k], names[i]);
-            run_dir(path, names[i], lift, &t);
+            run_dir(path, names[i], lift, threads, &t);
             free(names[i]);
         }
         free(names);
