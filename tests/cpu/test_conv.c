@@ -81,36 +81,44 @@ static int64_t pixels_of(int64_t in, int64_t kernel, int64_t stride, int64_t dil
     return n < 0 ? 0 : n / stride + 1;
 }
 
-/* ERROR: relative to the sum of absolute values. */
-static void compare(const ox_conv *c, const char *name, double error, const ox_tail *tail, const float *x, const float *w, const float *scale,
-                    const float *bias, const float *y) {
-    int64_t hw = c->out_h * c->out_w;
-    for (int64_t n = 0; n < c->batch; n++)
-        for (int64_t o = 0; o < whole(c->out_channels); o++)
-            for (int64_t i = 0; i < hw; i++) {
-                int64_t to = at(n, c->out_channels, hw, o, i);
-                sum s = {0, 0};
-                if (o < c->out_channels) {
-                    s = convolved(c, x, w, n, o, i / c->out_w, i % c->out_w);
-                    if (scale) s.value *= scale[o];
-                    if (bias) s.value += bias[o];
-                }
-                if (tail && tail->add) s.value += tail->add[to];
-                if (tail && tail->clamp) s.value = fmin(fmax(s.value, tail->lo), tail->hi);
-                if (tail && tail->rest) s.value = 2 * s.value + (double)o;
-                if (!(fabs(y[to] - s.value) <= error * (1 + s.size + fabs(s.value))))
-                    fail_msg("%s, image %d channel %d pixel %d: %g, not %g", name, (int)n, (int)o, (int)i, (double)y[to], s.value);
-            }
-}
-
 /* What a convolution is made of; Y as direct made it, if it was run. */
 typedef struct operands {
     const ox_conv *c;
     ox_conv_form form;
     int64_t n; /* floats of a result */
     float *planar, *w, *scale, *bias, *x, *add, *direct;
+    sum *want; /* before bias and tail */
     bool scaled, biased, tailed, clamp, added, rest;
 } operands;
+
+static sum *wanted(const operands *o) {
+    const ox_conv *c = o->c;
+    int64_t hw = c->out_h * c->out_w;
+    sum *all = test_calloc((size_t)o->n, sizeof *all);
+    for (int64_t n = 0; n < c->batch; n++)
+        for (int64_t ch = 0; ch < c->out_channels; ch++)
+            for (int64_t i = 0; i < hw; i++) {
+                sum s = convolved(c, o->planar, o->w, n, ch, i / c->out_w, i % c->out_w);
+                if (o->scaled) s.value *= o->scale[ch];
+                all[at(n, c->out_channels, hw, ch, i)] = s;
+            }
+    return all;
+}
+
+/* Errors follow the sum of absolute values. */
+static void compare(const operands *o, const char *name, const float *y) {
+    int64_t b = ox_conv_block(), hw = o->c->out_h * o->c->out_w, blocks = whole(o->c->out_channels) / b;
+    for (int64_t i = 0; i < o->n; i++) {
+        sum s = o->want[i];
+        int64_t ch = i / b / hw % blocks * b + i % b;
+        if (o->biased) s.value += o->bias[ch];
+        if (o->tailed && o->added) s.value += o->add[i];
+        if (o->tailed && o->clamp) s.value = fmin(fmax(s.value, -0.5), 0.75);
+        if (o->tailed && o->rest) s.value = 2 * s.value + (double)ch;
+        if (!(fabs(y[i] - s.value) <= 1e-5 * (1 + s.size + fabs(s.value))))
+            fail_msg("%s, channel %d, element %d: %g, not %g", name, (int)ch, (int)i, (double)y[i], s.value);
+    }
+}
 
 /* Runs and compares; the same bits for any number of threads. The workspace is as large as it is said to be, and what follows is not touched. */
 static void check_one(const operands *o, const ox_conv_algorithm *a) {
@@ -123,15 +131,14 @@ static void check_one(const operands *o, const ox_conv_algorithm *a) {
     seen user = {first, c->out_h * c->out_w, whole(c->out_channels) / ox_conv_block()};
     ox_tail tail = {o->added ? o->add : NULL, o->clamp, -0.5f, 0.75f, o->rest ? twice : NULL, &user};
     a->pack(c, o->form, o->w, o->scaled ? o->scale : NULL, packed, (int)pick(1, 3));
-    for (int threads = 1; threads <= 8; threads += threads == 4 ? 4 : 1) {
+    for (int threads = 1; threads <= (a->same_bits ? 8 : 4); threads += threads == 4 ? 4 : a->same_bits ? 1 : threads) {
         user.y = threads == 1 ? first : y;
         a->run(a, threads, c, o->form, o->form == OX_CONV_PLANAR ? o->planar : o->x, packed, o->biased ? o->bias : NULL, o->tailed ? &tail : NULL,
                threads == 1 ? first : y, scratch);
         if (threads > 1) assert_memory_equal(first, y, (size_t)o->n * sizeof(float));
     }
     assert_true(packed[weights] == guard && scratch[room / sizeof(float)] == guard);
-    compare(c, a->name, a->same_bits ? 1e-5 : 4e-5, o->tailed ? &tail : NULL, o->planar, o->w, o->scaled ? o->scale : NULL, o->biased ? o->bias : NULL,
-            first);
+    compare(o, a->name, first);
     if (!strcmp(a->name, "direct")) memcpy(o->direct, first, (size_t)o->n * sizeof *first);
     for (int64_t i = 0; a->same_bits && i < o->n; i++) assert_true(first[i] == o->direct[i]);
     float *all[] = {packed, scratch, first, y};
@@ -150,14 +157,18 @@ static int check(const ox_conv *c, ox_conv_form form) {
     for (int64_t i = 0; i < c->batch; i++) /* what is added has zeros where no channel is */
         for (int64_t ch = out; ch < whole(out); ch++)
             for (int64_t k = 0; k < c->out_h * c->out_w; k++) o.add[at(i, out, c->out_h * c->out_w, ch, k)] = 0;
+    o.want = wanted(&o);
     size_t count;
     int served = 0;
     const ox_conv_algorithm *const *all = ox_conv_algorithms(&count);
     assert_string_equal(all[0]->name, "direct");
     for (size_t i = 0; i < count; i++)
         if (all[i]->serves(all[i], c, form)) check_one(&o, all[i]), served++;
-    const ox_conv_algorithm *none = all[ox_conv_heuristic(c, form, 0)], *best = all[ox_conv_heuristic(c, form, UINT64_MAX)];
-    assert_true(none->serves(none, c, form) && none->same_bits && none->workspace(none, c, form) == 0 && best == all[0]);
+    for (int i = 0; i < 2; i++) {
+        const ox_conv_algorithm *a = all[ox_conv_heuristic(c, form, i ? UINT64_MAX : 0)];
+        assert_true(a->serves(a, c, form) && a->same_bits && (i || a->workspace(a, c, form) == 0));
+    }
+    test_free(o.want);
     float *floats_of[] = {o.planar, o.w, o.scale, o.bias, o.x, o.add, o.direct};
     for (size_t i = 0; i < sizeof floats_of / sizeof *floats_of; i++) free_floats(floats_of[i]);
     return served;
@@ -227,7 +238,7 @@ static void usual_layers(void **state) {
 static void tiles(void **state) {
     (void)state;
     int served = 0;
-    for (int i = 0; i < 60; i++) {
+    for (int i = 0; i < 40; i++) {
         seed = (uint32_t)i;
         int64_t b = ox_conv_block(), groups = i % 5 ? 1 : pick(2, 3);
         ox_conv c = {.batch = pick(1, 3), .groups = groups, .kernel_h = 3, .kernel_w = 3, .stride_h = 1, .stride_w = 1, .dilation_h = 1, .dilation_w = 1};
@@ -237,7 +248,7 @@ static void tiles(void **state) {
         c.out_h = h < 1 ? 1 : h, c.out_w = w < 1 ? 1 : w;
         served += check(&c, OX_CONV_BLOCKED);
     }
-    assert_true(served > 200);
+    assert_true(served > 130);
 }
 
 static void forms(void **state) {
