@@ -24,13 +24,13 @@ struct ox_conv_algorithm {
                 const ox_tail *tail, float *y, float *workspace);
 };
 
-/* All that this processor has, "direct" first. */
+/* All, "direct" first. What the processor or the installation lacks serves nothing; oneDNN is loaded when it is first asked what it serves. */
 const ox_conv_algorithm *const *ox_conv_algorithms(size_t *n);
-/* Index of the one to take where nothing is measured: direct, with its padded copy when the workspace allows it. */
+/* Index of the one to take where nothing is measured: one of the direct ways, as FORM must not be NONE. */
 size_t ox_conv_heuristic(const ox_conv *c, ox_conv_form form, uint64_t workspace_limit);
 
 /* Rows of the table that have files of their own: limits from small to large. */
 enum { OX_WINOGRAD_LIMITS = 4 };
-extern const ox_conv_algorithm ox_winograd2[OX_WINOGRAD_LIMITS], ox_winograd4[OX_WINOGRAD_LIMITS];
+extern const ox_conv_algorithm ox_winograd2[OX_WINOGRAD_LIMITS], ox_winograd4[OX_WINOGRAD_LIMITS], ox_onednn;
 
 #endif

@@ -81,28 +81,6 @@ static int64_t pixels_of(int64_t in, int64_t kernel, int64_t stride, int64_t dil
     return n < 0 ? 0 : n / stride + 1;
 }
 
-/* ERROR: relative to the sum of absolute values. */
-static void compare(const ox_conv *c, const char *name, double error, const ox_tail *tail, const float *x, const float *w, const float *scale,
-                    const float *bias, const float *y) {
-    int64_t hw = c->out_h * c->out_w;
-    for (int64_t n = 0; n < c->batch; n++)
-        for (int64_t o = 0; o < whole(c->out_channels); o++)
-            for (int64_t i = 0; i < hw; i++) {
-                int64_t to = at(n, c->out_channels, hw, o, i);
-                sum s = {0, 0};
-                if (o < c->out_channels) {
-                    s = convolved(c, x, w, n, o, i / c->out_w, i % c->out_w);
-                    if (scale) s.value *= scale[o];
-                    if (bias) s.value += bias[o];
-                }
-                if (tail && tail->add) s.value += tail->add[to];
-                if (tail && tail->clamp) s.value = fmin(fmax(s.value, tail->lo), tail->hi);
-                if (tail && tail->rest) s.value = 2 * s.value + (double)o;
-                if (!(fabs(y[to] - s.value) <= error * (1 + s.size + fabs(s.value))))
-                    fail_msg("%s, image %d channel %d pixel %d: %g, not %g", name, (int)n, (int)o, (int)i, (double)y[to], s.value);
-            }
-}
-
 static void halve(const ox_tail *t, float *y, int64_t n, int64_t offset, int64_t channel) {
     (void)t, (void)offset;
     for (int64_t i = 0; i < n; i++) y[i] = y[i] / 2 + (float)(channel + i % ox_conv_block());
@@ -129,8 +107,38 @@ typedef struct operands {
     ox_conv_form form;
     int64_t n; /* floats of a result */
     float *planar, *w, *scale, *bias, *x, *add, *direct;
+    sum *want; /* before bias and tail */
     bool scaled, biased, tailed, clamp, added, rest;
 } operands;
+
+static sum *wanted(const operands *o) {
+    const ox_conv *c = o->c;
+    int64_t hw = c->out_h * c->out_w;
+    sum *all = test_calloc((size_t)o->n, sizeof *all);
+    for (int64_t n = 0; n < c->batch; n++)
+        for (int64_t ch = 0; ch < c->out_channels; ch++)
+            for (int64_t i = 0; i < hw; i++) {
+                sum s = convolved(c, o->planar, o->w, n, ch, i / c->out_w, i % c->out_w);
+                if (o->scaled) s.value *= o->scale[ch];
+                all[at(n, c->out_channels, hw, ch, i)] = s;
+            }
+    return all;
+}
+
+/* Errors follow the sum of absolute values. */
+static void compare(const operands *o, const char *name, const float *y) {
+    int64_t b = ox_conv_block(), hw = o->c->out_h * o->c->out_w, blocks = whole(o->c->out_channels) / b;
+    for (int64_t i = 0; i < o->n; i++) {
+        sum s = o->want[i];
+        int64_t ch = i / b / hw % blocks * b + i % b;
+        if (o->biased) s.value += o->bias[ch];
+        if (o->tailed && o->added) s.value += o->add[i];
+        if (o->tailed && o->clamp) s.value = fmin(fmax(s.value, -0.5), 0.75);
+        if (o->tailed && o->rest) s.value = 2 * s.value + (double)ch;
+        if (!(fabs(y[i] - s.value) <= 1e-5 * (1 + s.size + fabs(s.value))))
+            fail_msg("%s, channel %d, element %d: %g, not %g", name, (int)ch, (int)i, (double)y[i], s.value);
+    }
+}
 
 /* Runs and compares; the same bits for any number of threads. The workspace is as large as it is said to be, and what follows is not touched. */
 static void check_one(const operands *o, const ox_conv_algorithm *a) {
@@ -143,15 +151,14 @@ static void check_one(const operands *o, const ox_conv_algorithm *a) {
     seen user = {first, c->out_h * c->out_w, whole(c->out_channels) / ox_conv_block()};
     ox_tail tail = {o->added ? o->add : NULL, o->clamp, -0.5f, 0.75f, o->rest ? twice : NULL, &user};
     a->pack(c, o->form, o->w, o->scaled ? o->scale : NULL, packed, (int)pick(1, 3));
-    for (int threads = 1; threads <= 8; threads += threads == 4 ? 4 : 1) {
+    for (int threads = 1; threads <= (a->same_bits ? 8 : 4); threads += threads == 4 ? 4 : a->same_bits ? 1 : threads) {
         user.y = threads == 1 ? first : y;
         a->run(a, threads, c, o->form, o->form == OX_CONV_PLANAR ? o->planar : o->x, packed, o->biased ? o->bias : NULL, o->tailed ? &tail : NULL,
                threads == 1 ? first : y, scratch);
         if (threads > 1) assert_memory_equal(first, y, (size_t)o->n * sizeof(float));
     }
     assert_true(packed[weights] == guard && scratch[room / sizeof(float)] == guard);
-    compare(c, a->name, a->same_bits ? 1e-5 : 4e-5, o->tailed ? &tail : NULL, o->planar, o->w, o->scaled ? o->scale : NULL, o->biased ? o->bias : NULL,
-            first);
+    compare(o, a->name, first);
     if (!strcmp(a->name, "direct")) {
         memcpy(o->direct, first, (size_t)o->n * sizeof *first);
         check_planar(*c, o->form, o->form == OX_CONV_PLANAR ? o->planar : o->x, packed, o->biased ? o->bias : NULL, scratch);
@@ -173,14 +180,18 @@ static int check(const ox_conv *c, ox_conv_form form) {
     for (int64_t i = 0; i < c->batch; i++) /* what is added has zeros where no channel is */
         for (int64_t ch = out; ch < whole(out); ch++)
             for (int64_t k = 0; k < c->out_h * c->out_w; k++) o.add[at(i, out, c->out_h * c->out_w, ch, k)] = 0;
+    o.want = wanted(&o);
     size_t count;
     int served = 0;
     const ox_conv_algorithm *const *all = ox_conv_algorithms(&count);
     assert_string_equal(all[0]->name, "direct");
     for (size_t i = 0; i < count; i++)
         if (all[i]->serves(all[i], c, form)) check_one(&o, all[i]), served++;
-    const ox_conv_algorithm *none = all[ox_conv_heuristic(c, form, 0)], *best = all[ox_conv_heuristic(c, form, UINT64_MAX)];
-    assert_true(none->serves(none, c, form) && none->same_bits && none->workspace(none, c, form) == 0 && best == all[0]);
+    for (int i = 0; i < 2; i++) {
+        const ox_conv_algorithm *a = all[ox_conv_heuristic(c, form, i ? UINT64_MAX : 0)];
+        assert_true(a->serves(a, c, form) && a->same_bits && (i || a->workspace(a, c, form) == 0));
+    }
+    test_free(o.want);
     float *floats_of[] = {o.planar, o.w, o.scale, o.bias, o.x, o.add, o.direct};
     for (size_t i = 0; i < sizeof floats_of / sizeof *floats_of; i++) free_floats(floats_of[i]);
     return served;
@@ -235,7 +246,7 @@ static void usual_layers(void **state) {
         {1, 3, 64, 40, 40, 7, 2, 3},  {1, 64, 64, 20, 20, 3, 1, 1},  {1, 256, 96, 7, 7, 3, 1, 1},    {1, 300, 130, 14, 14, 1, 1, 0},
         {1, 128, 70, 9, 8, 3, 2, 1},  {1, 96, 24, 28, 28, 1, 2, 0},  {144, 144, 144, 28, 28, 3, 1, 1}, {40, 40, 40, 60, 56, 5, 2, 2},
         {1, 32, 3, 30, 30, 9, 1, 4},  {1, 520, 64, 2, 2, 3, 1, 1},   {1, 64, 1, 64, 64, 1, 1, 0},
-        {1, 3, 8, 200, 200, 3, 2, 1}, {1, 16, 7, 70, 70, 3, 1, 1},   {1, 20, 20, 60, 61, 5, 1, 2},   {1, 8, 8, 90, 95, 1, 1, 0},
+        {1, 3, 8, 200, 200, 3, 2, 1}, {1, 16, 7, 70, 70, 3, 1, 1},   {1, 20, 20, 60, 61, 5, 1, 2},   {1, 8, 8, 90, 95, 1, 1, 0},    {1, 3, 40, 60, 150, 5, 1, 2},
     };
     for (size_t i = 0; i < sizeof layers / sizeof *layers; i++) {
         const int64_t *l = layers[i];
@@ -250,7 +261,7 @@ static void usual_layers(void **state) {
 static void tiles(void **state) {
     (void)state;
     int served = 0;
-    for (int i = 0; i < 60; i++) {
+    for (int i = 0; i < 40; i++) {
         seed = (uint32_t)i;
         int64_t b = ox_conv_block(), groups = i % 5 ? 1 : pick(2, 3);
         ox_conv c = {.batch = pick(1, 3), .groups = groups, .kernel_h = 3, .kernel_w = 3, .stride_h = 1, .stride_w = 1, .dilation_h = 1, .dilation_w = 1};
@@ -260,7 +271,7 @@ static void tiles(void **state) {
         c.out_h = h < 1 ? 1 : h, c.out_w = w < 1 ? 1 : w;
         served += check(&c, OX_CONV_BLOCKED);
     }
-    assert_true(served > 200);
+    assert_true(served > 130);
 }
 
 static void forms(void **state) {
