@@ -14,6 +14,8 @@ typedef struct ox_plane {
     void (*sum_along)(float *y, const float *x, int64_t step, int64_t taps, int64_t dilation, int64_t n);
     /* y[j] = sum over t of w[t * n + j] * x[at[t * n + j]]; what has weight 0 does not count, whatever it is. */
     void (*weigh)(float *y, const float *x, const int32_t *at, const float *w, int taps, int64_t n);
+    /* The same for pixels of BLOCK (8 or 16) floats: y[j * block + l] from x[at[t * n + j] * block + l]. */
+    void (*weigh_pixels)(float *y, const float *x, const int32_t *at, const float *w, int taps, int64_t n, int64_t block);
     /* y[i] = sum over t of w[t] * rows[t][i], in the same way. */
     void (*mix)(float *y, const float *const *rows, const float *w, int taps, int64_t n);
     /* Elements of 4 bytes: y[j] = x[at[j]]; y[j] = x[j / 2]. */

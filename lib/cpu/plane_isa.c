@@ -86,6 +86,33 @@ static void weigh(float *restrict y, const float *restrict x, const int32_t *res
         for (int64_t j = 0; j < n; j++) y[j] += part(w[t * n + j], x[at[t * n + j]]);
 }
 
+OX_IN void pixels(float *restrict y, const float *restrict x, const int32_t *at, const float *w, int taps, int64_t n, int block) {
+    for (int64_t j = 0; j < n; j++, y += block) {
+        const float *from = x + (int64_t)at[j] * block;
+        if (taps == 1) {
+            memcpy(y, from, (size_t)block * sizeof *y);
+            continue;
+        }
+        float f = w[j], sum[16];
+        for (int l = 0; l < block; l++) sum[l] = part(f, from[l]);
+        for (int t = 1; t < taps; t++) {
+            from = x + (int64_t)at[t * n + j] * block;
+            f = w[t * n + j];
+            for (int l = 0; l < block; l++) sum[l] += part(f, from[l]);
+        }
+        memcpy(y, sum, (size_t)block * sizeof *y);
+    }
+}
+
+static void weigh_pixels(float *y, const float *x, const int32_t *at, const float *w, int taps, int64_t n, int64_t block) {
+    if (block == 16 && taps == 2)
+        pixels(y, x, at, w, 2, n, 16);
+    else if (block == 16)
+        pixels(y, x, at, w, taps, n, 16);
+    else
+        pixels(y, x, at, w, taps, n, 8);
+}
+
 static void mix(float *restrict y, const float *const *rows, const float *w, int taps, int64_t n) {
     bool first = true;
     for (int t = 0; t < taps; t++) {
@@ -116,4 +143,4 @@ static void twice(uint32_t *restrict y, const uint32_t *restrict x, int64_t n) {
 }
 
 extern const ox_plane OX_ISA(ox_plane_of);
-const ox_plane OX_ISA(ox_plane_of) = {max_down, sum_down, max_along, sum_along, weigh, mix, pick, twice};
+const ox_plane OX_ISA(ox_plane_of) = {max_down, sum_down, max_along, sum_along, weigh, weigh_pixels, mix, pick, twice};

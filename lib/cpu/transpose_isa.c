@@ -10,7 +10,15 @@ typedef struct alias128 { uint64_t a, b; } __attribute__((may_alias)) alias128;
 
 /* Squares of SIDE elements by NAME_square, then what is left on the right and below. */
 #define PLANE(name, T, SIDE)                                                                                           \
-    static void name(int64_t rows, int64_t cols, T *dst, int64_t ds, const T *src, int64_t ss) {                       \
+    static void name(int64_t rows, int64_t cols, T *restrict dst, int64_t ds, const T *restrict src, int64_t ss) {     \
+        if (cols == 3 && ds == 3) { /* planes of an image to its pixels */                                            \
+            for (int64_t r = 0; r < rows; r++) {                                                                       \
+                dst[3 * r] = src[r];                                                                                   \
+                dst[3 * r + 1] = src[r + ss];                                                                          \
+                dst[3 * r + 2] = src[r + 2 * ss];                                                                      \
+            }                                                                                                          \
+            return;                                                                                                    \
+        }                                                                                                              \
         int64_t r1 = rows / SIDE * SIDE, c1 = cols / SIDE * SIDE;                                                      \
         for (int64_t r = 0; r < r1; r += SIDE) {                                                                       \
             for (int64_t c = 0; c < c1; c += SIDE) name##_square(dst + r * ds + c, ds, src + r + c * ss, ss);          \

@@ -1,6 +1,6 @@
 /* Which images lie in blocks of channels (cpu/conv.h), and the steps that bring them there and back.
  *
- * Convolutions make blocks. What comes behind them keeps blocks as long as it can: element-wise programs, pools, constant pads, a Concat
+ * Convolutions make blocks. What comes behind them keeps blocks as long as it can: element-wise programs, pools, constant pads, Resize, a Concat
  * along whole blocks. Everything else reads the plain form, which is made once, where it is first needed. */
 #include "exec/lower.h"
 #include "cpu/conv.h"
@@ -216,6 +216,31 @@ static bool place_pad(images *m, ox_step *s) {
     return true;
 }
 
+/* Scales that leave batch and channels alone, or sizes that do so as their types tell. */
+static bool keeps_channels(const ox_step *s, const ox_type *t, const ox_type *out) {
+    const ox_rt *v = s->n_in > 2 && s->in[2] && s->in_cell[2] == OX_NO_CELL && !s->around[2] ? *s->in[2] : NULL;
+    const float *scale = v && v->kind == OX_RT_TENSOR && v->t->dtype == OX_FLOAT && v->t->count == t->rank ? ox_tensor_data(v->t) : NULL;
+    const char *policy = ox_get_string(&s->call, "keep_aspect_ratio_policy");
+    if (ox_has(&s->call, "axes")) return false;
+    if (s->n_in > 3 && s->in[3]) return (!policy || !strcmp(policy, "stretch")) && t->dims[0] == out->dims[0];
+    return scale && scale[0] == 1 && scale[1] == 1;
+}
+
+static bool place_resize(images *m, ox_step *s) {
+    int64_t channels, n;
+    if (!ox_lower_is(s, "Resize") || s->call.n_out != 1 || s->out_cell[0] == OX_NO_CELL || !in_blocks(m, s->in_cell[0])) return false;
+    const ox_type *t = ox_lower_type(s, 0), *out = ox_lower_cell_type(m->p, s->out_cell[0]);
+    const char *places = ox_get_string(&s->call, "coordinate_transformation_mode");
+    if (!is_image(t, &channels) || !is_image(out, &n) || n != channels || out->rank != t->rank || !keeps_channels(s, t, out)) return false;
+    if (ox_get_int(&s->call, "antialias") || (places && !strcmp(places, "tf_crop_and_resize"))) return false;
+    ox_image_resize state = {t->rank, channels};
+    s->native = &ox_native_resize;
+    s->state = ox_dup(m->l->f->arena, &state, sizeof state);
+    read_blocks(m, s, 0);
+    write_blocks(m, s, (ox_image_move){t->rank, t->dtype, channels});
+    return true;
+}
+
 /* Along whole blocks: the operator's own kernel does it, axis 1 of both forms. */
 static bool place_concat(images *m, ox_step *s) {
     int64_t channels = 0, n = 0;
@@ -246,7 +271,7 @@ static bool place_same(images *m, ox_step *s) {
 
 static void place_step(images *m, ox_step s, ox_chain *c) {
     bool placed = place_conv(m, &s) || place_chain(m, &s, c) ||
-                  (!s.native && (place_pool(m, &s) || place_pad(m, &s) || place_concat(m, &s) || place_same(m, &s)));
+                  (!s.native && (place_pool(m, &s) || place_pad(m, &s) || place_resize(m, &s) || place_concat(m, &s) || place_same(m, &s)));
     if (!placed) {
         for (int i = 0; i < s.n_in; i++) make_plain(m, &s, s.in_cell[i]);
         for (size_t i = 0; i < s.n_captured; i++) make_plain(m, &s, s.captured[i]);

@@ -1,4 +1,4 @@
-/* What else is done to images in blocks of channels: pools, and the ways in and out. */
+/* What else is done to images in blocks of channels: pools, pads, other sizes, and the ways in and out. */
 #include "cpu/conv.h"
 #include "exec/native.h"
 #include "op/compute.h"
@@ -92,6 +92,13 @@ static int run_pad(ox_run *r) {
     return 0;
 }
 
+static int run_resize(ox_run *r) {
+    const ox_image_resize *s = r->state;
+    const ox_tensor *x = image(r, 5, OX_FLOAT);
+    return x ? ox_run_resize_blocks(r, x, s->rank, s->channels) : -1;
+}
+
+const ox_native ox_native_resize = {"resize in blocks", run_resize, NULL, NULL};
 const ox_native ox_native_pad = {"pads in blocks", run_pad, NULL, NULL};
 const ox_native ox_native_pool = {"pool in blocks", run_pool, NULL, NULL};
 const ox_native ox_native_block = {"to blocks", run_block, NULL, NULL};

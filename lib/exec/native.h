@@ -77,8 +77,9 @@ extern const ox_native ox_native_conv;
 /* ---- image_native.c */
 typedef struct ox_image_pool { int rank; bool max, global; int64_t channels; } ox_image_pool;
 typedef struct ox_image_frame { int rank; int64_t in_channels, out_channels; int64_t top, left, bottom, right; } ox_image_frame; /* Pad */
+typedef struct ox_image_resize { int rank; int64_t channels; } ox_image_resize;
 typedef struct ox_image_move { int rank; ox_dtype dtype; /* of the plain form; blocks are floats */ int64_t channels; } ox_image_move;
-extern const ox_native ox_native_pool, ox_native_pad, ox_native_block, ox_native_unblock;
+extern const ox_native ox_native_pool, ox_native_pad, ox_native_resize, ox_native_block, ox_native_unblock;
 
 /* ---- tail.c */
 /* What ox_tail needs while a step runs. */

@@ -42,6 +42,9 @@ int ox_run_dropout(ox_run *r);
 int ox_run_einsum(ox_run *r);
 int ox_infer_einsum(ox_call *c);
 int ox_run_resize(ox_run *r);
+/* The same for an image [N][blocks][H][W][block] of floats (cpu/conv.h) that stands for one of RANK axes; modes without antialias, not
+ * tf_crop_and_resize. */
+int ox_run_resize_blocks(ox_run *r, const ox_tensor *x, int rank, int64_t channels);
 int ox_run_grid_sample(ox_run *r);
 int ox_run_affine_grid(ox_run *r);
 int ox_run_lstm(ox_run *r);

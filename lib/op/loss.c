@@ -94,9 +94,10 @@ static void log_softmax(const loss *l, double *y) {
         int64_t start = i / l->positions * l->classes * l->positions + i % l->positions;
         const double *x = l->x + start;
         double max = -INFINITY, sum = 0;
-        for (int64_t c = 0; c < l->classes; c++) max = fmax(max, x[c * l->positions]);
+        for (int64_t c = 0; c < l->classes; c++) max = x[c * l->positions] > max ? x[c * l->positions] : max;
         for (int64_t c = 0; c < l->classes; c++) sum += exp(x[c * l->positions] - max);
-        for (int64_t c = 0; c < l->classes; c++) y[start + c * l->positions] = x[c * l->positions] - max - log(sum);
+        sum = log(sum);
+        for (int64_t c = 0; c < l->classes; c++) y[start + c * l->positions] = x[c * l->positions] - max - sum;
     }
 }
 

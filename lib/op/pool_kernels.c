@@ -152,7 +152,7 @@ static int64_t plane_pitch(const pool *v, int64_t length, int64_t *height) {
     return *height <= PLANE_FLOATS / pitch ? pitch : 0;
 }
 
-/* PADDED, DOWN: room for a padded plane each. COUNTS: per element of the result, NULL for a maximum. */
+/* PADDED, DOWN: room for a padded plane each. COUNTS: of the elements of the folded plane, NULL for a maximum. */
 static void fold_small(const pool *v, const ox_plane *f, int64_t pitch, int64_t height, const float *x, const float *counts, float *padded, float *down,
                        float *y) {
     const ox_image *im = &v->image;
@@ -172,14 +172,8 @@ static void fold_small(const pool *v, const ox_plane *f, int64_t pitch, int64_t 
     }
     int64_t n = (im->out[0] - 1) * step + out;
     (max ? f->max_along : f->sum_along)(padded, down, im->stride[1], im->kernel[1], im->dilation[1], n);
-    for (int64_t i = 0; i < im->out[0]; i++, y += out) {
-        const float *from = padded + i * step;
-        if (max) {
-            memcpy(y, from, (size_t)out * sizeof *y);
-            continue;
-        }
-        for (int64_t j = 0; j < out; j++) y[j] = from[j] / counts[i * out + j];
-    }
+    if (!max) ox_vec_table()->fn2[OX_FN2_DIV][OX_VV](padded, padded, counts, n);
+    for (int64_t i = 0; i < im->out[0]; i++, y += out) memcpy(y, padded + i * step, (size_t)out * sizeof *y);
 }
 
 /* 1: done, 0: not served, -1 after ox_fail(). */
@@ -190,11 +184,12 @@ static int run_small(ox_run *r, const pool *v, int64_t length, const float *x, c
     int threads = ox_threads_for(r->ctx, v->planes * im->out_size * im->kernel_size);
     const ox_plane *f = ox_plane_table();
     float *room = ox_scratch(r, (uint64_t)size * 2 * (uint64_t)threads * sizeof *room), *counts = NULL;
-    if (room && v->kind != POOL_MAX) counts = ox_scratch(r, (uint64_t)im->out_size * sizeof *counts);
+    if (room && v->kind != POOL_MAX) counts = ox_scratch(r, (uint64_t)size * sizeof *counts);
     if (!room || (v->kind != POOL_MAX && !counts)) return -1;
+    for (int64_t k = 0; counts && k < size; k++) counts[k] = 1;
     for (int64_t i = 0; counts && i < im->out[0]; i++) {
-        float count = (float)axis_count(v, 0, i);
-        for (int64_t j = 0; j < im->out[1]; j++) counts[i * im->out[1] + j] = count * widths[j];
+        float count = (float)axis_count(v, 0, i), *to = counts + i * (pitch / im->stride[1]);
+        for (int64_t j = 0; j < im->out[1]; j++) to[j] = count * widths[j];
     }
     OX_EACH(threads, i, v->planes, {
         float *padded = room + ox_thread_index() * 2 * size;

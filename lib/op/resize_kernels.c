@@ -344,19 +344,26 @@ static void resize_plane(const planes *s, const ox_plane *f, const float *x, flo
     }
 }
 
+/* The tables in the forms that rows need; COPIES: without weights. */
+static int plane_tables(ox_run *r, planes *s, bool copies) {
+    int64_t n = s->w->out;
+    s->at = ox_scratch(r, (uint64_t)(n * s->w->taps) * sizeof *s->at);
+    s->weight = copies ? NULL : ox_scratch(r, (uint64_t)(n * s->w->taps) * sizeof *s->weight);
+    s->mixing = copies ? NULL : ox_scratch(r, (uint64_t)(s->h->out * s->h->taps) * sizeof *s->mixing);
+    if (!s->at || (!copies && (!s->weight || !s->mixing))) return -1;
+    for (int t = 0; t < s->w->taps; t++)
+        for (int64_t j = 0; j < n; j++) {
+            s->at[t * n + j] = (int32_t)s->w->index[j * s->w->taps + t];
+            if (!copies) s->weight[t * n + j] = (float)s->w->weight[j * s->w->taps + t];
+        }
+    for (int64_t i = 0; !copies && i < s->h->out * s->h->taps; i++) s->mixing[i] = (float)s->h->weight[i];
+    return 0;
+}
+
 static int interpolate_planes(ox_run *r, const plan *p, const float *x, float *y) {
     planes s = {.h = &p->axes[p->rank - 2], .w = &p->axes[p->rank - 1]};
     int64_t n = s.w->out, planes = ox_count(p->in, 0, p->rank - 2), in = s.h->in * s.w->in, out = s.h->out * n;
-    s.at = ox_scratch(r, (uint64_t)(n * s.w->taps) * sizeof *s.at);
-    s.weight = ox_scratch(r, (uint64_t)(n * s.w->taps) * sizeof *s.weight);
-    s.mixing = ox_scratch(r, (uint64_t)(s.h->out * s.h->taps) * sizeof *s.mixing);
-    if (!s.at || !s.weight || !s.mixing) return -1;
-    for (int t = 0; t < s.w->taps; t++)
-        for (int64_t j = 0; j < n; j++) {
-            s.at[t * n + j] = (int32_t)s.w->index[j * s.w->taps + t];
-            s.weight[t * n + j] = (float)s.w->weight[j * s.w->taps + t];
-        }
-    for (int64_t i = 0; i < s.h->out * s.h->taps; i++) s.mixing[i] = (float)s.h->weight[i];
+    if (plane_tables(r, &s, false) < 0) return -1;
     const ox_plane *f = ox_plane_table();
     int threads = ox_threads_for(r->ctx, planes * out * s.h->taps);
     OX_EACH(threads, k, planes, { resize_plane(&s, f, x + k * in, y + k * out); });
@@ -385,17 +392,69 @@ static int interpolate(ox_run *r, const plan *p, const ox_tensor *x, ox_tensor *
     return 0;
 }
 
+/* Axes of an input of so many dims with their tables; -1 after ox_fail(). */
+static int read_plan(ox_run *r, plan *p, int rank, const int64_t *in) {
+    int *axes, n;
+    if (ox_resize_axes(r->call, rank, &axes, &n) < 0 || read_modes(r, p) < 0) return -1;
+    p->rank = rank;
+    p->in = in;
+    p->axes = OX_NEW_N(r->arena, axis, rank + 1);
+    for (int d = 0; d < rank; d++) p->axes[d] = (axis){.in = in[d], .out = in[d], .scale = 1, .end = 1, .num = 1, .den = 1};
+    return read_sizes(r, p, axes, n) < 0 || read_roi(r, p, axes, n) < 0 ? -1 : 0;
+}
+
+/* ---- images in blocks of channels: a pixel is a vector; as planes, with rows of pixels. */
+
+/* ROWS: room for PLANE_TAPS rows of the output. */
+static void resize_pixels(const planes *s, const ox_plane *f, int64_t block, const float *x, float *y, float *rows) {
+    int64_t held[PLANE_TAPS], n = s->w->out * block, in = s->w->in * block;
+    const float *use[PLANE_TAPS];
+    int taps = s->h->taps;
+    for (int t = 0; t < PLANE_TAPS; t++) held[t] = -1;
+    for (int64_t i = 0; i < s->h->out; i++, y += n) {
+        for (int t = 0; t < taps; t++) {
+            int64_t row = s->h->index[i * taps + t], place = row % taps;
+            use[t] = rows + place * n;
+            if (held[place] == row || (s->mixing && s->mixing[i * taps + t] == 0)) continue;
+            held[place] = row;
+            f->weigh_pixels(rows + place * n, x + row * in, s->at, s->weight, s->w->taps, s->w->out, block);
+        }
+        if (s->mixing)
+            f->mix(y, use, s->mixing + i * taps, taps, n);
+        else
+            memcpy(y, rows, (size_t)n * sizeof *y);
+    }
+}
+
+int ox_run_resize_blocks(ox_run *r, const ox_tensor *x, int rank, int64_t channels) {
+    plan p;
+    bool one = rank == 3;
+    const int64_t in[4] = {x->dims[0], channels, x->dims[one ? 3 : 2], x->dims[3]}, block = x->dims[4];
+    axis none = {.in = 1, .out = 1, .scale = 1, .end = 1, .num = 1, .den = 1};
+    if (read_plan(r, &p, rank, in) < 0) return -1;
+    planes s = {.h = one ? &none : &p.axes[2], .w = &p.axes[rank - 1]};
+    if (p.axes[0].out != in[0] || p.axes[1].out != channels) return ox_fail(r->ctx, OX_BAD_DATA, "batch or channels change");
+    ox_tensor *y = ox_output(r, 0, OX_FLOAT, 5, (int64_t[]){in[0], x->dims[1], s.h->out, s.w->out, block});
+    if (!y) return -1;
+    if (!y->count) return 0;
+    if (!x->count) return ox_fail(r->ctx, OX_BAD_DATA, "the input has no elements");
+    if ((one && make_table(r, &p, &none) < 0) || (!one && make_table(r, &p, &p.axes[2]) < 0) || make_table(r, &p, &p.axes[rank - 1]) < 0) return -1;
+    int64_t n = s.w->out, count = x->dims[0] * x->dims[1], area = s.h->in * s.w->in * block, out = s.h->out * n * block;
+    int threads = ox_threads_for(r->ctx, y->count * s.h->taps);
+    float *rows = ox_scratch(r, (uint64_t)(n * block) * PLANE_TAPS * (uint64_t)threads * sizeof *rows);
+    if (plane_tables(r, &s, p.mode == NEAREST) < 0 || !rows) return -1;
+    const ox_plane *f = ox_plane_table();
+    const float *from = ox_tensor_data(x);
+    float *to = ox_tensor_mut(y);
+    if (!from) return -1;
+    OX_EACH(threads, k, count, { resize_pixels(&s, f, block, from + k * area, to + k * out, rows + ox_thread_index() * n * block * PLANE_TAPS); });
+    return 0;
+}
+
 int ox_run_resize(ox_run *r) {
     const ox_tensor *x = ox_need(r, 0);
     plan p;
-    int *axes, n;
-    if (!x || ox_resize_axes(r->call, x->rank, &axes, &n) < 0 || read_modes(r, &p) < 0) return -1;
-    p.rank = x->rank;
-    p.in = x->dims;
-    p.axes = OX_NEW_N(r->arena, axis, x->rank + 1);
-    for (int d = 0; d < x->rank; d++)
-        p.axes[d] = (axis){.in = x->dims[d], .out = x->dims[d], .scale = 1, .end = 1, .num = 1, .den = 1};
-    if (read_sizes(r, &p, axes, n) < 0 || read_roi(r, &p, axes, n) < 0) return -1;
+    if (!x || read_plan(r, &p, x->rank, x->dims) < 0) return -1;
     int64_t *dims = OX_NEW_N(r->arena, int64_t, x->rank + 1);
     for (int d = 0; d < x->rank; d++) dims[d] = p.axes[d].out;
     ox_tensor *y = ox_output(r, 0, x->dtype, x->rank, dims);

@@ -77,7 +77,9 @@ static void exp_double(double *y, const double *x, double max, int64_t n) {
         while (best < n && x[best] != max) best++;                                                           \
         memset(y, 0, (size_t)n * sizeof *y);                                                                 \
         if (n) y[best < n ? best : 0] = 1;                                                                   \
-    }                                                                                                        \
+    }
+
+#define NORM_KERNELS(T)                                                                                      \
     static void norm1_##T(const T *x, T *y, int64_t n) {                                                     \
         double sum = 0;                                                                                      \
         for (int64_t i = 0; i < n; i++) sum += fabs((double)x[i]);                                           \
@@ -93,6 +95,17 @@ static void exp_double(double *y, const double *x, double max, int64_t n) {
 SOFTMAX_KERNELS(double)
 ROW_KERNELS(float)
 ROW_KERNELS(double)
+NORM_KERNELS(double)
+
+static void share_out(const float *x, float *y, int64_t n, double sum) {
+    float by = (float)sum;
+    if (sum == 0)
+        memset(y, 0, (size_t)n * sizeof *y);
+    else
+        ox_vec_table()->fn2[OX_FN2_DIV][OX_VS](y, x, &by, n);
+}
+static void norm1_float(const float *x, float *y, int64_t n) { share_out(x, y, n, ox_vec_table()->fold(OX_FOLD_ABS, x, n)); }
+static void norm2_float(const float *x, float *y, int64_t n) { share_out(x, y, n, sqrt(ox_vec_table()->fold(OX_FOLD_SQUARES, x, n))); }
 
 typedef struct row_fns {
     void (*in_float)(const float *x, float *y, int64_t n); /* NULL: softmax, by vectors */
