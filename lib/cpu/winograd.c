@@ -5,7 +5,8 @@
  *   workspace: V [position][input block][tile][B], M [position][output block of a set][tile][B]
  *
  * The products are those of a 1x1 convolution whose pixels are the tiles: the kernels of conv_isa.c make them. A sum is made in one order wherever
- * strips and tiles begin, so bits depend neither on the limit nor on threads. The threads work on one strip together and share its weights. */
+ * strips and tiles begin, so bits depend neither on the limit nor on threads. Threads have strips of their own where the parts of the workspace
+ * hold enough tiles, else they work on one strip together and read its weights once. */
 #include "cpu/winograd.h"
 #include "cpu/conv_algorithms.h"
 #include "cpu/conv_tile.h"
@@ -13,7 +14,11 @@
 #include <math.h>
 #include <string.h>
 
-enum { LINE = 16 /* floats of a cache line */, FEWEST = 2 /* tiles of a strip */, FEWEST_CHANNELS = 8 };
+#ifdef _OPENMP
+#include <omp.h>
+#endif
+
+enum { LINE = 16 /* floats of a cache line */, FEWEST = 2 /* tiles of a strip */, APART = 4 /* tiles from which on threads work apart */, FEWEST_CHANNELS = 8 };
 static const float no_bias[OX_CONV_GROUP * 16];
 
 static const ox_winograd_isa *transforms(void) {
@@ -253,17 +258,49 @@ static void strip(const run *r, int threads) {
     }
 }
 
+static void all_strips(run *r, int threads) {
+    for (r->first = 0; r->first < r->t.all; r->first += r->n) {
+        r->n = min64(r->t.most, r->t.all - r->first);
+        strip(r, threads);
+    }
+}
+
+static int this_thread(void) {
+#ifdef _OPENMP
+    return omp_get_thread_num();
+#else
+    return 0;
+#endif
+}
+
+/* Every thread has a part of the workspace and strips of its own. */
+static void apart(const run *r, int threads, int64_t part) {
+    const int64_t n = cuts(r->t.all, r->t.most);
+#pragma omp parallel for num_threads(threads) schedule(dynamic)
+    for (int64_t i = 0; i < n; i++) {
+        run mine = *r;
+        mine.v = r->v + this_thread() * part;
+        mine.m = mine.v + r->s.positions * r->t.v_step;
+        mine.first = i * r->t.most;
+        mine.n = min64(r->t.most, r->t.all - mine.first);
+        strip(&mine, 1);
+    }
+}
+
 static void run_tiles(const ox_conv_algorithm *a, int threads, const ox_conv *c, int64_t out, const float *x, const float *packed, const float *bias,
                       const ox_tail *tail, float *y, float *room) {
     run r = {.c = c, .s = shape_of(c, out), .x = x, .w = packed, .bias = bias, .tail = tail, .y = y, .v = room};
     r.t = strips_of(c, &r.s, a->limit);
     r.m = room + r.s.positions * r.t.v_step;
     threads = ox_cpu_threads(threads, r.t.most * r.s.positions * r.s.in * cuts(r.s.out_blocks, r.s.sets));
-    for (r.group = 0; r.group < c->groups; r.group++)
-        for (r.first = 0; r.first < r.t.all; r.first += r.n) {
-            r.n = min64(r.t.most, r.t.all - r.first);
-            strip(&r, threads);
-        }
+    int64_t part = r.s.positions * (r.t.v_step + r.t.m_step) / threads / LINE * LINE;
+    strips own = strips_of(c, &r.s, (uint64_t)part * sizeof(float));
+    bool far = threads > 1 && own.most >= APART;
+    if (far) r.t = own;
+    for (r.group = 0; r.group < c->groups; r.group++) {
+        if (far) apart(&r, threads, part);
+        else all_strips(&r, threads);
+    }
 }
 
 #define FAMILY(out)                                                                                                    \
