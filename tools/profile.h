@@ -2,7 +2,8 @@
  *
  * run_profile.c      runs and takes notes
  * profile_shapes.c   shapes of calls, as the model has them
- * flops.c, roof.c    operations and bytes of a node; the machine's limits
+ * profile_work.c     operations and bytes of a node
+ * roof.c             the machine's limits
  * profile_trace.c    the trace: an event per call
  * profile_tables.c   tables by operator, node and shape; JSON, CSV */
 #ifndef OX_PROFILE_H

@@ -149,7 +149,7 @@ typedef struct ox_str { const char *data; size_t len; } ox_str;
 /* Reference-counted and immutable after it was filled. The payload is a view into a mapped file or memory of its own.
  * Layout: row-major, little-endian, sub-byte types packed low bits first; strings are an array of ox_str. */
 struct ox_tensor {
-    int refs;
+    _Atomic int refs;      /* lanes of a frame share values */
     ox_dtype dtype;
     int rank;
     int64_t *dims;

@@ -3,9 +3,10 @@
  * A row per operator says by which formula its operations are counted; operators without a row count as one per element when they are
  * element-wise, else as none. Two operations are one multiply-add. Bytes: every input and output once; where only a part of an input is
  * looked at (Gather, Slice), no more than what comes out; a view none; operators that hold bodies none, for the bodies are counted. */
-#include "tools/profile.h"
+#include "exec/exec.h"
 
 #include <math.h>
+#include <string.h>
 
 typedef enum formula {
     NOTHING,   /* looks at shapes only, or moves elements */
@@ -153,7 +154,7 @@ static double fourier(const seen *s) {
 
 /* ---- operations */
 
-static void operations(const seen *s, profile_work *w) {
+static void operations(const seen *s, ox_work *w) {
     const ox_node *n = s->n;
     const rule *r = find_rule(n->op_type);
     const ox_tensor *x = in_of(s, 0), *y = out_of(s, 0);
@@ -184,26 +185,12 @@ static void operations(const seen *s, profile_work *w) {
 
 /* ---- bytes */
 
-static double bytes_of(const ox_rt *v) {
+double ox_rt_bytes(const ox_rt *v) {
     double sum = 0;
     if (!v || v->kind == OX_RT_NONE) return 0;
     if (v->t) sum += (double)v->t->bytes;
-    for (int64_t i = 0; i < (v->kind == OX_RT_SEQUENCE ? v->n : v->kind == OX_RT_MAP ? 1 : 0); i++) sum += bytes_of(v->items[i]);
+    for (int64_t i = 0; i < (v->kind == OX_RT_SEQUENCE ? v->n : v->kind == OX_RT_MAP ? 1 : 0); i++) sum += ox_rt_bytes(v->items[i]);
     return sum;
-}
-
-static bool reads_constant(const ox_node *n, const ox_tensor *t) {
-    for (uint32_t i = 0; i < n->n_in; i++)
-        if (n->in[i].v && (n->in[i].v->data == t || ox_constant(n->in[i].v) == t)) return true;
-    return false;
-}
-
-/* Whether input I is a constant: of the node, of one that is computed along with it, or made for it when it was lifted to the newest form. */
-static bool is_parameter(const profile_shape *s, const seen *c, int i) {
-    const ox_tensor *t = in_of(c, i);
-    bool found = t && reads_constant(s->node, t);
-    for (size_t k = 0; t && !found && k < s->n_with; k++) found = reads_constant(s->with[k], t);
-    return found || (!s->n_with && (uint32_t)i >= s->node->n_in);
 }
 
 static bool is_view(const seen *s) {
@@ -213,25 +200,18 @@ static bool is_view(const seen *s) {
 
 static bool shapes_only(const ox_node *n) { return ox_is(n, "Shape") || ox_is(n, "Size"); }
 
-void profile_count(profile_shape *shape, ox_rt *const *in, int n_in, ox_rt *const *out, int n_out) {
-    const ox_node *n = shape->node;
+void ox_count_work(const ox_node *n, ox_rt *const *in, int n_in, ox_rt *const *out, int n_out, ox_work *w) {
     seen s = {n, in, out, n_in, n_out};
-    uint32_t flags = n->op && !shape->layout ? n->op->flags : 0;
-    profile_work *w = &shape->work;
-    *w = (profile_work){0};
-    for (int i = 0; i < n_out; i++) w->output += bytes_of(out[i]);
+    uint32_t flags = n->op ? n->op->flags : 0;
+    *w = (ox_work){0};
+    for (int i = 0; i < n_out; i++) w->written += ox_rt_bytes(out[i]);
     for (int i = 0; i < n_in; i++) {
-        double bytes = bytes_of(in[i]);
-        *(is_parameter(shape, &s, i) ? &w->parameter : &w->activation) += bytes;
-        bool part_only = i == 0 && ((flags & OX_MOVES_DATA) || !strcmp(n->op_type, "EmbedLayerNormalization")) && bytes > w->output;
-        w->read += part_only && !shape->layout ? w->output : bytes;
+        double bytes = ox_rt_bytes(in[i]);
+        bool part_only = i == 0 && ((flags & OX_MOVES_DATA) || !strcmp(n->op_type, "EmbedLayerNormalization")) && bytes > w->written;
+        w->read += part_only ? w->written : bytes;
     }
-    w->written = w->output;
-    if (shape->layout) return;
     if (flags & OX_CONTROL) w->read = w->written = 0;
     else operations(&s, w);
-    for (size_t i = 0; i < shape->n_with; i++)
-        if (shape->with[i]->op && shape->with[i]->op->flags & OX_ELEMENTWISE) w->flops += count(out_of(&s, 0));
     if (shapes_only(n)) w->read = 0;
     if ((flags & OX_MOVES_DATA) && is_view(&s)) w->read = w->written = 0;
 }
