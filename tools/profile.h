@@ -47,7 +47,8 @@ typedef struct profile_event {
     const char *algorithm;           /* NULL: there is no choice */
     uint64_t scratch, arena_offset;  /* UINT64_MAX: not in the arena */
     int depth;
-    int64_t step;                    /* of the main graph; -1 in bodies */
+    uint32_t lane;
+    int64_t step;                    /* of the main graph; -1 in bodies, and for nodes of constants alone */
 } profile_event;
 
 typedef struct profile_run { int64_t start, end; size_t first, n; double between, hook; } profile_run; /* ms: outside of nodes, for taking notes */
@@ -69,7 +70,6 @@ typedef struct profile {
     double *inside;                  /* ms by depth: of calls in the call that runs there */
     size_t n_inside, cap_inside;
     double hook;
-    int64_t step;
 } profile;
 
 /* Found, or made. */

@@ -22,6 +22,8 @@ typedef struct run_args {
     const char *batch;        /* DIM=LIST or LIST; NULL */
     double latency;           /* ms; 0: no limit */
     int64_t capacity;         /* 0: not given */
+    const char *inter_op;     /* a number, a list for tune; NULL */
+    int64_t lanes;            /* that number; 0 when not given, or a list */
 } run_args;
 
 int run_inspect(run_args *a);

@@ -123,6 +123,8 @@ size_t ox_arena_bytes(const ox_arena *arena);  /* bytes held from the system */
 /* malloc that can be made to fail by tests (OX_FAIL_ALLOC=n fails the n-th); every allocation of the library is one of these. */
 void *ox_payload_alloc(ox_ctx *ctx, size_t size); /* 64-byte aligned, not zeroed; NULL after ox_fail(OX_NO_MEMORY) */
 void ox_payload_free(void *data); /* NULL is allowed */
+/* The payload owns more than memory: destroy(data), which frees it, is called when it is still alive as the context goes. */
+void ox_payload_on_abandon(void *data, void (*destroy)(void *data));
 /* 1: freed payloads are kept and handed out again, until as many calls with -1; 0: what is kept goes back to the system now. */
 void ox_recycle(ox_ctx *ctx, int how);
 /* Whether payloads above 64 KiB go back to the system at once: where sizes do not come back, keeping them makes the process larger. */

@@ -13,8 +13,6 @@ int ox_memory_new(ox_ctx *ctx);
 void ox_memory_free(ox_ctx *ctx);
 /* Counts one allocation; false when a test wants this one to fail. */
 bool ox_may_alloc(ox_ctx *ctx);
-/* The payload owns more than memory: destroy(data) is called when it is still alive as the context goes. */
-void ox_payload_on_abandon(void *data, void (*destroy)(void *data));
 /* Arenas of the context, in a list that is changed under its lock only: what ox_memory_free() frees. */
 ox_arena **ox_memory_lock(ox_ctx *ctx);
 void ox_memory_unlock(ox_ctx *ctx);

@@ -27,6 +27,8 @@ void ox_frame_free(ox_frame *f);
 int ox_frame_run(ox_frame *f, ox_rt *const *in, ox_rt **out);
 /* Whether V may be given as graph input i: type and fixed sizes. -1 after ox_fail() with the input's name and both. */
 int ox_check_input(ox_model *m, size_t i, const ox_rt *v);
+/* Whether the main graph has steps that could run at once. */
+bool ox_frame_branches(const ox_frame *f);
 /* How memory of a graph is planned. Bytes. */
 typedef struct ox_place_stats {
     uint64_t arena;   /* the arena: values that are computed, outputs included, and scratch memory */

@@ -8,6 +8,7 @@
 
 #include <sched.h>
 #include <stdatomic.h>
+#include <string.h>
 
 enum { LOOKS = 200, YIELDS = 20 }; /* before it sleeps */
 
@@ -18,14 +19,11 @@ typedef struct lane {
     uint32_t number, runs; /* runs that it has begun */
     uint32_t step;         /* that it runs */
     bool failed;
-    char apart[64];        /* what others look at has a cache line for itself */
-    _Atomic uint32_t done; /* steps of this run */
-    char apart_too[64];
+    _Alignas(64) _Atomic uint32_t done; /* steps of this run; others look at it */
 } lane;
 
 struct ox_lanes {
     ox_frame *f;
-    lane *lane;
     uint32_t n;             /* lanes, with the caller's */
     pthread_mutex_t lock;
     pthread_cond_t moved;
@@ -36,6 +34,7 @@ struct ox_lanes {
     bool quit;
     ox_placement *m;        /* of this run */
     int threads, share;     /* for a step that is alone, for others */
+    lane lane[OX_LANES];
 };
 
 /* ---- waiting */
@@ -142,22 +141,8 @@ static bool start(ox_lanes *a) {
     return ctx->starved = false;
 }
 
-static ox_lanes *lanes_for(ox_frame *f, uint32_t n) {
-    ox_lanes *a = f->lanes;
-    if (!a) {
-        a = f->lanes = OX_NEW(f->arena, ox_lanes);
-        a->f = f;
-        a->lane = OX_NEW_N(f->arena, lane, OX_LANES);
-        pthread_mutex_init(&a->lock, NULL);
-        pthread_cond_init(&a->moved, NULL);
-    }
-    while (a->n < n && start(a)) {}
-    return a->n < n ? NULL : a;
-}
-
-void ox_lanes_free(ox_frame *f) {
-    ox_lanes *a = f->lanes;
-    if (!a) return;
+static void end(void *lanes) {
+    ox_lanes *a = lanes;
     a->quit = true;
     atomic_fetch_add(&a->runs, 1);
     wake(a);
@@ -167,7 +152,24 @@ void ox_lanes_free(ox_frame *f) {
     }
     pthread_cond_destroy(&a->moved);
     pthread_mutex_destroy(&a->lock);
+    ox_payload_free(a);
+}
+
+void ox_lanes_free(ox_frame *f) {
+    if (f->lanes) end(f->lanes);
     f->lanes = NULL;
+}
+
+/* A payload, so that the threads end with the context when nobody frees the frame. */
+static int make_lanes(ox_frame *f) {
+    ox_lanes *a = f->lanes = ox_payload_alloc(f->ctx, sizeof *a);
+    if (!a) return -1;
+    memset(a, 0, sizeof *a);
+    a->f = f;
+    pthread_mutex_init(&a->lock, NULL);
+    pthread_cond_init(&a->moved, NULL);
+    ox_payload_on_abandon(a, end);
+    return 0;
 }
 
 static int tell_error(ox_lanes *a) {
@@ -182,8 +184,11 @@ static int tell_error(ox_lanes *a) {
 }
 
 bool ox_lanes_run(ox_frame *f, ox_placement *m, int *rc) {
-    ox_lanes *a = lanes_for(f, m->lanes->n);
-    if (!a) return false;
+    *rc = f->lanes ? 0 : make_lanes(f);
+    if (*rc) return true;
+    ox_lanes *a = f->lanes;
+    while (a->n < m->lanes->n)
+        if (!start(a)) return false;
     a->m = m;
     a->threads = ox_thread_count(f->ctx);
     a->share = a->threads / (int)m->lanes->n > 1 ? a->threads / (int)m->lanes->n : 1;

@@ -25,6 +25,20 @@ bool ox_may_reorder(const ox_plan *p) {
     return p->n_steps > 2 && p->n_steps <= MOST_STEPS;
 }
 
+static bool reads(const ox_step *s, const ox_step *of) {
+    for (int i = 0; i < s->n_in; i++)
+        for (int k = 0; k < of->call.n_out; k++)
+            if (s->in_cell[i] != NONE && s->in_cell[i] == of->out_cell[k]) return true;
+    return false;
+}
+
+bool ox_frame_branches(const ox_frame *f) {
+    const ox_plan *p = f->main;
+    for (size_t k = 1; k < p->n_steps; k++) /* all that stand in line read one another */
+        if (!reads(&p->steps[k], &p->steps[k - 1])) return ox_may_reorder(p);
+    return false;
+}
+
 /* ---- lanes */
 
 typedef struct moment { uint64_t at; uint32_t step; } moment;
