@@ -2,7 +2,7 @@
  *
  * Lane 0 is the caller's thread, the others are threads of the frame that sleep between runs. They are no threads of an OpenMP team, so that the loops of
  * an operator have a team of their own in each lane, which stays between loops. A lane counts the steps it has done; who waits for one looks at that
- * number for a moment, then sleeps until any lane has moved. Every lane has a context of its own: an error, and the way back when memory is used up,
+ * number for a moment, then sleeps until any lane has moved. A step that begins while all other lanes wait has all threads. Every lane has a context of its own: an error, and the way back when memory is used up,
  * belong to it. After an error the others stop at their next step, and of several errors that of the first step in the file's order is told. */
 #include "exec/plan.h"
 
@@ -11,6 +11,8 @@
 #include <string.h>
 
 enum { LOOKS = 200, YIELDS = 20 }; /* before it sleeps */
+/* A team of another size than the last one is made anew: what a step must cost to be worth it. */
+static const uint64_t team_ns = 10000000;
 
 typedef struct lane {
     ox_lanes *all;
@@ -18,6 +20,7 @@ typedef struct lane {
     pthread_t thread;
     uint32_t number, runs; /* runs that it has begun */
     uint32_t step;         /* that it runs */
+    int team;              /* threads for loops when it starts */
     bool failed;
     _Alignas(64) _Atomic uint32_t done; /* steps of this run; others look at it */
 } lane;
@@ -30,10 +33,11 @@ struct ox_lanes {
     _Atomic uint32_t asleep;
     _Atomic uint32_t runs;  /* that have begun */
     _Atomic uint32_t ended; /* threads that have done their part of this run */
+    _Atomic uint32_t busy;  /* lanes that do not wait */
     _Atomic bool stop;      /* a lane has failed */
     bool quit;
     ox_placement *m;        /* of this run */
-    int threads, share;     /* for a step that is alone, for others */
+    int threads, share;     /* for a step while no other runs, and else */
     lane lane[OX_LANES];
 };
 
@@ -83,6 +87,22 @@ static void release(const ox_plan *p, const ox_lanes_plan *l, uint32_t place) {
     }
 }
 
+/* The steps of other lanes that the next one needs. */
+static void wait_for_lanes(ox_lanes *a, const ox_lanes_plan *l, uint32_t place) {
+    for (uint32_t w = l->wait_from[place]; w < l->wait_from[place + 1]; w++) {
+        _Atomic uint32_t *done = &a->lane[l->waits[w].lane].done;
+        if (reached(a, done, l->waits[w].done, false)) continue;
+        atomic_fetch_sub(&a->busy, 1);
+        wait_for(a, done, l->waits[w].done, false);
+        atomic_fetch_add(&a->busy, 1);
+    }
+}
+
+static int threads_for(ox_lanes *a, uint32_t step) {
+    bool others = atomic_load(&a->busy) > 1;
+    return !others && (a->share == 1 || a->m->notes[step].cost > team_ns) ? a->threads : a->share;
+}
+
 static int run_lane(void *arg) {
     lane *x = arg;
     ox_lanes *a = x->all;
@@ -90,10 +110,10 @@ static int run_lane(void *arg) {
     const ox_lanes_plan *l = a->m->lanes;
     for (uint32_t place = l->from[x->number]; place < l->from[x->number + 1]; place++) {
         x->step = l->steps[place];
-        for (uint32_t w = l->wait_from[place]; w < l->wait_from[place + 1]; w++) wait_for(a, &a->lane[l->waits[w].lane].done, l->waits[w].done, false);
+        wait_for_lanes(a, l, place);
         if (atomic_load(&a->stop)) return 0;
         ox_running now = {.f = a->f, .ctx = x->worker.ctx, .plan = p, .place = a->m, .step = x->step, .at = l->position[place], .lane = x->number};
-        x->worker.ctx->threads = l->alone[place] ? a->threads : a->share;
+        x->worker.ctx->threads = threads_for(a, x->step);
         if (ox_run_step(a->f, p, &x->worker, &p->steps[x->step], &now)) return -1;
         release(p, l, place);
         atomic_fetch_add(&x->done, 1);
@@ -104,7 +124,9 @@ static int run_lane(void *arg) {
 
 /* Memory may run out anywhere: what that jumps over is the step alone. */
 static void run_part(lane *x) {
-    x->failed = x->number < x->all->m->lanes->n && ox_protect(x->worker.ctx, run_lane, x);
+    if (x->number >= x->all->m->lanes->n) return;
+    x->failed = ox_protect(x->worker.ctx, run_lane, x);
+    atomic_fetch_sub(&x->all->busy, 1);
     if (!x->failed) return;
     atomic_store(&x->all->stop, true);
     wake(x->all);
@@ -113,6 +135,8 @@ static void run_part(lane *x) {
 static void *live(void *arg) {
     lane *x = arg;
     ox_lanes *a = x->all;
+#pragma omp parallel num_threads(x->team) /* made now, so that no later run has to */
+    rest_a_moment();
     for (;;) {
         wait_for(a, &a->runs, ++x->runs, true);
         if (a->quit) return NULL;
@@ -129,7 +153,7 @@ static bool start(ox_lanes *a) {
     lane *x = &a->lane[a->n];
     const ox_plan *p = a->f->main;
     ox_ctx *ctx = ox_ctx_beside(a->f->ctx, (int)a->n);
-    *x = (lane){.all = a, .number = a->n, .runs = atomic_load(&a->runs)};
+    *x = (lane){.all = a, .number = a->n, .runs = atomic_load(&a->runs), .team = a->share > 1 ? a->share : a->threads};
     x->worker = (ox_worker){ctx, ox_arena_new(ctx), OX_NEW_N(a->f->arena, ox_rt *, p->most_in), OX_NEW_N(a->f->arena, ox_rt *, p->most_out), 0};
     bool ok = x->worker.scratch && (!a->n || !pthread_create(&x->thread, NULL, live, x));
     if (ok) {
@@ -187,22 +211,26 @@ bool ox_lanes_run(ox_frame *f, ox_placement *m, int *rc) {
     *rc = f->lanes ? 0 : make_lanes(f);
     if (*rc) return true;
     ox_lanes *a = f->lanes;
-    while (a->n < m->lanes->n)
-        if (!start(a)) return false;
     a->m = m;
     a->threads = ox_thread_count(f->ctx);
     a->share = a->threads / (int)m->lanes->n > 1 ? a->threads / (int)m->lanes->n : 1;
+    while (a->n < m->lanes->n)
+        if (!start(a)) return false;
     for (uint32_t i = 0; i < a->n; i++) {
         atomic_store(&a->lane[i].done, 0);
+        a->lane[i].failed = false;
         a->lane[i].worker.ctx->limits = f->ctx->limits;
     }
     for (size_t c = 0; c < f->main->n_cells; c++) m->lanes->left[c] = m->lanes->users[c];
     atomic_store(&a->stop, false);
     atomic_store(&a->ended, 0);
+    atomic_store(&a->busy, m->lanes->n);
+    atomic_fetch_add(&ox_frames_in_lanes, 1);
     atomic_fetch_add(&a->runs, 1);
     wake(a);
     run_part(&a->lane[0]);
     wait_for(a, &a->ended, a->n - 1, true);
+    atomic_fetch_sub(&ox_frames_in_lanes, 1);
     *rc = tell_error(a);
     return true;
 }

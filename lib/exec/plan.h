@@ -83,7 +83,6 @@ typedef struct ox_lanes_plan {
     uint32_t *position;          /* per place in steps: in the order */
     uint32_t *wait_from;         /* per place in steps: waits[wait_from[k]] up to k + 1 */
     ox_wait *waits;
-    bool *alone;                 /* per place: no other step can run meanwhile */
     uint32_t *touch_from, *touched; /* per place: cells that are read or filled, each once; without what the graph returns */
     uint32_t *users;             /* per cell: steps that touch it */
     _Atomic uint32_t *left;      /* the same, of those still to come in this run */

@@ -8,9 +8,9 @@
 enum { MOST_STEPS = 20000 };
 
 /* What a step takes beside its work, and what it costs when one lane waits for another. */
-static const double step_ns = 300, handover_ns = 3000;
+static const double step_ns = 300, handover_ns = 10000;
 static const double bytes_per_ns = 10, flops_per_ns = 60;
-static const double least_gain = 0.05; /* of the time: else the threads are better used inside of operators */
+static const double least_gain = 0.1; /* of the time: else the threads are better used inside of operators */
 
 uint64_t ox_step_cost(const ox_step *s, ox_rt *const *in, ox_rt *const *out) {
     ox_work w;
@@ -185,7 +185,7 @@ void ox_schedule_memory(ox_schedule *s, ox_arena *a, const ox_placed_bytes *list
 /* ---- for running */
 
 /* clock[k * lanes + i]: how many steps of lane i are done for certain when step k begins. Keeps the waits that neither lane order nor another wait gives. */
-static uint32_t *tell_time(const ox_schedule *s, ox_arena *a, ox_lanes_plan *l, const uint32_t *place, ox_arena *keep) {
+static void find_waits(const ox_schedule *s, ox_arena *a, ox_lanes_plan *l, const uint32_t *place, ox_arena *keep) {
     uint32_t lanes = s->lanes, *clock = OX_NEW_N(a, uint32_t, s->n * lanes + 1), *last = OX_NEW_N(a, uint32_t, lanes);
     ox_wait *waits = OX_NEW_N(a, ox_wait, s->n * lanes + 1);
     uint32_t *n_waits = OX_NEW_N(a, uint32_t, s->n + 1);
@@ -216,17 +216,6 @@ static uint32_t *tell_time(const ox_schedule *s, ox_arena *a, ox_lanes_plan *l, 
     for (size_t k = 0; k < s->n; k++) l->wait_from[k + 1] = l->wait_from[k] + n_waits[k];
     l->waits = OX_NEW_N(keep, ox_wait, l->wait_from[s->n] + 1);
     for (size_t k = 0; k < s->n; k++) memcpy(&l->waits[l->wait_from[k]], &waits[k * lanes], n_waits[k] * sizeof *waits);
-    return clock;
-}
-
-/* Whether every step of other lanes is done before this one, or waits for it. */
-static bool is_alone(const ox_schedule *s, const ox_lanes_plan *l, const uint32_t *clock, uint32_t k) {
-    for (uint32_t i = 0; i < s->lanes; i++) {
-        uint32_t next = l->from[i] + clock[(size_t)k * s->lanes + i];
-        if (i == s->lane[k] || next == l->from[i + 1]) continue;
-        if (clock[(size_t)l->steps[next] * s->lanes + s->lane[k]] <= s->before[k]) return false;
-    }
-    return true;
 }
 
 static void touch(ox_lanes_plan *l, const ox_plan *p, uint32_t place, uint32_t *met, uint32_t cell) {
@@ -259,7 +248,6 @@ ox_lanes_plan *ox_schedule_lanes(const ox_schedule *s, ox_arena *keep, ox_arena 
     l->from = OX_NEW_N(keep, uint32_t, s->lanes + 1);
     l->steps = OX_NEW_N(keep, uint32_t, s->n + 1);
     l->wait_from = OX_NEW_N(keep, uint32_t, s->n + 1);
-    l->alone = OX_NEW_N(keep, bool, s->n + 1);
     for (size_t k = 0; k < s->n; k++) l->from[s->lane[k] + 1]++;
     for (uint32_t i = 0; i < s->lanes; i++) l->from[i + 1] += l->from[i];
     for (uint32_t k = 0; k < s->n; k++) {
@@ -268,8 +256,7 @@ ox_lanes_plan *ox_schedule_lanes(const ox_schedule *s, ox_arena *keep, ox_arena 
     }
     l->position = OX_NEW_N(keep, uint32_t, s->n + 1);
     for (uint32_t at = 0; at < s->n; at++) l->position[place[s->order[at]]] = at;
-    const uint32_t *clock = tell_time(s, a, l, place, keep);
-    for (uint32_t k = 0; k < s->n; k++) l->alone[place[k]] = is_alone(s, l, clock, k);
+    find_waits(s, a, l, place, keep);
     find_touched(l, p, keep, a);
     return l;
 }

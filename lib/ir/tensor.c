@@ -9,6 +9,8 @@
 
 #include <string.h>
 
+_Atomic int ox_frames_in_lanes;
+
 static const _Alignas(64) unsigned char no_elements[64];
 
 /* Product of the dims in *count; zero dims do not hide an overflow, because strides are computed from them as well. */
@@ -115,12 +117,12 @@ ox_tensor *ox_tensor_reshaped(ox_ctx *ctx, ox_tensor *t, ox_dtype dtype, int ran
 }
 
 ox_tensor *ox_tensor_ref(ox_tensor *t) {
-    if (t) t->refs++;
+    if (t) ox_count_ref(&t->refs, 1);
     return t;
 }
 
 void ox_tensor_unref(ox_tensor *t) {
-    if (!t || --t->refs) return;
+    if (!t || ox_count_ref(&t->refs, -1)) return;
     ox_tensor *base = t->base;
     if (!t->lent) ox_payload_free(t->own);
     ox_arena_free(t->strings);

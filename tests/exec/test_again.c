@@ -120,6 +120,7 @@ static int judge_lanes(job *j, int lanes, ox_rt **in, ox_rt **want) {
     ox_rt **out = OX_NEW_N(a, ox_rt *, j->n_out + 1);
     ox_place_stats s = {0};
     long allocs = 0;
+    j->ctx->threads = lanes; /* with more of them teams of threads may change their size */
     int rc = !f;
     for (int k = 0; k < 6 && !rc; k++) {
         calls = 0;
@@ -132,6 +133,7 @@ static int judge_lanes(job *j, int lanes, ox_rt **in, ox_rt **want) {
     }
     if (COUNTED && !rc && s.lanes > 1 && allocs && !j->strings) rc = 1, snprintf(j->why, sizeof j->why, "%d lanes: %ld allocations in a later run", lanes, allocs);
     if (s.lanes > j->lanes) j->lanes = s.lanes;
+    j->ctx->threads = 0;
     ox_frame_free(f);
     ox_arena_free(a);
     return rc;
