@@ -10,7 +10,7 @@
 #include <stdatomic.h>
 #include <string.h>
 
-enum { LOOKS = 200, YIELDS = 20 }; /* before it sleeps */
+enum { LOOKS = 500, YIELDS = 20 }; /* before it sleeps */
 /* A team of another size than the last one is made anew: what a step must cost to be worth it. */
 static const uint64_t team_ns = 10000000;
 

@@ -8,7 +8,7 @@
 enum { MOST_STEPS = 20000 };
 
 /* What a step takes beside its work, and what it costs when one lane waits for another. */
-static const double step_ns = 300, handover_ns = 10000;
+static const double step_ns = 100, handover_ns = 20000;
 static const double bytes_per_ns = 10, flops_per_ns = 60;
 static const double least_gain = 0.1; /* of the time: else the threads are better used inside of operators */
 

@@ -187,7 +187,7 @@ echo 'passes: [dce]' >> pipeline.yaml
 check 'a pipeline takes the frame' 0 '' "$bin/onnx-opt" sample.onnx -o tuned.onnx --profile=./pipeline.yaml
 check 'tune: as JSON' 0 '"processors": ' "$run" tune sample.onnx --threads=1,2 --batch=2 --seconds=0.02 --json=-
 is 'tune: a row each, and the best' "$(grep -c '"threads": ' out.txt)" 3
-check 'tune: as CSV' 0 '^1,2,' "$run" tune sample.onnx --threads=1 --batch=2 --seconds=0.02 --csv=-
+check 'tune: as CSV' 0 '^1,0,2,' "$run" tune sample.onnx --threads=1 --batch=2 --seconds=0.02 --csv=-
 check 'tune: lanes' 0 'inter-op' "$run" tune branches.onnx --threads=1,2 --inter-op=1,2 --seconds=0.02 -o lanes.yaml
 check 'tune: writes them' 0 '' grep -q '^inter_op: [12]$' lanes.yaml
 check 'tune: and no chain has any' 1 '' sh -c "'$run' tune loop.onnx --threads=1 --seconds=0.02 | grep -q inter-op"
