@@ -120,7 +120,7 @@ static int judge_lanes(job *j, int lanes, ox_rt **in, ox_rt **want) {
     ox_rt **out = OX_NEW_N(a, ox_rt *, j->n_out + 1);
     ox_place_stats s = {0};
     long allocs = 0;
-    j->ctx->threads = lanes; /* with more of them teams of threads may change their size */
+    j->ctx->threads = 2; /* teams of more threads change their size between loops, which allocates */
     int rc = !f;
     for (int k = 0; k < 6 && !rc; k++) {
         calls = 0;
