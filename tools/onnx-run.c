@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 enum { R_OUT, R_JSON, R_INPUT, R_RANDOM, R_SEED, R_SAMPLES, R_DIM, R_RTOL, R_ATOL, R_FULL, R_MAX, R_REPEAT, R_WARMUP, R_SECONDS,
-       R_CSV, R_PLAN, R_BY, R_ROOF, R_BATCH, R_LATENCY, R_CAPACITY,
+       R_CSV, R_PLAN, R_BY, R_ROOF, R_BATCH, R_LATENCY, R_CAPACITY, R_INTER,
        R_WORKSPACE, R_BUDGET, R_TUNING, R_CACHE, R_MISS, R_SWEEP, R_SVG };
 
 static const cli_option options[] = {
@@ -20,6 +20,7 @@ static const cli_option options[] = {
     {"--roof", "GFLOPS,GBPS", "profile: what the machine can do (default: measured in 0.3 s)", R_ROOF, true},
     {"--batch", "DIM=LIST", "tune: sizes of a symbolic dimension to try, as in N=1,2,4; LIST alone: of the first dimension of the inputs", R_BATCH, false},
     {"--latency", "MS", "tune: the best batch may take so long at most", R_LATENCY, false},
+    {"--inter-op", "N", "independent branches at once, in so many lanes at most, which share the threads: bench, inspect, profile; tune: a list to try", R_INTER, false},
     {"--samples", "N", "compare: how many inputs (default 3)", R_SAMPLES, false},
     {"--seed", "N", "compare: seed of the inputs", R_SEED, false},
     {"--rtol", "X", "compare: relative tolerance (default 1e-3; float16 8e-3, bfloat16 6e-2)", R_RTOL, false},
@@ -111,6 +112,7 @@ static int on_option(cli *c, int id, const char *value) {
     case R_REPEAT: return cli_int(c, "--repeat", value, 1, 1000000, &a->repeat);
     case R_WARMUP: return cli_int(c, "--warmup", value, 0, 1000000, &a->warmup);
     case R_MAX: return cli_int(c, "--max-elements", value, 0, INT32_MAX, &a->max_elements);
+    case R_INTER: a->inter_op = value; return strchr(value, ',') ? 0 : cli_int(c, "--inter-op", value, 1, OX_LANES, &a->lanes);
     case R_CAPACITY: return cli_int(c, "--capacity", value, 1, (int64_t)1 << 62, &a->capacity);
     case R_WORKSPACE: return set_size(c, "--workspace-limit", value, &a->workspace_limit);
     case R_BUDGET: return set_size(c, "--memory-budget", value, &a->memory_budget);
@@ -212,10 +214,13 @@ static int check_tuning(run_args *a) {
     return 0;
 }
 
-/* Only tune takes a list. */
-static int check_threads(run_args *a) {
-    if (!a->c.threads || !strchr(a->c.threads, ',') || !strcmp(a->command, "tune")) return 0;
-    return ox_fail(a->c.ctx, OX_USAGE, "--threads takes one number, '%.200s' is a list; tune takes lists", a->c.threads);
+/* Only tune takes lists. */
+static int check_lists(run_args *a) {
+    const struct { const char *option, *value; } may_be[] = {{"--threads", a->c.threads}, {"--inter-op", a->inter_op}};
+    for (int i = 0; i < 2; i++)
+        if (may_be[i].value && strchr(may_be[i].value, ',') && strcmp(a->command, "tune"))
+            return ox_fail(a->c.ctx, OX_USAGE, "%s takes one number, '%.200s' is a list; tune takes lists", may_be[i].option, may_be[i].value);
+    return 0;
 }
 
 static int work(void *arg) {
@@ -225,7 +230,7 @@ static int work(void *arg) {
     if (a->c.n_operands == 0) return ox_fail(a->c.ctx, OX_USAGE, "no command given: inspect, print, parse, compare, run, test, bench, profile, tune or pack; try --help");
     a->command = a->c.operands[0];
     for (size_t i = 0; i < n; i++) {
-        if (!strcmp(commands[i].name, a->command)) return check_threads(a) < 0 || check_tuning(a) < 0 ? -1 : commands[i].run(a);
+        if (!strcmp(commands[i].name, a->command)) return check_lists(a) < 0 || check_tuning(a) < 0 ? -1 : commands[i].run(a);
         known[i] = commands[i].name;
     }
     const char *near = ox_nearest(a->command, known, n);
@@ -246,7 +251,7 @@ int main(int argc, char **argv) {
                  "  test DIR...                directories of the ONNX backend test suite\n"
                  "  bench MODEL                latency\n"
                  "  profile MODEL -o TRACE     where the time goes, node by node, beside what the machine can do\n"
-                 "  tune MODEL -o SETTINGS     best number of threads and batch size, as settings for this and other runtimes\n"
+                 "  tune MODEL -o SETTINGS     best numbers of threads and lanes, and batch size, as settings for this and other runtimes\n"
                  "  pack BUFFERS.csv           places of buffers in one arena",
         .examples = "  onnx-run compare model.onnx model.opt.onnx --samples=5 -v\n  onnx-run run model.onnx --input image=image.npy -o out.npz\n",
         .options = options,

@@ -2,7 +2,8 @@
  *
  * run_profile.c      runs and takes notes
  * profile_shapes.c   shapes of calls, as the model has them
- * flops.c, roof.c    operations and bytes of a node; the machine's limits
+ * profile_work.c     operations and bytes of a node
+ * roof.c             the machine's limits
  * profile_trace.c    the trace: an event per call
  * profile_tables.c   tables by operator, node and shape; JSON, CSV */
 #ifndef OX_PROFILE_H
@@ -46,7 +47,8 @@ typedef struct profile_event {
     const char *algorithm;           /* NULL: there is no choice */
     uint64_t scratch, arena_offset;  /* UINT64_MAX: not in the arena */
     int depth;
-    int64_t step;                    /* of the main graph; -1 in bodies */
+    uint32_t lane;
+    int64_t step;                    /* of the main graph; -1 in bodies, and for nodes of constants alone */
 } profile_event;
 
 typedef struct profile_run { int64_t start, end; size_t first, n; double between, hook; } profile_run; /* ms: outside of nodes, for taking notes */
@@ -68,13 +70,12 @@ typedef struct profile {
     double *inside;                  /* ms by depth: of calls in the call that runs there */
     size_t n_inside, cap_inside;
     double hook;
-    int64_t step;
 } profile;
 
 /* Found, or made. */
 profile_shape *profile_shape_for(profile *p, const ox_step_info *info, ox_rt *const *in, int n_in, ox_rt *const *out, int n_out);
 /* Fills s->work, for values as the model has them. Nodes that are computed along with it add an operation for each element of output 0. */
-void profile_count(ox_arena *arena, profile_shape *s, ox_rt *const *in, int n_in, ox_rt *const *out, int n_out);
+void profile_count(profile_shape *s, ox_rt *const *in, int n_in, ox_rt *const *out, int n_out);
 /* The trace to PATH, not yet committed; NULL after ox_fail(). */
 ox_out *profile_trace(const profile *p, const char *path);
 void profile_print(const profile *p);

@@ -135,7 +135,7 @@ static void describe(profile *p, profile_shape *s, ox_rt *const *in, int n_in, o
     s->shapes = values_text(p->arena, a, n_in);
     s->in_json = values_json(p->arena, a, n_in);
     s->out_json = values_json(p->arena, b, n_out);
-    profile_count(p->arena, s, a, n_in, b, n_out);
+    profile_count(s, a, n_in, b, n_out);
 }
 
 profile_shape *profile_shape_for(profile *p, const ox_step_info *info, ox_rt *const *in, int n_in, ox_rt *const *out, int n_out) {

@@ -1,5 +1,5 @@
 /* The trace of a profile: events of Chrome's trace format as a JSON array, with the names of fields that ONNX Runtime's profiles have, so that
- * scripts for these read it, and more beside them. Numbers are numbers. Events of a run nest and never overlap. */
+ * scripts for these read it, and more beside them. Numbers are numbers. Events of a lane, which is a thread of the trace, nest and never overlap. */
 #include "tools/profile.h"
 
 #include <jansson.h>
@@ -13,12 +13,12 @@ typedef struct writer {
     int pid;
 } writer;
 
-static void begin(writer *w, const char *cat, const char *name, const char *ending, const char *ph, int64_t ts) {
+static void begin(writer *w, const char *cat, const char *name, const char *ending, const char *ph, int64_t ts, uint32_t lane) {
     ox_text *t = &w->t;
     t->len = 0;
     ox_text_add(t, w->any ? ",\n" : "[\n");
     w->any = true;
-    ox_text_addf(t, "{\"cat\":\"%s\",\"pid\":%d,\"tid\":%d,\"ph\":\"%s\",\"ts\":%.3f,\"name\":\"", cat, w->pid, w->pid, ph, (double)ts * 1e-3);
+    ox_text_addf(t, "{\"cat\":\"%s\",\"pid\":%d,\"tid\":%d,\"ph\":\"%s\",\"ts\":%.3f,\"name\":\"", cat, w->pid, w->pid + (int)lane, ph, (double)ts * 1e-3);
     run_json_text(&w->p->a->c, t, name);
     ox_text_addf(t, "%s\",\"args\":{", ending);
 }
@@ -31,7 +31,7 @@ static void end(writer *w, int64_t dur) {
 }
 
 static void session(writer *w, const char *name, int64_t from, int64_t to) {
-    begin(w, "Session", name, "", "X", from);
+    begin(w, "Session", name, "", "X", from, 0);
     end(w, to - from);
 }
 
@@ -47,7 +47,7 @@ static void add_figures(writer *w, const profile_event *e) {
 
 static void node(writer *w, const profile_event *e, size_t run) {
     const profile_shape *s = e->shape;
-    begin(w, s->layout ? "Layout" : "Node", s->name, s->layout ? "_layout_time" : "_kernel_time", "X", e->start);
+    begin(w, s->layout ? "Layout" : "Node", s->name, s->layout ? "_layout_time" : "_kernel_time", "X", e->start, e->lane);
     ox_text_add(&w->t, "\"op_name\":\"");
     run_json_text(&w->p->a->c, &w->t, s->layout ? "Layout" : s->node->op_type);
     ox_text_add(&w->t, "\",\"domain\":\"");
@@ -69,7 +69,7 @@ static void node(writer *w, const profile_event *e, size_t run) {
 static void fused(writer *w, const profile_event *e, size_t run) {
     for (size_t i = 0; i < e->shape->n_with; i++) {
         const ox_node *n = e->shape->with[i];
-        begin(w, "Node", run_node_name(n), "_kernel_time", "X", e->end);
+        begin(w, "Node", run_node_name(n), "_kernel_time", "X", e->end, e->lane);
         ox_text_add(&w->t, "\"op_name\":\"");
         run_json_text(&w->p->a->c, &w->t, n->op_type);
         ox_text_add(&w->t, "\",\"provider\":\"CPUExecutionProvider\",\"fused_into\":\"");
@@ -80,7 +80,7 @@ static void fused(writer *w, const profile_event *e, size_t run) {
 }
 
 static void counter(writer *w, int64_t ts, uint64_t live) {
-    begin(w, "Memory", "memory", "", "C", ts);
+    begin(w, "Memory", "memory", "", "C", ts, 0);
     ox_text_addf(&w->t, "\"live_bytes\":%llu,\"arena_bytes\":%llu", (unsigned long long)live, (unsigned long long)w->p->plan.stats.arena);
     end(w, -1);
 }
@@ -88,7 +88,7 @@ static void counter(writer *w, int64_t ts, uint64_t live) {
 static void one_run(writer *w, size_t i) {
     const profile *p = w->p;
     const profile_run *r = &p->runs[i];
-    begin(w, "Session", "model_run", "", "X", r->start);
+    begin(w, "Session", "model_run", "", "X", r->start, 0);
     ox_text_addf(&w->t, "\"run\":%zu", i);
     end(w, r->end - r->start);
     for (const profile_event *e = p->events + r->first; e < p->events + r->first + r->n; e++) {

@@ -27,6 +27,8 @@ typedef struct run_args {
     const char *tuning_cache; /* where these are kept; NULL */
     ox_on_miss on_miss;
     const char *sweep, *svg;  /* bench: limits of the workspace, the picture; NULL */
+    const char *inter_op;     /* a number, a list for tune; NULL */
+    int64_t lanes;            /* that number; 0 when not given, or a list */
 } run_args;
 
 int run_inspect(run_args *a);

@@ -64,7 +64,7 @@ typedef struct row { const char *key; bool whole; double real; uint64_t n; const
 #define WHOLE(key_, v) ((row){.key = key_, .whole = true, .n = (uint64_t)(v)})
 #define TEXT(key_, v)  ((row){.key = key_, .text = v})
 
-enum { N_ROWS = 19 };
+enum { N_ROWS = 20 };
 
 static void list(run_args *a, const figures *f, row *r) {
     ox_ctx *ctx = a->c.ctx;
@@ -72,7 +72,7 @@ static void list(run_args *a, const figures *f, row *r) {
     const row rows[N_ROWS] = {
         REAL("min_ms", f->min), REAL("mean_ms", f->mean), REAL("p50_ms", f->p50), REAL("p90_ms", f->p90), REAL("p99_ms", f->p99),
         REAL("first_ms", f->first), REAL("load_ms", f->load), WHOLE("runs", f->runs), REAL("stddev_ms", f->stddev), REAL("variation", cv),
-        REAL("runs_per_second", throughput), WHOLE("warmup", a->warmup < 0 ? 2 : a->warmup), WHOLE("threads", ox_thread_count(ctx)),
+        REAL("runs_per_second", throughput), WHOLE("warmup", a->warmup < 0 ? 2 : a->warmup), WHOLE("threads", ox_thread_count(ctx)), WHOLE("lanes", f->plan.lanes),
         WHOLE("arena_bytes", f->plan.arena), WHOLE("lower_bound_bytes", f->plan.bound), WHOLE("naive_bytes", f->plan.naive),
         WHOLE("peak_rss_bytes", f->rss), TEXT("isa", ox_cpu_isa_name()), TEXT("blas", ox_blas_name(false)),
     };
@@ -118,6 +118,7 @@ static void bench_print(run_args *a, const figures *f) {
            f->mean > 0 ? 1e3 / f->mean : 0.0, f->runs);
     printf("arena %llu bytes, lower bound %llu; peak RSS %.1f MiB\n", (unsigned long long)f->plan.arena, (unsigned long long)f->plan.bound,
            (double)f->rss / (1 << 20));
+    if (f->plan.lanes > 1) printf("lanes %d, ", f->plan.lanes);
     printf("threads %d, %s, products by %s\n", ox_thread_count(a->c.ctx), ox_cpu_isa_name(), ox_blas_name(false));
 }
 

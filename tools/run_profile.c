@@ -24,8 +24,7 @@ static void take_note(void *user, const ox_step_info *info, ox_rt *const *in, in
     double entered = run_now();
     profile_event e = {.shape = profile_shape_for(p, info, in, n_in, out, n_out), .start = nanoseconds(p, info->start * 1e3),
         .end = nanoseconds(p, (info->start + info->seconds) * 1e3), .algorithm = info->algorithm, .scratch = info->scratch,
-        .arena_offset = info->arena_offset, .depth = info->depth, .step = -1};
-    if (!info->depth) e.step = p->step++;
+        .arena_offset = info->arena_offset, .depth = info->depth, .lane = info->lane, .step = info->depth ? -1 : info->position};
     e.self = info->seconds * 1e3 - take_inside(p, info->depth, info->seconds * 1e3);
     if (e.self < 0) e.self = 0;
     OX_PUSH(p->arena, p->events, p->n_events, p->cap_events, e);
@@ -42,7 +41,6 @@ static int by_start(const void *x, const void *y) {
 
 static int noted_run(profile *p, run_session *s, profile_run *r, int (*run)(profile *p, run_session *s)) {
     *r = (profile_run){.first = p->n_events};
-    p->step = 0;
     p->hook = 0;
     if (p->n_inside) p->inside[0] = 0;
     double begin = run_now();
@@ -52,7 +50,7 @@ static int noted_run(profile *p, run_session *s, profile_run *r, int (*run)(prof
     r->end = nanoseconds(p, end);
     r->n = p->n_events - r->first;
     r->hook = p->hook;
-    r->between = end - begin - (p->n_inside ? p->inside[0] : 0);
+    r->between = fmax(end - begin - (p->n_inside ? p->inside[0] : 0), 0); /* lanes spend more than the run takes */
     if (r->n) qsort(p->events + r->first, r->n, sizeof *p->events, by_start);
     if (result == 0) run_session_drop(s);
     return result;

@@ -148,7 +148,7 @@ int run_session_prepare(run_args *a, run_session *s) {
     if (ox_infer_model(s->m, NULL) < 0) return ox_fail_in(ctx, "%s", a->c.operands[1]); /* what cannot be is told before anything is run */
     for (size_t i = 0; i < a->n_inputs; i++)
         if (given_input(a, s, a->inputs[i]) < 0) return -1;
-    ox_frame_options how = {.integers = s->integers, .defaults = true};
+    ox_frame_options how = {.integers = s->integers, .defaults = true, .inter_op = (int)a->lanes};
     for (size_t i = 0; i < s->m->graph->n_inputs; i++) how.defaults &= !s->in[i] || !s->m->graph->inputs[i]->data; /* unless one is given */
     if (!(s->f = ox_frame_new_with(s->m, &how)) || bind_dims(a, s) < 0 || set_algorithms(a, s) < 0) return -1;
     ox_inputs_options o = {.seed = (uint64_t)a->seed, .dims = a->dims, .n_dims = a->n_dims, .only_missing = true};

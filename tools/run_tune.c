@@ -1,4 +1,4 @@
-/* onnx-run tune: tries numbers of threads and batch sizes, tells which to set and why, and writes that as settings.
+/* onnx-run tune: tries numbers of threads and lanes, and batch sizes, tells which to set and why, and writes that as settings.
  *
  * Each line of the table is measured by "onnx-run bench" in a process of its own, so that memory and threads of one do not change the
  * figures of the next. */
@@ -84,8 +84,26 @@ static int batch_axis(tune *t, tune_axis *axis) {
     return 0;
 }
 
+/* Lanes, where there are branches for them. */
+static int inter_axis(tune *t, tune_axis *axis) {
+    run_args *a = t->a;
+    if (a->inter_op) {
+        if (read_list(t, "--inter-op", a->inter_op, axis) < 0) return -1;
+        for (size_t i = 0; i < axis->n; i++)
+            if (axis->values[i] > OX_LANES) return ox_fail(a->c.ctx, OX_USAGE, "--inter-op: %lld are more than %d", (long long)axis->values[i], OX_LANES);
+        return 0;
+    }
+    ox_frame *f = ox_frame_new_with(t->m, &(ox_frame_options){.integers = true, .defaults = true});
+    if (!f) return -1;
+    if (ox_frame_branches(f)) doubling(t, axis, t->processors < OX_LANES ? t->processors : OX_LANES);
+    else axis->values = OX_NEW(t->arena, int64_t), axis->n = 1;
+    ox_frame_free(f);
+    return 0;
+}
+
 static int make_axes(tune *t) {
     t->axes[TUNE_THREADS] = (tune_axis){.key = "threads", .label = "threads"};
+    t->axes[TUNE_INTER] = (tune_axis){.key = "inter_op", .label = "inter-op"};
     t->axes[TUNE_BATCH] = (tune_axis){.key = "batch", .label = "batch"};
     t->a->c.ctx->threads = 0; /* --threads is the list */
     t->processors = ox_thread_count(t->a->c.ctx);
@@ -94,22 +112,26 @@ static int make_axes(tune *t) {
     } else {
         doubling(t, &t->axes[TUNE_THREADS], t->processors);
     }
-    if (batch_axis(t, &t->axes[TUNE_BATCH]) < 0) return -1;
+    if (batch_axis(t, &t->axes[TUNE_BATCH]) < 0 || inter_axis(t, &t->axes[TUNE_INTER]) < 0) return -1;
     t->n_rows = 1;
     for (int i = 0; i < TUNE_AXES; i++) t->n_rows *= t->axes[i].n;
     if (t->n_rows > MOST_ROWS) return ox_fail(t->a->c.ctx, OX_USAGE, "%zu combinations are too many: at most %d", t->n_rows, MOST_ROWS);
     return 0;
 }
 
-/* Batches outside, threads inside. */
+/* Batches outside, threads inside. Lanes share the threads: more of them than threads are left out, unless the user named them. */
 static void make_rows(tune *t) {
-    t->rows = OX_NEW_N(t->arena, tune_row, t->n_rows);
-    for (size_t i = 0; i < t->n_rows; i++) {
+    size_t all = t->n_rows;
+    t->rows = OX_NEW_N(t->arena, tune_row, all);
+    t->n_rows = 0;
+    for (size_t i = 0; i < all; i++) {
+        tune_row *r = &t->rows[t->n_rows];
         size_t rest = i;
         for (int k = 0; k < TUNE_AXES; k++) {
-            t->rows[i].at[k] = t->axes[k].values[rest % t->axes[k].n];
+            r->at[k] = t->axes[k].values[rest % t->axes[k].n];
             rest /= t->axes[k].n;
         }
+        t->n_rows += t->a->inter_op || r->at[TUNE_INTER] <= r->at[TUNE_THREADS];
     }
 }
 
@@ -131,6 +153,7 @@ static char **command_for(const tune *t, const tune_row *r, const char *program,
     if (a->tuning_cache) argument(&args, ox_format(arena, "--tuning-cache=%s", a->tuning_cache));
     else if (a->measure) argument(&args, "--tuning=measure");
     argument(&args, ox_format(arena, "--threads=%lld", (long long)r->at[TUNE_THREADS]));
+    if (tune_has(t, TUNE_INTER)) argument(&args, ox_format(arena, "--inter-op=%lld", (long long)r->at[TUNE_INTER]));
     argument(&args, ox_format(arena, "--repeat=%lld", (long long)(a->repeat < 0 ? 100 : a->repeat)));
     argument(&args, ox_format(arena, "--warmup=%lld", (long long)(a->warmup < 0 ? 2 : a->warmup)));
     argument(&args, ox_format(arena, "--seconds=%.9g", a->seconds > 0 ? a->seconds : 1.0));
@@ -254,21 +277,23 @@ static int measure_all(tune *t, const char *program) {
 
 static bool allowed(const tune *t, const tune_row *r) { return !r->why && (t->a->latency <= 0 || r->p50 <= t->a->latency); }
 
-/* The least batch that gives nearly the most samples per second within the limit, then the fewest threads that make it nearly as fast as any. */
+/* The least batch that gives nearly the most samples per second within the limit, then the fewest threads, and lanes, that make it nearly as fast as
+ * any. */
 static void choose(tune *t) {
     double most = 0, least = 1e300;
-    int64_t batch = INT64_MAX, threads = INT64_MAX;
+    int64_t batch = INT64_MAX, few = INT64_MAX;
     for (const tune_row *r = t->rows; r < t->rows + t->n_rows; r++)
         if (allowed(t, r) && r->per_second > most) most = r->per_second;
     for (const tune_row *r = t->rows; r < t->rows + t->n_rows; r++)
         if (allowed(t, r) && r->per_second >= most * (1 - near_enough) && r->at[TUNE_BATCH] < batch) batch = r->at[TUNE_BATCH];
     for (const tune_row *r = t->rows; r < t->rows + t->n_rows; r++)
         if (allowed(t, r) && r->at[TUNE_BATCH] == batch && r->p50 < least) least = r->p50;
-    for (const tune_row *r = t->rows; r < t->rows + t->n_rows; r++)
-        if (allowed(t, r) && r->at[TUNE_BATCH] == batch && r->p50 <= least * (1 + near_enough) && r->at[TUNE_THREADS] < threads) {
-            threads = r->at[TUNE_THREADS];
-            t->best = r;
-        }
+    for (const tune_row *r = t->rows; r < t->rows + t->n_rows; r++) {
+        int64_t takes = r->at[TUNE_THREADS] * (OX_LANES + 1) + r->at[TUNE_INTER];
+        if (!allowed(t, r) || r->at[TUNE_BATCH] != batch || r->p50 > least * (1 + near_enough) || takes >= few) continue;
+        few = takes;
+        t->best = r;
+    }
 }
 
 /* ---- the command ---- */
@@ -294,8 +319,8 @@ int run_tune(run_args *a) {
     int result = find_program(&t, program, sizeof program) < 0 ? -1 : run_session_read(a, &s);
     t.m = s.m;
     if (result == 0) result = cli_check_dims(&a->c, s.m, a->c.operands[1], a->dims, a->n_dims);
-    if (result == 0) result = make_axes(&t);
     if (result == 0 && ox_infer_model(s.m, NULL) < 0) result = ox_fail_in(a->c.ctx, "%s", a->c.operands[1]); /* what cannot be is told at once */
+    if (result == 0) result = make_axes(&t);
     if (result == 0) {
         make_rows(&t);
         result = measure_all(&t, program);

@@ -9,7 +9,7 @@
 #include "tools/run.h"
 
 /* What is varied. Another axis is another number here, and a row of axes[] in run_tune.c. */
-enum { TUNE_THREADS, TUNE_BATCH, TUNE_AXES };
+enum { TUNE_THREADS, TUNE_INTER, TUNE_BATCH, TUNE_AXES };
 
 typedef struct tune_axis {
     const char *key, *label;  /* in JSON and CSV; in the table */
@@ -28,7 +28,7 @@ typedef struct tune_row {
 
 typedef struct tune {
     run_args *a;
-    const ox_model *m;
+    ox_model *m;
     ox_arena *arena;
     tune_axis axes[TUNE_AXES];
     ox_sym *batch_dims;       /* the symbols that are the batch */

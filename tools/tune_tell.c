@@ -10,14 +10,14 @@ static const double mib = 1 << 20;
 
 void tune_print_head(const tune *t) {
     for (int i = 0; i < TUNE_AXES; i++)
-        if (tune_has(t, i)) printf("%8s", t->axes[i].label);
+        if (tune_has(t, i)) printf("%9s", t->axes[i].label);
     printf(" %10s %10s %10s %11s %10s %10s\n", "median ms", "p90 ms", "first ms", tune_has(t, TUNE_BATCH) ? "samples/s" : "runs/s", "arena MiB", "RSS MiB");
     fflush(stdout);
 }
 
 void tune_print_row(const tune *t, const tune_row *r) {
     for (int i = 0; i < TUNE_AXES; i++)
-        if (tune_has(t, i)) printf("%8lld", (long long)r->at[i]);
+        if (tune_has(t, i)) printf("%9lld", (long long)r->at[i]);
     if (r->why) printf("  %s\n", cli_shown(t->arena, r->why));
     else
         printf(" %10.3f %10.3f %10.3f %11.1f %10.2f %10.1f\n", r->p50, r->p90, r->first, r->per_second, (double)r->arena / mib, (double)r->rss / mib);
@@ -122,6 +122,20 @@ static void advise_threads(tune *t) {
     tune_advise_one(t, text.data);
 }
 
+static void advise_inter(tune *t) {
+    const tune_row *b = t->best;
+    int64_t least, most, n = b->at[TUNE_INTER];
+    if (!tune_has(t, TUNE_INTER)) return;
+    extremes(t, TUNE_INTER, &least, &most);
+    const tune_row *few = other(t, TUNE_INTER, least), *many = other(t, TUNE_INTER, most);
+    ox_text text = {.arena = t->arena};
+    ox_text_addf(&text, n == 1 ? "Run nodes one after the other" : "Run independent branches in %lld lanes", (long long)n);
+    if (few && n != least) ox_text_addf(&text, "; with %lld a run takes %.2f times as long", (long long)least, few->p50 / b->p50);
+    if (many && n != most) ox_text_addf(&text, "; with %lld lanes it takes %.3f ms, not less by 2 %%", (long long)most, many->p50);
+    ox_text_add(&text, ".");
+    tune_advise_one(t, text.data);
+}
+
 static void advise_batch(tune *t) {
     const tune_row *b = t->best;
     int64_t least, most, n = b->at[TUNE_BATCH];
@@ -144,6 +158,7 @@ void tune_advise(tune *t) {
     const tune_row *b = t->best;
     const char *open = open_dims(t);
     advise_threads(t);
+    advise_inter(t);
     advise_batch(t);
     tune_advise_one(t, ox_format(t->arena, "Memory: an arena of %.2f MiB (lower bound %.2f); the process holds %.1f MiB at most.", (double)b->arena / mib, (double)b->bound / mib,
                         (double)b->rss / mib));
@@ -212,8 +227,10 @@ void tune_yaml(const tune *t, ox_text *y) {
         ox_text_addf(y, "memory_budget: %llu\n", (unsigned long long)arena);
     }
     if (tune_has(t, TUNE_BATCH)) ox_text_addf(y, "batch: %lld\n", (long long)b->at[TUNE_BATCH]);
-    ox_text_addf(y, "# Session options of ONNX Runtime.\nonnxruntime:\n  intra_op_num_threads: %lld\n  inter_op_num_threads: 1\n  execution_mode: ORT_SEQUENTIAL\n",
-                 (long long)b->at[TUNE_THREADS]);
+    if (tune_has(t, TUNE_INTER)) ox_text_addf(y, "inter_op: %lld\n", (long long)b->at[TUNE_INTER]);
+    int64_t lanes = b->at[TUNE_INTER] > 1 ? b->at[TUNE_INTER] : 1, each = b->at[TUNE_THREADS] / lanes;
+    ox_text_addf(y, "# Session options of ONNX Runtime.\nonnxruntime:\n  intra_op_num_threads: %lld\n  inter_op_num_threads: %lld\n  execution_mode: %s\n",
+                 (long long)(each > 1 ? each : 1), (long long)lanes, lanes > 1 ? "ORT_PARALLEL" : "ORT_SEQUENTIAL");
     ox_text_addf(y, "  graph_optimization_level: ORT_ENABLE_ALL\n  enable_mem_pattern: %s\n  enable_cpu_mem_arena: true\n", *open ? "false" : "true");
     ox_text_addf(y, "  session_config:\n    session.intra_op.allow_spinning: \"%d\"\n", spins(t));
     ox_text_add(y, "# trtexec; nothing was measured on a GPU. workspace: a ceiling for the scratch memory of one layer; too low a one forbids tactics.\n"

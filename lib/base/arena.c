@@ -34,14 +34,17 @@ ox_arena *ox_arena_new(ox_ctx *ctx) {
         ox_fail(ctx, OX_NO_MEMORY, "out of memory: %zu bytes wanted", sizeof *a);
         return NULL;
     }
-    ox_arena **all = ox_memory_arenas(ctx);
     a->ctx = ctx;
     a->next_size = FIRST_CHUNK;
+    ox_arena **all = ox_memory_lock(ctx);
     a->next = *all;
     if (a->next) a->next->prev = a;
     *all = a;
+    ox_memory_unlock(ctx);
     return a;
 }
+
+void ox_arena_give(ox_arena *a, ox_ctx *to) { a->ctx = to; }
 
 static void free_chunks(chunk *c) {
     while (c) {
@@ -74,11 +77,14 @@ void ox_arena_reset(ox_arena *a) {
 
 void ox_arena_free(ox_arena *a) {
     if (!a) return;
+    ox_ctx *ctx = a->ctx;
+    ox_arena **all = ox_memory_lock(ctx);
     if (a->prev)
         a->prev->next = a->next;
     else
-        *ox_memory_arenas(a->ctx) = a->next;
+        *all = a->next;
     if (a->next) a->next->prev = a->prev;
+    ox_memory_unlock(ctx);
     free_chunks(a->now);
     free(a);
 }

@@ -39,6 +39,18 @@ ox_ctx *ox_ctx_new(void) {
     return ctx;
 }
 
+ox_ctx *ox_ctx_beside(ox_ctx *ctx, int i) {
+    ox_ctx **at = &ctx->beside;
+    while (*at && i-- > 0) at = &(*at)->beside;
+    if (*at) return *at;
+    ox_ctx *c = OX_NEW(ctx->arena, ox_ctx);
+    c->memory = ctx->memory;
+    c->error_text = ox_alloc(ctx->arena, OX_ERROR_MAX);
+    c->arena = ox_arena_new(ctx);
+    ox_arena_give(c->arena, c);
+    return *at = c;
+}
+
 void ox_ctx_free(ox_ctx *ctx) {
     if (!ctx) return;
     ox_memory_free(ctx);
@@ -158,6 +170,13 @@ int ox_fail_in(ox_ctx *ctx, const char *format, ...) {
 void ox_clear_error(ox_ctx *ctx) {
     ctx->error_code = OX_OK;
     ctx->error_text[0] = 0;
+}
+
+int ox_take_error(ox_ctx *ctx, ox_ctx *from) {
+    memcpy(ctx->error_text, from->error_text, strlen(from->error_text) + 1);
+    ctx->error_code = from->error_code;
+    ox_clear_error(from);
+    return -1;
 }
 
 int ox_error_code(const ox_ctx *ctx) { return ctx->error_code; }

@@ -74,6 +74,7 @@ struct ox_ctx {
     void *guard;             /* innermost ox_protect() */
     bool starved;             /* the system refused memory, no limit of ours: what was left out for it is no result */
     struct ox_memory *memory; /* what is allocated, owned by base/memory.c */
+    ox_ctx *beside;           /* the next of those that work for the same */
     struct ox_file *inputs;  /* open ones, owned by base/file.c */
     struct ox_out *outputs;  /* not closed yet, owned by base/out.c */
 };
@@ -82,6 +83,9 @@ enum { OX_ERROR_MAX = 16384 };
 
 /* A new context, or NULL without memory. Contexts share nothing; one thread uses one at a time. */
 ox_ctx *ox_ctx_new(void);
+/* Number I, counted from 0 without gaps, of the contexts for other threads that work for CTX. Errors, symbols and tables are their own; memory is counted
+ * together, may be freed by any of them, and goes with CTX. Limits are the caller's to set. */
+ox_ctx *ox_ctx_beside(ox_ctx *ctx, int i);
 void ox_ctx_free(ox_ctx *ctx);
 
 /* Records an error (code: one of the enum above) and returns -1. An error recorded before is replaced. */
@@ -89,6 +93,7 @@ int ox_fail(ox_ctx *ctx, int code, const char *format, ...) OX_PRINTF(3, 4);
 /* Puts "where: " before the text of the recorded error and returns -1. */
 int ox_fail_in(ox_ctx *ctx, const char *format, ...) OX_PRINTF(2, 3);
 void ox_clear_error(ox_ctx *ctx);
+int ox_take_error(ox_ctx *ctx, ox_ctx *from);  /* the error that is recorded in FROM moves to CTX; -1 */
 int ox_error_code(const ox_ctx *ctx);
 const char *ox_error_text(const ox_ctx *ctx);
 /* Copies TEXT as errors show it: control characters and invalid UTF-8 escaped, without its middle when it is too long
@@ -119,6 +124,8 @@ size_t ox_arena_bytes(const ox_arena *arena);  /* bytes held from the system */
 void *ox_payload_alloc(ox_ctx *ctx, size_t size); /* 64-byte aligned, not zeroed; NULL after ox_fail(OX_NO_MEMORY) */
 void *ox_payload_alloc_brief(ox_ctx *ctx, size_t size); /* the same for what comes and goes as a model runs: apart from what stays */
 void ox_payload_free(void *data); /* NULL is allowed */
+/* The payload owns more than memory: destroy(data), which frees it, is called when it is still alive as the context goes. */
+void ox_payload_on_abandon(void *data, void (*destroy)(void *data));
 /* 1: the memory of freed payloads is handed out again, until as many calls with -1; 0: what is free goes back to the system now. */
 void ox_recycle(ox_ctx *ctx, int how);
 uint64_t ox_payload_bytes(const ox_ctx *ctx); /* alive now, with their headers; what is still alive in ox_ctx_free() is freed there */

@@ -13,11 +13,11 @@ int ox_memory_new(ox_ctx *ctx);
 void ox_memory_free(ox_ctx *ctx);
 /* Counts one allocation; false when a test wants this one to fail. */
 bool ox_may_alloc(ox_ctx *ctx);
-/* The payload owns more than memory: destroy(data) is called when it is still alive as the context goes. */
-void ox_payload_on_abandon(void *data, void (*destroy)(void *data));
-/* Chunks of an arena, zeroed; part of what ox_memory_free() frees. */
-ox_arena **ox_memory_arenas(ox_ctx *ctx);
-void ox_arena_release(ox_arena *arena);
+/* Arenas of the context, in a list that is changed under its lock only: what ox_memory_free() frees. */
+ox_arena **ox_memory_lock(ox_ctx *ctx);
+void ox_memory_unlock(ox_ctx *ctx);
+/* The arena belongs to another context of the same memory from now on. */
+void ox_arena_give(ox_arena *arena, ox_ctx *to);
 int *ox_memory_threads(const ox_ctx *ctx);
 
 /* ---- region.c */

@@ -116,7 +116,13 @@ bool ox_may_alloc(ox_ctx *ctx) {
     return __atomic_add_fetch(&m->allocs, 1, __ATOMIC_RELAXED) != m->fail_at;
 }
 
-ox_arena **ox_memory_arenas(ox_ctx *ctx) { return &ctx->memory->arenas; }
+ox_arena **ox_memory_lock(ox_ctx *ctx) {
+    pthread_mutex_lock(&ctx->memory->lock);
+    return &ctx->memory->arenas;
+}
+
+void ox_memory_unlock(ox_ctx *ctx) { pthread_mutex_unlock(&ctx->memory->lock); }
+
 int *ox_memory_threads(const ox_ctx *ctx) { return &ctx->memory->threads; }
 
 /* ---- recycling */

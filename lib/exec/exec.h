@@ -21,13 +21,17 @@ typedef struct ox_frame_options {
     bool plain;    /* every node by its operator's own kernel, one after the other: the definition, for comparison */
     bool integers; /* DequantizeLinear, operator, QuantizeLinear in integers: faster, and rounded otherwise, by one step at most */
     bool defaults; /* inputs with a default have it in every run, like constants */
+    int inter_op;  /* independent branches are run at once, in as many lanes at most (OX_LANES); 0, 1: nodes one after the other. The lanes share the threads */
 } ox_frame_options;
+enum { OX_LANES = 64 };
 ox_frame *ox_frame_new_with(ox_model *m, const ox_frame_options *o); /* ox_frame_new(m): none of them */
 void ox_frame_free(ox_frame *f);
 /* Runs once. in[i] belongs to graph input i (NULL: its initializer); out[i] receives a reference for output i. Budget: ctx->limits.memory. */
 int ox_frame_run(ox_frame *f, ox_rt *const *in, ox_rt **out);
 /* Whether V may be given as graph input i: type and fixed sizes. -1 after ox_fail() with the input's name and both. */
 int ox_check_input(ox_model *m, size_t i, const ox_rt *v);
+/* Whether the main graph has steps that could run at once. */
+bool ox_frame_branches(const ox_frame *f);
 /* How memory of a graph is planned. Bytes. */
 typedef struct ox_place_stats {
     uint64_t arena;   /* the arena: values that are computed, outputs included, and scratch memory */
@@ -36,6 +40,7 @@ typedef struct ox_place_stats {
     size_t buffers;
     const char *order, *method; /* how the order of steps and the offsets were found */
     bool proved;      /* no smaller arena exists for this order */
+    int lanes;        /* that the steps are run in */
 } ox_place_stats;
 /* Of the main graph, for the inputs of the last run, which must have succeeded. -1 after ox_fail(). */
 int ox_frame_place(ox_frame *f, ox_place_stats *s);
@@ -49,7 +54,7 @@ typedef struct ox_place_buffer {
 } ox_place_buffer;
 /* The buffers of the same plan, in the order in which they begin, into arena. */
 int ox_frame_buffers(ox_frame *f, ox_arena *arena, ox_place_buffer **list, size_t *n);
-/* The nodes in the order of execution. */
+/* The nodes in the order of execution: in lanes, of their beginnings as planned. */
 int ox_frame_order(ox_frame *f, ox_arena *arena, const ox_node ***list, size_t *n);
 
 /* ---- algorithms: what a step takes where it has several ---- */
@@ -88,8 +93,10 @@ typedef struct ox_step_info {
     uint64_t scratch;           /* bytes asked for */
     uint64_t arena_offset;      /* of output 0; UINT64_MAX: not in the arena */
     int depth;                  /* 0: main graph */
+    uint32_t lane;
+    int64_t position;           /* in the order of its graph; -1: a node of constants alone */
 } ox_step_info;
-/* Called after each step of the main graph and bodies, for profiles and statistics: the values read and made. May be NULL. */
+/* Called after each step of the main graph and bodies, for profiles and statistics: the values read and made. One call at a time. May be NULL. */
 typedef void (*ox_frame_hook)(void *user, const ox_step_info *info, ox_rt *const *in, int n_in, ox_rt *const *out, int n_out);
 void ox_frame_set_hook(ox_frame *f, ox_frame_hook hook, void *user);
 /* A run that takes longer than this many seconds ends with OX_UNAVAILABLE ("time budget"); 0: no limit. */
@@ -117,6 +124,13 @@ int ox_run_part(ox_graph *g, const ox_part *part);
 typedef struct ox_sizes { int rank; const int64_t *dims; } ox_sizes; /* rank -1: no tensor, absent */
 /* Multiply-adds, and all operations with two for each of them. */
 void ox_count_work(const ox_node *n, const ox_sizes *in, int n_in, const ox_sizes *out, int n_out, double *macs, double *flops);
+typedef struct ox_work {
+    double macs, flops;   /* multiply-adds; operations, two for each of them */
+    double read, written; /* bytes; none for a view */
+} ox_work;
+/* Of a call, from what went in and came out. */
+void ox_count_call(const ox_node *n, ox_rt *const *in, int n_in, ox_rt *const *out, int n_out, ox_work *w);
+double ox_rt_bytes(const ox_rt *v); /* with all elements; NULL: 0 */
 
 /* ---- inputs made from a seed ---- */
 typedef struct ox_dim_binding { ox_sym name; int64_t value; } ox_dim_binding;

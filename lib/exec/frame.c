@@ -61,16 +61,16 @@ static int fetch_constants(ox_step *s, ox_rt *const *in) {
     return 0;
 }
 
-static int take_outputs(ox_frame *f, ox_plan *p, const ox_step *s) {
+static int take_outputs(ox_worker *w, const ox_step *s) {
     int rc = 0;
     for (int i = 0; i < s->call.n_out; i++) {
-        ox_rt *v = p->out_now[i];
-        p->out_now[i] = NULL;
+        ox_rt *v = w->out[i];
+        w->out[i] = NULL;
         if (!s->out[i]) {
             ox_rt_unref(v);
             continue;
         }
-        if (!v) rc = ox_fail(f->ctx, OX_BUG, "output %d was not made", i);
+        if (!v) rc = ox_fail(w->ctx, OX_BUG, "output %d was not made", i);
         ox_rt_unref(*s->out[i]);
         *s->out[i] = v;
     }
@@ -85,31 +85,41 @@ static int look_at_outputs(ox_running *now, ox_rt **in, ox_rt **out) {
     return 0;
 }
 
-static void tell(ox_frame *f, const ox_plan *p, const ox_step *s, const ox_running *now, double start) {
-    ox_step_info info = {.node = s->node, .with = s->with, .n_with = s->n_with, .start = start, .seconds = now_seconds() - start, .arena_offset = UINT64_MAX, .depth = p->depth};
+static void tell(ox_frame *f, const ox_plan *p, const ox_worker *w, const ox_step *s, const ox_running *now, double start) {
+    ox_step_info info = {.node = s->node, .with = s->with, .n_with = s->n_with, .start = start, .seconds = now_seconds() - start,
+        .arena_offset = UINT64_MAX, .depth = p->depth, .lane = now ? now->lane : 0, .position = now ? (int64_t)now->at : -1};
     const ox_placement *m = now ? now->place : NULL;
     const ox_choice *c = m ? m->notes[now->step].choice : NULL;
     info.algorithm = c ? c->list[c->taken].name : s->native ? s->native->name : NULL;
     for (size_t i = 0; m && i < m->notes[now->step].n_scratch; i++) info.scratch += m->notes[now->step].scratch[i];
     if (m && m->placed && s->call.n_out) info.arena_offset = m->slots[now->step][0].offset;
-    f->hook(f->user, &info, p->in_now, s->n_in, p->out_now, s->call.n_out);
+    pthread_mutex_lock(&f->hook_lock);
+    f->hook(f->user, &info, w->in, s->n_in, w->out, s->call.n_out);
+    pthread_mutex_unlock(&f->hook_lock);
 }
 
-static int run_step(ox_frame *f, ox_plan *p, ox_step *s, ox_running *now) {
-    ox_rt **in = p->in_now, **out = p->out_now;
+static int within_budget(const ox_frame *f, ox_worker *w, double now) {
+    if (f->until > 0 && now > f->until)
+        return ox_fail(w->ctx, OX_UNAVAILABLE, "the time budget of %g s is used up", f->seconds);
+    if (f->processor_until > 0 && ++w->looked % LOOK_EVERY == 0 && processor_time() > f->processor_until)
+        return ox_fail(w->ctx, OX_UNAVAILABLE, "the budget of processor time is used up");
+    return 0;
+}
+
+static int run_step(ox_frame *f, ox_plan *p, ox_worker *w, ox_step *s, ox_running *now) {
+    ox_rt **in = w->in, **out = w->out;
     double start = f->hook || f->until > 0 ? now_seconds() : 0;
-    if (f->until > 0 && start > f->until)
-        return ox_fail(f->ctx, OX_UNAVAILABLE, "the time budget of %g s is used up", f->seconds);
-    if (f->processor_until > 0 && ++f->steps % LOOK_EVERY == 0 && processor_time() > f->processor_until)
-        return ox_fail(f->ctx, OX_UNAVAILABLE, "the budget of processor time is used up");
+    if (within_budget(f, w, start)) return -1;
     for (int i = 0; i < s->n_in; i++) in[i] = s->in[i] ? *s->in[i] : NULL;
     for (int i = 0; i < s->call.n_out; i++) out[i] = NULL;
     if (!s->ready && fetch_constants(s, in)) return -1;
-    ox_run r = {.ctx = f->ctx,
+    s->call.ctx = w->ctx;
+    s->call.arena = w->scratch;
+    ox_run r = {.ctx = w->ctx,
                 .call = &s->call,
                 .in = in,
                 .out = out,
-                .arena = f->scratch[p->depth],
+                .arena = w->scratch,
                 .run_body = run_body,
                 .frame = f,
                 .memory = !now ? NULL : now->place->placed ? &ox_slot_memory : &ox_notes_memory,
@@ -119,7 +129,7 @@ static int run_step(ox_frame *f, ox_plan *p, ox_step *s, ox_running *now) {
                 .state = s->state,
                 .tunes = f->tuning != NULL};
     int rc = ox_run_kernel(&r);
-    if (!rc && f->hook) tell(f, p, s, now, start);
+    if (!rc && f->hook) tell(f, p, w, s, now, start);
     if (!rc && now && !now->place->placed && ox_choose_measure(now, &r)) {
         for (int i = 0; i < s->call.n_out; i++) empty(&out[i]);
         rc = -1;
@@ -128,8 +138,8 @@ static int run_step(ox_frame *f, ox_plan *p, ox_step *s, ox_running *now) {
         for (int i = 0; i < s->call.n_out; i++) empty(&out[i]);
         rc = -1;
     }
-    if (!rc) rc = take_outputs(f, p, s);
-    ox_arena_reset(f->scratch[p->depth]);
+    if (!rc) rc = take_outputs(w, s);
+    ox_arena_reset(w->scratch);
     return rc;
 }
 
@@ -172,9 +182,13 @@ static void pass_copies(ox_frame *f) {
             }
 }
 
+int ox_run_step(ox_frame *f, ox_plan *p, ox_worker *w, ox_step *s, ox_running *now) {
+    return run_step(f, p, w, s, now) ? ox_fail_in_node(w->ctx, s->node) : 0;
+}
+
 static int run_once(ox_frame *f, ox_plan *p) {
     for (size_t k = 0; k < p->n_once; k++)
-        if (run_step(f, p, &p->once[k], NULL)) return ox_fail_in_node(f->ctx, p->once[k].node);
+        if (ox_run_step(f, p, &p->worker, &p->once[k], NULL)) return -1;
     p->once_done = true;
     if (p->depth) return 0;
     if (p->n_made_once) pass_on(f, p);
@@ -185,9 +199,11 @@ static int run_once(ox_frame *f, ox_plan *p) {
 
 static int run_steps(ox_frame *f, ox_plan *p, ox_placement *m) {
     const uint32_t *from = m->placed ? m->release_from : p->release_from, *cells = m->placed ? m->release : p->release;
+    int rc;
+    if (m->lanes && ox_lanes_run(f, m, &rc)) return rc;
     for (uint32_t k = 0; k < p->n_steps; k++) {
-        ox_running now = {.f = f, .plan = p, .place = m, .step = m->placed ? m->order[k] : k};
-        if (run_step(f, p, &p->steps[now.step], &now)) return ox_fail_in_node(f->ctx, p->steps[now.step].node);
+        ox_running now = {.f = f, .ctx = f->ctx, .plan = p, .place = m, .step = m->placed ? m->order[k] : k, .at = k};
+        if (ox_run_step(f, p, &p->worker, &p->steps[now.step], &now)) return -1;
         for (uint32_t i = from[k]; i < from[k + 1]; i++) empty(&p->cells[cells[i]]);
     }
     return 0;
@@ -472,6 +488,7 @@ ox_frame *ox_frame_bare(ox_model *m, const ox_frame_options *o) {
     f->model = m;
     f->options = *o;
     f->workspace_limit = f->memory_budget = UINT64_MAX;
+    pthread_mutex_init(&f->hook_lock, NULL);
     ox_recycle(m->ctx, 1);
     return f;
 }
@@ -485,6 +502,8 @@ ox_frame *ox_frame_new_with(ox_model *m, const ox_frame_options *o) {
 
 void ox_frame_free(ox_frame *f) {
     if (!f) return;
+    ox_lanes_free(f);
+    pthread_mutex_destroy(&f->hook_lock);
     for (ox_plan *p = f->plans; p; p = p->next) {
         empty_plan(p);
         ox_placements_free(f, p);

@@ -13,7 +13,7 @@ typedef struct job {
 /* Whether all that a step reads was made, and lies in memory. */
 static bool fetch(ox_plan *p, const ox_step *s) {
     for (int i = 0; i < s->n_in; i++) {
-        ox_rt *v = p->in_now[i] = s->in[i] ? *s->in[i] : NULL;
+        ox_rt *v = p->worker.in[i] = s->in[i] ? *s->in[i] : NULL;
         if (s->in[i] && !v) return false;
         if (v && v->kind == OX_RT_TENSOR && !ox_tensor_data(v->t)) return false;
     }
@@ -21,10 +21,10 @@ static bool fetch(ox_plan *p, const ox_step *s) {
 }
 
 static bool run_step(ox_frame *f, ox_plan *p, ox_step *s) {
-    bool done = fetch(p, s) && !ox_eval_call(&s->call, p->in_now, p->out_now);
+    bool done = fetch(p, s) && !ox_eval_call(&s->call, p->worker.in, p->worker.out);
     for (int i = 0; done && i < s->call.n_out; i++) {
-        if (s->out[i]) *s->out[i] = p->out_now[i];
-        else ox_rt_unref(p->out_now[i]);
+        if (s->out[i]) *s->out[i] = p->worker.out[i];
+        else ox_rt_unref(p->worker.out[i]);
     }
     ox_arena_reset(f->scratch[0]);
     return done;

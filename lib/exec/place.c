@@ -4,15 +4,16 @@
  * For a given order the buffers follow: a new output is a buffer, one that shares or is written over an input joins
  * the input's; scratch memory is a buffer of one step. A buffer lives from its first maker to the last reader of all values in it; what the
  * graph returns lives to the end, and so does what a step may keep (bodies, sequences). Several orders are tried and the
- * one with the least bytes alive at any step is taken, the file's own when it is no worse. */
+ * one with the least bytes alive at any step is taken, the file's own when it is no worse. With lanes the order is theirs, and a step takes
+ * several positions of it (schedule.h). */
 #include "exec/pack.h"
-#include "exec/plan.h"
+#include "exec/schedule.h"
 
 #include <inttypes.h>
 #include <string.h>
 
 #define NONE UINT32_MAX
-enum { ALIGNMENT = 64, SEARCH_STEPS = 20000, GREEDY_STEPS = 4000, CHECKED = 20000, BUDGET_TRIES = 8 };
+enum { ALIGNMENT = 64, GREEDY_STEPS = 4000, CHECKED = 20000, BUDGET_TRIES = 8 };
 
 typedef struct buffer {
     uint64_t exact, bytes; /* of the tensor; in the arena */
@@ -23,6 +24,7 @@ typedef struct buffer {
     uint32_t step;        /* that makes it */
     int output;           /* of that step; -1: scratch memory */
     uint64_t offset;
+    ox_touch *touches;    /* with lanes */
 } buffer;
 
 typedef struct trial {
@@ -44,6 +46,7 @@ typedef struct job {
     uint32_t *readers; /* per cell */
     uint32_t *maker;   /* per cell: step, NONE for inputs */
     size_t most;       /* buffers */
+    ox_schedule *lanes; /* NULL: none */
 } job;
 
 /* ---- buffers of an order */
@@ -53,6 +56,16 @@ static uint64_t aligned(uint64_t bytes) { return (bytes + ALIGNMENT - 1) / ALIGN
 static uint32_t new_buffer(trial *t, uint64_t bytes, uint32_t at, uint32_t step, int output) {
     t->buffers[t->n] = (buffer){.exact = bytes, .bytes = aligned(bytes), .first = at, .last = at, .step = step, .output = output};
     return (uint32_t)t->n++;
+}
+
+/* The step makes, reads or writes over a value in the buffer. */
+static void touch(const job *j, buffer *x, uint32_t step, uint32_t at) {
+    uint32_t end = j->lanes ? j->lanes->until[step] : at;
+    if (x->last < end) x->last = end;
+    if (!j->lanes || (x->touches && x->touches->step == step)) return;
+    ox_touch *t = OX_NEW(j->arena, ox_touch);
+    *t = (ox_touch){x->touches, step};
+    x->touches = t;
 }
 
 static uint32_t buffer_in(const trial *t, const ox_step *s, int input) {
@@ -68,14 +81,14 @@ static uint32_t reads_of(const trial *t, const ox_step *s, uint32_t b) {
     return n;
 }
 
-/* The input over which a new output can be written; -1. */
-static int find_over(const trial *t, const ox_step *s, const ox_made_output *m) {
+/* The input over which a new output can be written by a step that begins at AT: nobody else reads it then or later; -1. */
+static int find_over(const trial *t, const ox_step *s, const ox_made_output *m, uint32_t at) {
     for (int i = 0; m->over >> i; i++) {
         if (!(m->over >> i & 1)) continue;
         uint32_t b = buffer_in(t, s, i);
         if (b == NONE) continue;
         const buffer *x = &t->buffers[b];
-        if (x->exact == m->bytes && !x->lasts && x->uses == 1 && reads_of(t, s, b) == 1) return i;
+        if (x->exact == m->bytes && !x->lasts && x->last < at && x->uses == 1 && reads_of(t, s, b) == 1) return i;
     }
     return -1;
 }
@@ -94,12 +107,14 @@ static void place_output(const job *j, trial *t, uint32_t step, int i, uint32_t 
             t->buffers[b].outside = true;
         }
     } else if (m->how == OX_MADE_NEW && !(returned && j->p->outer)) { /* a body's results leave it */
-        source = m->bytes ? find_over(t, s, m) : -1;
+        source = m->bytes ? find_over(t, s, m, at) : -1;
         b = source >= 0 ? buffer_in(t, s, source) : new_buffer(t, m->bytes, at, step, i);
+        for (const ox_touch *x = t->buffers[b].touches; x; x = x->next)
+            if (x->step != step) ox_schedule_after(j->lanes, step, x->step);
     }
     if (b != NONE) {
         buffer *x = &t->buffers[b];
-        x->last = at;
+        touch(j, x, step, at);
         x->uses += 1 + (cell == NONE ? 0 : j->readers[cell]); /* one until the step is over, lest two outputs lie in one input */
         x->lasts |= returned;
     }
@@ -108,10 +123,10 @@ static void place_output(const job *j, trial *t, uint32_t step, int i, uint32_t 
     t->source[step][i] = source;
 }
 
-static void read_buffer(trial *t, uint32_t cell, uint32_t at, bool pins) {
+static void read_buffer(const job *j, trial *t, uint32_t cell, uint32_t step, uint32_t at, bool pins) {
     uint32_t b = cell == NONE ? NONE : t->of_cell[cell];
     if (b == NONE) return;
-    t->buffers[b].last = at;
+    touch(j, &t->buffers[b], step, at);
     t->buffers[b].uses--;
     t->buffers[b].lasts |= pins;
 }
@@ -120,9 +135,12 @@ static void place_step(const job *j, trial *t, uint32_t step, uint32_t at) {
     const ox_step *s = &j->p->steps[step];
     const ox_notes *n = &j->m->notes[step];
     for (int i = 0; i < s->call.n_out; i++) place_output(j, t, step, i, at);
-    for (size_t i = 0; i < n->n_scratch; i++) t->of_scratch[step][i] = n->scratch[i] ? new_buffer(t, n->scratch[i], at, step, -1) : NONE;
-    for (int i = 0; i < s->n_in; i++) read_buffer(t, s->in_cell[i], at, n->pins);
-    for (size_t i = 0; i < s->n_captured; i++) read_buffer(t, s->captured[i], at, true);
+    for (size_t i = 0; i < n->n_scratch; i++) {
+        t->of_scratch[step][i] = n->scratch[i] ? new_buffer(t, n->scratch[i], at, step, -1) : NONE;
+        if (n->scratch[i]) touch(j, &t->buffers[t->of_scratch[step][i]], step, at);
+    }
+    for (int i = 0; i < s->n_in; i++) read_buffer(j, t, s->in_cell[i], step, at, n->pins);
+    for (size_t i = 0; i < s->n_captured; i++) read_buffer(j, t, s->captured[i], step, at, true);
     for (int i = 0; i < s->call.n_out; i++) {
         const ox_made_output *m = &n->out[i];
         uint32_t cell = s->out_cell[i];
@@ -287,18 +305,28 @@ static uint32_t *least_growth(job *j) {
     return done == n ? order : NULL;
 }
 
-/* Whether the steps may change places: effects and random numbers come in the file's order. */
-static bool may_reorder(const ox_plan *p) {
-    for (size_t k = 0; k < p->n_steps; k++)
-        if (p->steps[k].call.op->flags & (OX_RANDOM | OX_STATEFUL | OX_TRAINS | OX_CONTROL)) return false;
-    return p->n_steps > 2 && p->n_steps <= SEARCH_STEPS;
+/* The main graph in lanes, where these are asked for and there is something for them; NULL. A memory budget leaves one lane: several take more. */
+static trial *in_lanes(job *j) {
+    int lanes = j->f->options.inter_op;
+    if (lanes < 2 || j->p->outer || j->f->memory_budget != UINT64_MAX) return NULL;
+    for (size_t k = 0; k < j->p->n_steps; k++)
+        if (j->m->notes[k].pins) return NULL;
+    j->lanes = ox_schedule_steps(j->arena, j->p, j->m->notes, lanes < OX_LANES ? (uint32_t)lanes : OX_LANES);
+    if (!j->lanes) return NULL;
+    j->m->stats.order = "lanes";
+    j->m->stats.lanes = (int)j->lanes->lanes;
+    return try_order(j, j->lanes->order);
 }
 
 static trial *best_order(job *j) {
-    trial *best = try_order(j, file_order(j));
+    bool free = ox_may_reorder(j->p);
+    trial *t = free ? in_lanes(j) : NULL, *best;
+    if (t) return t;
+    best = try_order(j, file_order(j));
     j->m->stats.order = "file";
-    if (!may_reorder(j->p)) return best;
-    trial *t = try_order(j, depth_first(j));
+    j->m->stats.lanes = 1;
+    if (!free) return best;
+    t = try_order(j, depth_first(j));
     if (t->bound < best->bound) {
         best = t;
         j->m->stats.order = "depth first";
@@ -376,6 +404,13 @@ static void make_slots(job *j, const trial *t) {
     m->release_from = OX_NEW_N(m->arena, uint32_t, p->n_steps + 1);
     m->release = OX_NEW_N(m->arena, uint32_t, p->n_cells + 1);
     ox_plan_releases(p, m->order, last, m->release_from, m->release);
+}
+
+static void make_lanes(job *j, const trial *t) {
+    ox_placed_bytes *list = OX_NEW_N(j->arena, ox_placed_bytes, t->n + 1);
+    for (size_t i = 0; i < t->n; i++) list[i] = (ox_placed_bytes){t->buffers[i].offset, t->buffers[i].bytes, t->buffers[i].step, t->buffers[i].touches};
+    ox_schedule_memory(j->lanes, j->arena, list, t->n);
+    j->m->lanes = ox_schedule_lanes(j->lanes, j->m->arena, j->arena, j->p);
 }
 
 static void look_around(job *j) {
@@ -458,6 +493,7 @@ static int place_freely(job *j) {
     trial *t = best_order(j);
     if (pack(j, t)) return -1;
     make_slots(j, t);
+    if (j->lanes) make_lanes(j, t);
     return 0;
 }
 

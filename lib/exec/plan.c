@@ -319,8 +319,9 @@ static void find_most(ox_frame *f, ox_plan *p) {
         if (s->n_in > in) in = s->n_in;
         if (s->call.n_out > out) out = s->call.n_out;
     }
-    p->in_now = OX_NEW_N(f->arena, ox_rt *, in);
-    p->out_now = OX_NEW_N(f->arena, ox_rt *, out);
+    p->most_in = in;
+    p->most_out = out;
+    p->worker = (ox_worker){f->ctx, f->scratch[p->depth], OX_NEW_N(f->arena, ox_rt *, in), OX_NEW_N(f->arena, ox_rt *, out), 0};
 }
 
 /* A plan with room for all that the nodes of g make. NULL after ox_fail. */

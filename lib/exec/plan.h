@@ -6,11 +6,14 @@
  * part.c    a part of a graph that is constant: a plan that is run a single time
  * decide.c  Ifs whose condition is known become the branch that is taken, before anything is planned
  * place.c   notes -> order of the steps, which outputs share memory, one arena
- * frame.c   runs */
+ * frame.c   runs
+ * lanes.c   runs independent steps at once; schedule.h says which */
 #ifndef OX_EXEC_PLAN_H
 #define OX_EXEC_PLAN_H
 
 #include "exec/exec.h"
+
+#include <pthread.h>
 
 /* A cell holds the value that a name of the model has at this moment of a run. Every value of a graph has one cell:
  * a body is never active twice at the same time (functions are inlined), so captures are plain pointers to cells of
@@ -64,6 +67,7 @@ typedef struct ox_notes {
     size_t n_scratch, cap_scratch;
     ox_choice *choice;    /* NULL: there is none */
     bool pins;            /* what it reads may be kept beyond the step: bodies, sequences */
+    uint64_t cost;        /* of the step, when lanes are asked for: a guess from sizes, see schedule.c */
 } ox_notes;
 
 /* Where an output lies in later runs. */
@@ -73,6 +77,30 @@ typedef struct ox_slot {
     int source;           /* the input whose memory it is; -1: nobody else's */
     bool outside;         /* a view of memory that is not the plan's: an input of the graph, a constant */
 } ox_slot;
+
+/* Who runs steps, one after the other: the caller's thread in a graph, or a lane. */
+typedef struct ox_worker {
+    ox_ctx *ctx;
+    ox_arena *scratch;
+    ox_rt **in, **out; /* of the step that runs */
+    uint32_t looked;   /* steps since the last look at the processor's clock */
+} ox_worker;
+
+/* Independent branches at once. A lane runs its steps in order; before some it waits for others: the makers of what they read, and the users of what lay in
+ * their memory before. Lane order and waits together order any two steps of which one writes what the other touches. */
+typedef struct ox_wait { uint32_t lane, done; } ox_wait; /* until that lane has done so many of its steps */
+typedef struct ox_lanes_plan {
+    uint32_t n;
+    uint32_t *from, *steps;      /* of lane i: steps[from[i]] up to steps[from[i + 1]] */
+    uint32_t *position;          /* per place in steps: in the order */
+    uint32_t *wait_from;         /* per place in steps: waits[wait_from[k]] up to k + 1 */
+    ox_wait *waits;
+    uint32_t *touch_from, *touched; /* per place: cells that are read or filled, each once; without what the graph returns */
+    uint32_t *users;             /* per cell: steps that touch it */
+    _Atomic uint32_t *left;      /* the same, of those still to come in this run */
+} ox_lanes_plan;
+
+typedef struct ox_lanes ox_lanes;
 
 /* Everything a run needs to know about memory, for one tuple of input shapes. */
 typedef struct ox_placement {
@@ -88,6 +116,7 @@ typedef struct ox_placement {
     ox_slot **slots;           /* per step and output */
     uint64_t **scratch;        /* per step: offsets */
     ox_place_stats stats;
+    ox_lanes_plan *lanes;      /* NULL: one thread runs the order */
     ox_place_buffer *buffers;  /* stats.buffers of them */
     char *base;                /* the memory that the slots point into now */
 } ox_placement;
@@ -113,7 +142,8 @@ typedef struct ox_plan {
     bool *returned;            /* per cell: an output of the graph */
     uint32_t *last;            /* per cell: the last step in the file's order that reads it, or that makes it */
     uint32_t *release_from, *release; /* of the file's order, as in a placement */
-    ox_rt **in_now, **out_now; /* of the step that runs */
+    int most_in, most_out;     /* of any step, at least 1 */
+    ox_worker worker;          /* the caller's thread */
     ox_placement *placements, *last_run;
     char *memory;              /* the arena of this graph, large enough for the placements that were run */
     uint64_t memory_bytes;
@@ -149,8 +179,9 @@ struct ox_frame {
     uint64_t workspace_limit, memory_budget; /* UINT64_MAX: none */
     ox_tuning *tuning;      /* where measured times are; NULL: algorithms are not measured */
     ox_on_miss on_miss;
+    pthread_mutex_t hook_lock;
+    ox_lanes *lanes;        /* threads; NULL before a plan needs them */
     double processor_until; /* the same for the processor's clock */
-    uint32_t steps;         /* since the last look at it */
     double seconds, until; /* budget, and the time at which the run must be over; 0: none */
 };
 
@@ -176,9 +207,10 @@ void ox_plan_releases(const ox_plan *p, const uint32_t *order, uint32_t *last, u
 /* One step of a run: what run->step points to. */
 typedef struct ox_running {
     ox_frame *f;
+    ox_ctx *ctx; /* of who runs it */
     ox_plan *plan;
     ox_placement *place;
-    uint32_t step;
+    uint32_t step, at, lane; /* at: its position in the order */
     size_t n_scratch; /* asked for so far */
 } ox_running;
 extern const ox_run_memory ox_notes_memory, ox_slot_memory;
@@ -214,5 +246,14 @@ void ox_choose_tell(const ox_plan *p, const ox_placement *m);
 /* ---- place.c ---- */
 /* From notes to slots. */
 int ox_place(ox_frame *f, ox_plan *p, ox_placement *m);
+
+/* ---- frame.c ---- */
+/* Step now->step, or with NOW NULL one that runs once. -1 after ox_fail() in the worker's context, with the node's name. */
+int ox_run_step(ox_frame *f, ox_plan *p, ox_worker *w, ox_step *s, ox_running *now);
+
+/* ---- lanes.c ---- */
+/* Runs the main graph in m->lanes. False: there are no threads for it, nothing was run. True: *rc is 0, or -1 after ox_fail(). */
+bool ox_lanes_run(ox_frame *f, ox_placement *m, int *rc);
+void ox_lanes_free(ox_frame *f);
 
 #endif

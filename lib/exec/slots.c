@@ -8,6 +8,7 @@
  * Whoever holds a value beyond the run (the caller its outputs, a sequence its elements) holds a tensor in the
  * arena. Before the arena is used again such values get memory of their own (ox_let_go). */
 #include "exec/plan.h"
+#include "exec/schedule.h"
 
 #include <string.h>
 
@@ -87,6 +88,7 @@ void ox_note_outputs(ox_running *now, ox_rt *const *in, ox_rt *const *out) {
     const ox_step *s = step_of(now);
     ox_notes *n = &now->place->notes[now->step];
     n->pins = s->call.op->flags & OX_CONTROL;
+    if (now->f->options.inter_op > 1) n->cost = ox_step_cost(s, in, out);
     for (int i = 0; i < s->n_in; i++) n->pins |= in[i] && in[i]->kind != OX_RT_TENSOR;
     for (int i = 0; i < s->call.n_out; i++) {
         const ox_tensor *t = tensor_of(out[i]);
@@ -203,11 +205,11 @@ int ox_keep_apart(ox_running *now, ox_rt **out) {
         const ox_slot *slot = &now->place->slots[now->step][i];
         if (!at || at < from || at >= from + now->place->stats.arena || out[i] == slot->rt || n->out[i].how == OX_MADE_PASSED) continue;
         const ox_tensor *t = out[i]->t;
-        ox_tensor *copy = ox_tensor_new(now->f->ctx, t->dtype, t->rank, t->dims);
+        ox_tensor *copy = ox_tensor_new(now->ctx, t->dtype, t->rank, t->dims);
         if (!copy) return -1;
         if (t->bytes) memcpy(ox_tensor_mut(copy), at, (size_t)t->bytes);
         ox_rt_unref(out[i]);
-        if (!(out[i] = ox_rt_tensor(now->f->ctx, copy))) return -1;
+        if (!(out[i] = ox_rt_tensor(now->ctx, copy))) return -1;
     }
     return 0;
 }

@@ -1,7 +1,8 @@
-/* Operations of a node, from the sizes of what goes in and comes out: for profiles and budgets.
+/* Operations and bytes of a node, from the sizes of what goes in and comes out: for profiles, budgets and schedules.
  *
  * A row per operator says by which formula its operations are counted; operators without a row count as one per element when they are
- * element-wise, else as none. Two operations are one multiply-add. */
+ * element-wise, else as none. Two operations are one multiply-add. Bytes: every input and output once; where only a part of an input is
+ * looked at (Gather, Slice), no more than what comes out; a view none; operators that hold bodies none, for the bodies are counted. */
 #include "exec/exec.h"
 
 #include <math.h>
@@ -184,4 +185,51 @@ void ox_count_work(const ox_node *n, const ox_sizes *in, int n_in, const ox_size
     case FOURIER: other = 2 * fourier(s); break;
     }
     *flops = 2 * *macs + other;
+}
+
+/* ---- bytes, of values that are there */
+
+double ox_rt_bytes(const ox_rt *v) {
+    double sum = 0;
+    if (!v || v->kind == OX_RT_NONE) return 0;
+    if (v->t) sum += (double)v->t->bytes;
+    for (int64_t i = 0; i < (v->kind == OX_RT_SEQUENCE ? v->n : v->kind == OX_RT_MAP ? 1 : 0); i++) sum += ox_rt_bytes(v->items[i]);
+    return sum;
+}
+
+static const ox_tensor *tensor(ox_rt *const *v, int n, int i) { return i < n && v[i] && v[i]->kind == OX_RT_TENSOR ? v[i]->t : NULL; }
+
+static bool is_view(ox_rt *const *in, int n_in, ox_rt *const *out, int n_out) {
+    const ox_tensor *x = tensor(in, n_in, 0), *y = tensor(out, n_out, 0);
+    return x && y && x->bytes == y->bytes && y->bytes && ox_tensor_raw(x) == ox_tensor_raw(y);
+}
+
+/* No operator's count looks beyond the first SIZES_MOST. */
+enum { SIZES_MOST = 16 };
+static int sizes_of(ox_rt *const *v, int n, ox_sizes *sizes) {
+    if (n > SIZES_MOST) n = SIZES_MOST;
+    for (int i = 0; i < n; i++) {
+        const ox_tensor *t = tensor(v, n, i);
+        sizes[i] = t ? (ox_sizes){t->rank, t->dims} : (ox_sizes){-1, NULL};
+    }
+    return n;
+}
+
+void ox_count_call(const ox_node *n, ox_rt *const *in, int n_in, ox_rt *const *out, int n_out, ox_work *w) {
+    uint32_t flags = n->op ? n->op->flags : 0;
+    *w = (ox_work){0};
+    for (int i = 0; i < n_out; i++) w->written += ox_rt_bytes(out[i]);
+    for (int i = 0; i < n_in; i++) {
+        double bytes = ox_rt_bytes(in[i]);
+        bool part_only = i == 0 && ((flags & OX_MOVES_DATA) || !strcmp(n->op_type, "EmbedLayerNormalization")) && bytes > w->written;
+        w->read += part_only ? w->written : bytes;
+    }
+    if (flags & OX_CONTROL) w->read = w->written = 0;
+    else {
+        ox_sizes of_in[SIZES_MOST], of_out[SIZES_MOST];
+        int some_in = sizes_of(in, n_in, of_in), some_out = sizes_of(out, n_out, of_out);
+        ox_count_work(n, of_in, some_in, of_out, some_out, &w->macs, &w->flops);
+    }
+    if (ox_is(n, "Shape") || ox_is(n, "Size")) w->read = 0;
+    if ((flags & OX_MOVES_DATA) && is_view(in, n_in, out, n_out)) w->read = w->written = 0;
 }

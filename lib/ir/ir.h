@@ -16,6 +16,8 @@
 #include "base/base.h"
 #include "base/file.h"
 
+#include <stdatomic.h>
+
 typedef struct ox_model ox_model;
 typedef struct ox_graph ox_graph;
 typedef struct ox_function ox_function;
@@ -149,7 +151,7 @@ typedef struct ox_str { const char *data; size_t len; } ox_str;
 /* Reference-counted and immutable after it was filled. The payload is a view into a mapped file or memory of its own.
  * Layout: row-major, little-endian, sub-byte types packed low bits first; strings are an array of ox_str. */
 struct ox_tensor {
-    int refs;
+    _Atomic int refs;      /* see ox_count_ref() */
     ox_dtype dtype;
     int rank;
     int64_t *dims;
@@ -180,6 +182,15 @@ ox_tensor *ox_tensor_lent(ox_ctx *ctx, ox_dtype dtype, int rank, const int64_t *
 ox_tensor *ox_tensor_over(ox_ctx *ctx, ox_tensor *t, ox_dtype dtype, int rank, const int64_t *dims);
 /* The same payload under other dims (same count) and, with the same bits per element, another dtype. */
 ox_tensor *ox_tensor_reshaped(ox_ctx *ctx, ox_tensor *t, ox_dtype dtype, int rank, const int64_t *dims);
+/* Adds to a count of references; gives what it is then. One thread counts, but for the time that a frame runs in several: a count that others may change
+ * at once takes four times as long, which models of small nodes feel. Contexts share no values, so the process may have one number for all frames. */
+extern _Atomic int ox_frames_in_lanes;
+static inline int ox_count_ref(_Atomic int *refs, int by) {
+    if (__builtin_expect(atomic_load_explicit(&ox_frames_in_lanes, memory_order_relaxed) > 0, 0)) return atomic_fetch_add(refs, by) + by;
+    int n = atomic_load_explicit(refs, memory_order_relaxed) + by;
+    atomic_store_explicit(refs, n, memory_order_relaxed);
+    return n;
+}
 ox_tensor *ox_tensor_ref(ox_tensor *t);
 void ox_tensor_unref(ox_tensor *t); /* NULL is allowed */
 /* The payload, aligned for its element type (64 where it was copied). NULL after an error (memory, bad external data).

@@ -9,6 +9,8 @@
 
 #include <string.h>
 
+_Atomic int ox_frames_in_lanes;
+
 static const _Alignas(64) unsigned char no_elements[64];
 enum { TRIMMED = 1 << 20 }; /* pages of payloads from this size on go back to the system when they are forgotten */
 
@@ -116,12 +118,12 @@ ox_tensor *ox_tensor_reshaped(ox_ctx *ctx, ox_tensor *t, ox_dtype dtype, int ran
 }
 
 ox_tensor *ox_tensor_ref(ox_tensor *t) {
-    if (t) t->refs++;
+    if (t) ox_count_ref(&t->refs, 1);
     return t;
 }
 
 void ox_tensor_unref(ox_tensor *t) {
-    if (!t || --t->refs) return;
+    if (!t || ox_count_ref(&t->refs, -1)) return;
     ox_tensor *base = t->base;
     if (!t->lent) ox_payload_free(t->own);
     ox_arena_free(t->strings);

@@ -186,7 +186,7 @@ int64_t ox_axis(ox_call *c, int64_t axis, int rank, const char *what); /* normal
 /* A value at run time. */
 typedef enum ox_rt_kind { OX_RT_NONE, OX_RT_TENSOR, OX_RT_SEQUENCE, OX_RT_MAP } ox_rt_kind; /* NONE: absent, an empty optional */
 typedef struct ox_rt {
-    int refs;
+    _Atomic int refs;      /* see ox_count_ref() */
     ox_rt_kind kind;
     ox_tensor *t;          /* tensor; map: keys (1-D int64 or string) */
     struct ox_rt **items;  /* sequence: elements; map: one item, a sequence or tensor of values */

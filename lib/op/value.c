@@ -37,13 +37,13 @@ ox_rt *ox_rt_sequence(ox_ctx *ctx, ox_rt **items, int64_t n, ox_dtype elem) {
 ox_rt *ox_rt_none(ox_ctx *ctx) { return new_value(ctx, OX_RT_NONE); }
 
 ox_rt *ox_rt_ref(ox_rt *v) {
-    if (v) v->refs++;
+    if (v) ox_count_ref(&v->refs, 1);
     return v;
 }
 
 /* Nesting is bounded by the depth of types, which files cannot make deep. */
 void ox_rt_unref(ox_rt *v) {
-    if (!v || --v->refs > 0) return;
+    if (!v || ox_count_ref(&v->refs, -1) > 0) return;
     ox_tensor_unref(v->t);
     for (int64_t i = 0; i < v->n; i++) ox_rt_unref(v->items[i]);
     ox_payload_free(v->items);

@@ -149,15 +149,30 @@ for wrong in --by=colour --roof=1 --roof=0,1 --roof=1,x --repeat=0 --warmup=-1; 
 done
 
 # ---- bench
+cat > branches.txt <<'END_OF_MODEL'
+<ir_version: 8, opset_import: ["" : 17]>
+branches (float[512,512] x) => (float[512,512] y) {
+    a = MatMul (x, x)
+    b = Softmax (x)
+    c = MatMul (b, x)
+    y = Sub (a, c)
+}
+END_OF_MODEL
+"$run" parse branches.txt -o branches.onnx
 check 'bench' 0 'arena [0-9]* bytes' "$run" bench sample.onnx --repeat=3
 check 'bench as JSON' 0 '"runs": 3' "$run" bench sample.onnx --repeat=3 --warmup=0 --json=-
-for key in min_ms mean_ms p50_ms p90_ms p99_ms first_ms load_ms stddev_ms variation runs_per_second threads warmup arena_bytes lower_bound_bytes \
+for key in min_ms mean_ms p50_ms p90_ms p99_ms first_ms load_ms stddev_ms variation runs_per_second threads lanes warmup arena_bytes lower_bound_bytes \
     peak_rss_bytes isa blas; do
     is "bench: $key" "$(grep -c "\"$key\": " out.txt)" 1
 done
 check 'bench as CSV' 0 '^min_ms,' "$run" bench sample.onnx --repeat=3 --csv=-
 is 'bench: two lines' "$(wc -l < out.txt)" 2
 check 'bench ends in time' 0 '' "$run" bench sample.onnx --repeat=1000000 --seconds=0.05
+check 'bench in lanes' 0 'lanes": 2' "$run" bench branches.onnx --inter-op=2 --threads=2 --repeat=3 --json=-
+check 'profile in lanes' 0 '' "$run" profile branches.onnx --inter-op=2 --threads=1 -o lanes.json --roof=1,1
+check 'inspect in lanes' 0 'order: lanes' "$run" inspect branches.onnx --inter-op=2
+check 'bench: no list of lanes' 64 'one number' "$run" bench sample.onnx --inter-op=1,2
+check 'bench: no lanes' 64 '--inter-op' "$run" bench sample.onnx --inter-op=0
 check 'bench: no list of threads' 64 'one number' "$run" bench sample.onnx --threads=1,2
 
 # ---- algorithms: limits, budgets, measured times
@@ -216,7 +231,10 @@ is 'tune: a row each, and the best' "$(grep -c '"first_ms": ' out.txt)" 3
 check 'tune: the workspace' 0 '"knee_bytes": ' "$run" tune grouped.onnx --threads=1 --seconds=0.02 --sweep-workspace=1M --json=-
 check 'tune: the workspace in words' 0 'Set --workspace-limit=' "$run" tune grouped.onnx --threads=1 --seconds=0.02 -o grouped.yaml
 check 'tune: the workspace as setting' 0 '' grep -q '^memory_budget: [0-9]' grouped.yaml
-check 'tune: as CSV' 0 '^1,2,' "$run" tune sample.onnx --threads=1 --batch=2 --seconds=0.02 --csv=-
+check 'tune: as CSV' 0 '^1,0,2,' "$run" tune sample.onnx --threads=1 --batch=2 --seconds=0.02 --csv=-
+check 'tune: lanes' 0 'inter-op' "$run" tune branches.onnx --threads=1,2 --inter-op=1,2 --seconds=0.02 -o lanes.yaml
+check 'tune: writes them' 0 '' grep -q '^inter_op: [12]$' lanes.yaml
+check 'tune: and no chain has any' 1 '' sh -c "'$run' tune loop.onnx --threads=1 --seconds=0.02 | grep -q inter-op"
 check 'tune: sizes that vary' 0 'memory pattern is off' "$run" tune wide.onnx --threads=1 --batch=2 --seconds=0.02
 check 'tune: what takes too long' 1 'takes 1e-06 ms' "$run" tune sample.onnx --threads=1 --batch=1 --seconds=0.02 --latency=0.000001 -o late.yaml
 check 'tune: nothing is written then' 1 '' test -e late.yaml
@@ -225,7 +243,7 @@ check 'tune: no such dimension' 64 "'M'" "$run" tune sample.onnx --batch=M=1,2
 check 'tune: no name to vary' 64 'first dimension' "$run" tune loop.onnx --batch=1,2
 check 'tune: twice' 64 "both give 'N'" "$run" tune sample.onnx --batch=N=1,2 --dim N=2
 check 'tune: standard input' 64 'standard input' "$run" tune -
-for wrong in --batch=N= --batch=N=1,,2 --batch=N=0 --batch==1 --threads=1,x --threads=1, --latency=x; do
+for wrong in --batch=N= --batch=N=1,,2 --batch=N=0 --batch==1 --threads=1,x --threads=1, --latency=x --inter-op=0 --inter-op=65 --inter-op=1,x; do
     check "tune: $wrong" 64 "${wrong%%=*}" "$run" tune sample.onnx "$wrong"
 done
 
