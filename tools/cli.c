@@ -2,6 +2,7 @@
 #include "tools/cli.h"
 
 #include "tools/jobserver.h"
+#include "tools/team.h"
 
 #include "op/blas.h"
 
@@ -56,21 +57,17 @@ static void warn(void *user, const char *text) {
     if (!c->quiet) fprintf(stderr, "%s: warning: %s\n", c->program, text);
 }
 
-/* OpenMP reads its settings before main() and has no function for this one. */
-void cli_let_threads_sleep(char **argv) {
-    char path[4096];
-    if (getenv("OMP_WAIT_POLICY") || getenv("GOMP_SPINCOUNT") || getenv("KMP_BLOCKTIME")) return;
-    ssize_t n = readlink("/proc/self/exe", path, sizeof path);
-    if (n <= 0 || (size_t)n >= sizeof path || setenv("OMP_WAIT_POLICY", "passive", 1)) return;
-    path[n] = 0;
-    execv(path, argv);
-}
-
 /* Where standard input, output or error is closed, the next file opened would take its place, and a warning end in a model. What is put
  * there can be neither read nor written. */
 static void occupy_standard_files(void) {
     for (int fd = 0; fd < 3; fd++)
         if (fcntl(fd, F_GETFD) < 0 && errno == EBADF) open("/dev/null", fd ? O_RDONLY : O_WRONLY);
+}
+
+static int count_threads(void *user, int processors) {
+    int n = jobserver_threads(user, processors);
+    team_spread(n);
+    return n;
 }
 
 ox_ctx *cli_start(cli *c) {
@@ -90,7 +87,7 @@ ox_ctx *cli_start(cli *c) {
     }
     c->ctx->on_warning = warn;
     c->ctx->on_warning_user = c;
-    c->ctx->on_threads = jobserver_threads;
+    c->ctx->on_threads = count_threads;
     const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
     c->color = isatty(2) && !(no_color && *no_color) && !(term && !strcmp(term, "dumb"));
     return c->ctx;

@@ -40,10 +40,6 @@ typedef struct cli {
 ox_ctx *cli_start(cli *c);
 /* Parses argv; -1 after ox_fail(). Understands --name=value, --name value, -o value, -oVALUE, "--" and abbreviations never. */
 int cli_parse(cli *c, int argc, char **argv);
-/* To call before work that uses many threads: starts the program again, once, such that threads that wait sleep. By
- * default they spin for milliseconds, which on processors shared with others (make -j) makes everything several times
- * slower. Where that is not possible nothing happens. */
-void cli_let_threads_sleep(char **argv);
 /* What was printed is written: before files that stand for the same success. -1 after ox_fail(). */
 int cli_flush(cli *c);
 /* Prints the recorded error as one line on stderr ("program: text"), flushes standard output, frees the context and gives the exit code. */

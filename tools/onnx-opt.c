@@ -1,5 +1,6 @@
 /* onnx-opt: rewrites a model by a pipeline of passes, checks the result on generated inputs, and writes it whole or not at all. */
 #include "tools/report.h"
+#include "tools/team.h"
 
 #include <stdlib.h>
 #include <time.h>
@@ -365,7 +366,7 @@ int main(int argc, char **argv) {
     };
     if (!cli_start(&o.c)) return OX_NO_MEMORY;
     int result = cli_parse(&o.c, argc, argv);
-    if (result == 0 && o.c.n_operands && (!o.verify || !strcmp(o.verify, "on"))) cli_let_threads_sleep(argv);
+    if (result == 0 && o.c.n_operands && (!o.verify || !strcmp(o.verify, "on"))) team_settle(argv);
     if (result == 0 && !o.c.done) result = ox_protect(o.c.ctx, work, &o);
     return cli_finish(&o.c, result == 0 ? 0 : ox_error_code(o.c.ctx) ? ox_error_code(o.c.ctx) : OX_BUG);
 }

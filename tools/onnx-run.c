@@ -1,5 +1,6 @@
 /* onnx-run: looks at models. The options of its commands, and those that are a function only: print, parse, compare. */
 #include "tools/run.h"
+#include "tools/team.h"
 
 #include <jansson.h>
 #include <stdlib.h>
@@ -261,7 +262,8 @@ int main(int argc, char **argv) {
     };
     if (!cli_start(&a.c)) return OX_NO_MEMORY;
     int result = cli_parse(&a.c, argc, argv);
-    if (result == 0 && a.c.n_operands > 1) cli_let_threads_sleep(argv);
+    if (result == 0 && a.c.n_operands > 1 && a.c.ctx->threads != 1) team_settle(argv);
+    if (a.lanes < 2) team_spread(a.c.ctx->threads);
     if (result == 0 && !a.c.done) result = ox_protect(a.c.ctx, work, &a);
     return cli_finish(&a.c, result == 0 ? 0 : ox_error_code(a.c.ctx) ? ox_error_code(a.c.ctx) : OX_BUG);
 }

@@ -13,7 +13,7 @@ enum {
     STRIP_FLOATS = 16 << 10   /* output in blocks that is brought to planes while it is in the cache */
 };
 static const float no_bias[OX_CONV_GROUP * 16];
-static const int64_t PIECE_FLOPS = 1 << 21;
+static const int64_t PIECE_FLOPS = 1 << 19;
 
 const ox_conv_isa *ox_conv_kernels(void) {
 #if defined(__x86_64__)

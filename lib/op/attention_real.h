@@ -150,11 +150,10 @@ static int R(run)(ox_run *r, const attention *v, ox_tensor *y) {
     const int threads = jobs > 1 ? ox_threads_for(r->ctx, v->batch * v->heads * v->queries * v->total) : 1;
     REAL *all = ox_scratch(r, (uint64_t)room * (uint64_t)threads * sizeof *all);
     if (!all) return -1;
-#pragma omp parallel for num_threads(threads) schedule(static)
-    for (int64_t job = 0; job < jobs; job++) {
+    OX_EACH(threads, job, jobs, {
         int64_t first = job % blocks * BLOCK, n = v->queries - first < BLOCK ? v->queries - first : BLOCK;
         R(attend)(r->ctx, v, &o, job / blocks, first, n, all + ox_thread_index() * room);
-    }
+    });
     if (qk) DONE(r, qk, o.qk);
     DONE(r, y, o.y);
     return 0;

@@ -370,11 +370,10 @@ static int contract(state *s, term *a, const term *b, const bool *needed, const 
         return 0;
     }
     int threads = batches > 1 && m * n * k < 1 << 24 ? ox_threads_for(s->r->ctx, count) : 1;
-#pragma omp parallel for num_threads(threads) schedule(static)
-    for (int64_t i = 0; i < batches; i++) {
+    OX_EACH(threads, i, batches, {
         ox_product(s->r->ctx, s->as, ta, tb, m, n, k, x + (size_t)(i * m * k) * size, ta ? m : k,
                    y + (size_t)(i * k * n) * size, tb ? k : n, false, (char *)to + (size_t)(i * m * n) * size, n);
-    }
+    });
     return 0;
 }
 

@@ -84,13 +84,12 @@ static void multiply_batches(ox_ctx *ctx, const matmul *v) {
     }
     int threads =
         v->batches > 1 && v->m * v->n * v->k < 1 << 24 ? ox_threads_for(ctx, v->batches * v->m * v->n * v->k) : 1;
-#pragma omp parallel for num_threads(threads) schedule(static)
-    for (int64_t i = 0; i < v->batches; i++) {
+    OX_EACH(threads, i, v->batches, { /* one thread: no team of one, in which the product's own threads would be made anew each time */
         const char *a = v->a + (size_t)(v->a_at[i] * v->m * v->k) * size,
                    *b = v->b + (size_t)(v->b_at[i] * v->k * v->n) * size;
         ox_product(ctx, v->as, false, false, v->m, v->n, v->k, a, v->k, b, v->n, false,
                    v->c + (size_t)(i * v->m * v->n) * size, v->n);
-    }
+    });
 }
 
 /* The batch axes of both broadcast into dims; the number of them. -1 after ox_fail. */
