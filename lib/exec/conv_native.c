@@ -147,9 +147,11 @@ static int candidates(const ox_run *r, const ox_image_conv *s, const ox_conv *c,
     size_t all;
     int n = 0;
     const ox_conv_algorithm *const *algorithms = ox_conv_algorithms(&all);
+    const size_t preferred = ox_conv_heuristic(c, form, UINT64_MAX);
     for (size_t k = 0; k < all && n < OX_CANDIDATES; k++) {
-        const ox_conv_algorithm *a = algorithms[k];
-        if (!a->serves(a, c, form) || (a->pack != algorithms[0]->pack && (!r->tunes || s->forgotten))) continue;
+        const ox_conv_algorithm *a = algorithms[k == 0 ? preferred : k <= preferred ? k - 1 : k];
+        const bool other = a->pack != algorithms[0]->pack;
+        if ((other && (!r->tunes || s->forgotten)) || !a->serves(a, c, form)) continue; /* in this order: to ask a library is to load it */
         uint64_t turned = turned_bytes(s, a, c, form);
         which[n] = a;
         list[n++] = (ox_candidate){a->name, turned + a->workspace(a, c, form)};
