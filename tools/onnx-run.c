@@ -226,6 +226,8 @@ static int check_lists(run_args *a) {
 
 static int work(void *arg) {
     run_args *a = arg;
+    if (a->lanes > 1 || (a->c.n_operands && !strcmp(a->c.operands[0], "tune"))) team_stay();
+    team_spread(a->c.ctx->threads);
     const char *known[16];
     size_t n = sizeof commands / sizeof commands[0];
     if (a->c.n_operands == 0) return ox_fail(a->c.ctx, OX_USAGE, "no command given: inspect, print, parse, compare, run, test, bench, profile, tune or pack; try --help");
@@ -263,7 +265,6 @@ int main(int argc, char **argv) {
     if (!cli_start(&a.c)) return OX_NO_MEMORY;
     int result = cli_parse(&a.c, argc, argv);
     if (result == 0 && a.c.n_operands > 1 && a.c.ctx->threads != 1) team_settle(argv);
-    if (a.lanes < 2) team_spread(a.c.ctx->threads);
     if (result == 0 && !a.c.done) result = ox_protect(a.c.ctx, work, &a);
     return cli_finish(&a.c, result == 0 ? 0 : ox_error_code(a.c.ctx) ? ox_error_code(a.c.ctx) : OX_BUG);
 }

@@ -61,9 +61,13 @@ static int list_processors(int *list, int most) {
     return n;
 }
 
+static bool stays;
+
+void team_stay(void) { stays = true; }
+
 void team_spread(int n) {
     int list[CPU_SETSIZE], known = n < 2 || getenv("OMP_PROC_BIND") || getenv("GOMP_CPU_AFFINITY") ? 0 : list_processors(list, CPU_SETSIZE);
-    if (n < 2 || n > known || others_run()) return;
+    if (stays || n < 2 || n > known || others_run()) return;
     cpu_set_t left;
     CPU_ZERO(&left);
     for (int i = n - 1; i < known; i++) CPU_SET(list[i], &left);

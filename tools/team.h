@@ -8,5 +8,7 @@
 void team_settle(char **argv);
 /* N threads are going to work: each gets a processor of its own, other than the caller's. Nothing when processors are short, or other processes run. */
 void team_spread(int n);
+/* For who starts other programs, or threads beside the team: these would have the processors of the caller alone. Threads are not spread then. */
+void team_stay(void);
 
 #endif

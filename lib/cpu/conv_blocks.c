@@ -186,7 +186,7 @@ static void pack_depthwise(const ox_conv *c, const float *w, const float *scale,
             }
 }
 
-void ox_conv_pack(const ox_conv *c, ox_conv_form form, const float *w, const float *scale, float *packed, int threads) {
+static void pack_form(const ox_conv *c, ox_conv_form form, const float *w, const float *scale, float *packed, int threads) {
     if (form == OX_CONV_DEPTHWISE) {
         pack_depthwise(c, w, scale, packed);
         return;
@@ -205,6 +205,11 @@ void ox_conv_pack(const ox_conv *c, ox_conv_form form, const float *w, const flo
             pack_block(&s, w + g * s.out * per, per, scale ? scale + g * s.out : NULL, set, j,
                        packed + (uint64_t)(g * s.out_blocks) * s.block_floats, form == OX_CONV_PLANAR);
     }
+}
+
+void ox_conv_pack(const ox_conv *c, ox_conv_form form, const float *w, const float *scale, float *packed, int threads) {
+    pack_form(c, form, w, scale, packed, threads);
+    ox_flush_subnormal(packed, ox_conv_packed_floats(c, form));
 }
 
 /* A run: the shape, and how it is cut. Units are rows of the output, or pixels where rows do not matter (FLAT). */

@@ -1,6 +1,8 @@
 /* Which instruction set serves, and what else the environment says to tests. */
 #include "cpu/cpu.h"
 
+#include <float.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #if defined(__x86_64__)
@@ -58,4 +60,8 @@ bool ox_cpu_shares_all(void) {
     shares = wish && !strcmp(wish, "all") ? 2 : 1;
     __atomic_store_n(&known, shares, __ATOMIC_RELAXED);
     return shares == 2;
+}
+
+void ox_flush_subnormal(float *x, uint64_t n) {
+    for (uint64_t i = 0; i < n; i++) x[i] = fabsf(x[i]) < FLT_MIN ? 0 : x[i];
 }

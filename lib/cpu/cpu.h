@@ -35,6 +35,9 @@ bool ox_cpu_shares_all(void);
 static inline bool ox_cpu_worth(double work, double least) { return work >= least || ox_cpu_shares_all(); }
 /* Elements of a piece that one thread takes at a time. */
 static inline int64_t ox_cpu_piece(int64_t usual) { return usual > 64 && ox_cpu_shares_all() ? 64 : usual; }
+/* Subnormal weights become 0 when they are packed: many processors multiply by them a hundred times slower, and what they add to a sum is nothing. */
+void ox_flush_subnormal(float *x, uint64_t n);
+
 /* Threads for STEPS of a few cycles each: one when starting others would cost more than it gains. */
 static inline int ox_cpu_threads(int threads, int64_t steps) { return steps >= 1 << 15 || ox_cpu_shares_all() ? threads : 1; }
 

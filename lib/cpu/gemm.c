@@ -174,5 +174,6 @@ void ox_gemm_pack(int threads, bool trans_b, int64_t n, int64_t k, const float *
     for (int64_t j = 0; j < panels; j++) {
         const float *from = b + (trans_b ? j * nr * ldb : j * nr);
         set->pack(trans_b, from, ldb, least(nr, n - j * nr), k, packed + j * nr * k);
+        ox_flush_subnormal(packed + j * nr * k, (uint64_t)(nr * k));
     }
 }

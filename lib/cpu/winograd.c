@@ -129,6 +129,7 @@ static void pack(const ox_conv *c, int64_t out, const float *w, const float *sca
     int64_t n = c->groups * s.out_blocks;
 #pragma omp parallel for num_threads(threads) schedule(static) if (threads > 1)
     for (int64_t i = 0; i < n; i++) pack_block(c, &s, w, scale, i / s.out_blocks, i % s.out_blocks, packed);
+    ox_flush_subnormal(packed, packed_floats(c, out));
 }
 
 static uint64_t workspace(const ox_conv_algorithm *a, const ox_conv *c, int64_t out) {

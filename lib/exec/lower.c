@@ -126,6 +126,33 @@ static void remove_operand(ox_program *p, int k) {
     p->n_operands--;
 }
 
+static bool has_one(const ox_type *t) {
+    int64_t n;
+    for (int i = 0; t && i < t->rank; i++)
+        if (t->dims[i] && ox_dim_is_const(t->dims[i], &n) && n == 1) return true;
+    return false;
+}
+
+/* Nothing says that sizes differ. */
+static bool may_be_same(const ox_type *a, const ox_type *b) {
+    int64_t n, m;
+    if (!a || !b || a->kind != OX_K_TENSOR || b->kind != OX_K_TENSOR || a->rank < 0 || b->rank < 0) return true;
+    for (int i = 0; a->rank == b->rank && i < a->rank; i++)
+        if (a->dims[i] && b->dims[i] && ox_dim_is_const(a->dims[i], &n) && ox_dim_is_const(b->dims[i], &m) && n != m) return false;
+    return a->rank == b->rank && !has_one(a);
+}
+
+/* Whether operand k of a step is as large as the result as far as one can tell: joined programs are right in any case, for they broadcast as the
+ * steps one after the other do, but what is small would be computed again and again. Where nothing is known of its size (shapes computed in
+ * the graph), the others look like what is broadcast: constants, a mask with a 1 among its sizes. */
+static bool is_whole(ox_lower *l, const ox_step *s, int k) {
+    const ox_type *t = ox_lower_cell_type(l->p, s->in_cell[k]), *y = ox_lower_cell_type(l->p, s->out_cell[0]);
+    if (ox_lower_same_dims(t, y)) return true;
+    for (int i = 0; i < s->n_in; i++)
+        if (i != k && s->in_cell[i] != OX_NO_CELL && !has_one(ox_lower_type(s, i))) return false;
+    return may_be_same(t, y);
+}
+
 /* Joins the maker of operand k of a chain to it. */
 static bool join_maker(ox_lower *l, uint32_t at, int k) {
     ox_step *s = &l->p->steps[at];
@@ -133,7 +160,7 @@ static bool join_maker(ox_lower *l, uint32_t at, int k) {
     if (m == OX_NO_CELL || l->gone[m] || !l->chain[m] || l->chain[m]->dtype != l->chain[at]->dtype) return false;
     ox_step *by = &l->p->steps[m];
     if (l->uses[cell] != reads_of(s, cell) || reads_of(s, cell) != 1) return false;
-    if (!ox_lower_same_dims(ox_lower_cell_type(l->p, cell), ox_lower_cell_type(l->p, s->out_cell[0]))) return false;
+    if (!is_whole(l, s, k)) return false;
     const ox_program *a = &l->chain[m]->program;
     if (s->n_in + by->n_in > OX_PROGRAM_OPERANDS) return false;
     ox_program trial = l->chain[at]->program;

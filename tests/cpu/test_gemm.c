@@ -239,6 +239,19 @@ static void nothing(void **state) {
     assert_true(ox_gemm_packed_bytes(INT64_MAX / 2, INT64_MAX / 2) == UINT64_MAX && ox_gemm_packed_bytes(INT64_MAX, 1) == UINT64_MAX);
 }
 
+/* Packed, subnormal weights are 0, and the smallest normal ones are themselves. */
+static void subnormal(void **state) {
+    (void)state;
+    enum { K = 40, N = 3 };
+    float b[K * N], a[K], y[N], *packed = aligned_alloc(64, (size_t)(ox_gemm_packed_bytes(N, K) + 63) / 64 * 64);
+    for (int i = 0; i < K * N; i++) b[i] = i % N == 0 ? 1e-40f : i % N == 1 ? -1e-45f : 1.17549435e-38f;
+    for (int i = 0; i < K; i++) a[i] = 0x1p120f;
+    ox_gemm_pack(1, false, N, K, b, N, packed);
+    ox_gemm_packed(1, false, 1, N, K, 1, a, K, packed, NULL, NULL, y, N);
+    assert_true(y[0] == 0 && y[1] == 0 && y[2] == K * 0x1p-6f);
+    free(packed);
+}
+
 int main(int argc, char **argv) {
     (void)argc;
     static const char *const sets[] = {"plain", "avx2", "avx512"};
@@ -255,6 +268,7 @@ int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(forms),   cmocka_unit_test(large),   cmocka_unit_test(threads),
         cmocka_unit_test(batches), cmocka_unit_test(special), cmocka_unit_test(nothing),
+        cmocka_unit_test(subnormal),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
