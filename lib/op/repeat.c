@@ -24,17 +24,8 @@ static ox_graph *body_of(ox_call *c, size_t n_in, size_t min_out) {
     return NULL;
 }
 
-/* A type that lives as long as the model: those of the call do not. */
-static const ox_type *keep(ox_graph *g, const ox_type *t) {
-    if (!t) return NULL;
-    ox_type *copy = ox_dup(g->model->arena, t, sizeof *t);
-    if (t->rank > 0) copy->dims = ox_dup(g->model->arena, t->dims, (size_t)t->rank * sizeof *t->dims);
-    copy->elem = keep(g, t->elem);
-    return copy;
-}
-
 static void set_input(ox_graph *g, size_t i, const ox_type *t) {
-    g->inputs[i]->type = keep(g, t);
+    g->inputs[i]->type = ox_type_copy(g->model->arena, t); /* those of the call do not live as long */
     g->inputs[i]->elems = NULL;
     g->inputs[i]->nelems = 0;
 }
