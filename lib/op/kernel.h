@@ -29,7 +29,7 @@ static inline ox_dtype ox_compute_type(ox_dtype t) {
  *     int threads = ox_threads_for(ctx, n);
  *     OX_EACH(threads, i, n, { ... }) */
 static inline int ox_threads_for(const ox_ctx *ctx, int64_t steps) {
-    return steps >= 1 << 18 || ox_cpu_shares_all() ? ox_thread_count(ctx) : 1;
+    return steps >= 1 << 17 || ox_cpu_shares_all() ? ox_thread_count(ctx) : 1;
 }
 /* The block for each int64_t I from 0 to N - 1. One thread goes without OpenMP, which takes most of a microsecond to begin even then. */
 #define OX_EACH(THREADS, I, N, ...)                                                                                    \
