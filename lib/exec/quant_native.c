@@ -39,55 +39,55 @@ static int pack_product(ox_run *r, ox_quant_weights *s) {
     return 0;
 }
 
-static int run_product(ox_run *r) {
-    ox_quant_weights *s = r->state;
-    const ox_tensor *x = ox_native_tensor(r, 0);
-    if (!x || !x->rank || x->dtype != ox_quant_type(&s->x) || x->dims[x->rank - 1] != s->k)
-        return ox_fail(r->ctx, OX_BAD_DATA, "the weights take %" PRId64 " columns, which the input has not", s->k);
-    if (!s->packed && pack_product(r, s)) return -1;
+/* The output of a product of X, which must be of type IN and as wide as the weights; these are packed by the first run. NULL after ox_fail(). */
+static ox_tensor *product_output(ox_run *r, ox_quant_weights *s, const ox_tensor *x, ox_dtype in, ox_dtype out) {
+    if (!x || !x->rank || x->dtype != in || x->dims[x->rank - 1] != s->k) {
+        ox_fail(r->ctx, OX_BAD_DATA, "the weights take %" PRId64 " columns, which the input has not", s->k);
+        return NULL;
+    }
+    if (!s->packed && pack_product(r, s)) return NULL;
     int64_t *dims = ox_dup(r->arena, x->dims, (size_t)x->rank * sizeof *dims);
     dims[x->rank - 1] = s->n;
-    ox_tensor *y = ox_output(r, 0, s->to_float ? OX_FLOAT : ox_quant_type(&s->y), x->rank, dims);
-    const void *from = y ? ox_tensor_data(x) : NULL;
-    if (!from) return -1;
-    if (!y->count) return 0;
+    return ox_output(r, 0, out, x->rank, dims);
+}
+
+static int multiply(ox_run *r, const ox_quant_weights *s, const ox_qmatrix *a, const ox_qtail *tail, ox_tensor *y) {
     int64_t m = y->count / s->n;
     uint64_t bytes = ox_qgemm_scratch(m, s->n, s->k);
     void *scratch = bytes ? ox_scratch(r, bytes) : NULL;
     if (!scratch) return bytes ? -1 : too_large(r);
-    ox_qtail tail = tail_of(s);
-    ox_qmatrix a = {from, s->x.is_signed, s->k, {&s->x.zero, false}};
-    ox_qgemm(ox_thread_count(r->ctx), m, &a, s->packed, (ox_qzero){s->zero, s->zeros}, &tail, ox_tensor_mut(y), s->n, scratch);
+    ox_qgemm(ox_thread_count(r->ctx), m, a, s->packed, (ox_qzero){s->zero, s->zeros}, tail, ox_tensor_mut(y), s->n, scratch);
     return 0;
+}
+
+static int run_product(ox_run *r) {
+    ox_quant_weights *s = r->state;
+    const ox_tensor *x = ox_native_tensor(r, 0);
+    ox_tensor *y = product_output(r, s, x, ox_quant_type(&s->x), s->to_float ? OX_FLOAT : ox_quant_type(&s->y));
+    const void *from = y ? ox_tensor_data(x) : NULL;
+    if (!from) return -1;
+    if (!y->count) return 0;
+    ox_qtail tail = tail_of(s);
+    return multiply(r, s, &(ox_qmatrix){from, s->x.is_signed, s->k, {&s->x.zero, false}}, &tail, y);
 }
 
 /* Floats that are quantized as DynamicQuantizeLinear does it, then a product to floats. */
 static int run_dynamic(ox_run *r) {
     ox_quant_weights *s = r->state;
     const ox_tensor *x = ox_native_tensor(r, 0);
-    if (!x || !x->rank || x->dtype != OX_FLOAT || x->dims[x->rank - 1] != s->k)
-        return ox_fail(r->ctx, OX_BAD_DATA, "the weights take %" PRId64 " columns, which the input has not", s->k);
-    if (!s->packed && pack_product(r, s)) return -1;
-    int64_t *dims = ox_dup(r->arena, x->dims, (size_t)x->rank * sizeof *dims), many = s->scales ? s->n : 1;
-    dims[x->rank - 1] = s->n;
-    ox_tensor *y = ox_output(r, 0, OX_FLOAT, x->rank, dims);
+    ox_tensor *y = product_output(r, s, x, OX_FLOAT, OX_FLOAT);
     const float *from = y ? ox_tensor_data(x) : NULL;
+    int64_t many = s->scales ? s->n : 1;
     uint8_t *codes = from ? ox_scratch(r, (uint64_t)x->count + 1) : NULL;
     float *scale = codes ? ox_scratch(r, (uint64_t)many * sizeof *scale) : NULL, of, zero;
     if (!scale) return -1;
     if (!y->count) return 0;
-    int64_t m = y->count / s->n;
-    uint64_t bytes = ox_qgemm_scratch(m, s->n, s->k);
-    void *scratch = bytes ? ox_scratch(r, bytes) : NULL;
-    if (!scratch) return bytes ? -1 : too_large(r);
     ox_q_dynamic(r, from, x->count, codes, &of, &zero);
     for (int64_t i = 0; i < many; i++) scale[i] = of * s->scale[i];
     ox_qtail tail = tail_of(s);
     tail.scale = scale;
     int32_t z = (int32_t)zero;
-    ox_qmatrix a = {codes, false, s->k, {&z, false}};
-    ox_qgemm(ox_thread_count(r->ctx), m, &a, s->packed, (ox_qzero){s->zero, s->zeros}, &tail, ox_tensor_mut(y), s->n, scratch);
-    return 0;
+    return multiply(r, s, &(ox_qmatrix){codes, false, s->k, {&z, false}}, &tail, y);
 }
 
 /* One 8-bit number, or 0 when the input is absent. */
@@ -105,26 +105,16 @@ static int run_scaled(ox_run *r) {
     ox_quant_weights *s = r->state;
     const ox_tensor *x = ox_native_tensor(r, 0), *scale = ox_native_tensor(r, 2);
     int32_t zero;
-    if (!x || !x->rank || x->dtype != ox_quant_type(&s->x) || x->dims[x->rank - 1] != s->k)
-        return ox_fail(r->ctx, OX_BAD_DATA, "the weights take %" PRId64 " columns, which the input has not", s->k);
     if (!scale || scale->dtype != OX_FLOAT || (scale->count != 1 && scale->count != s->n)) return ox_fail(r->ctx, OX_BAD_DATA, "the scales do not fit the product");
-    if (zero_of(r, 3, &zero) || (!s->packed && pack_product(r, s))) return -1;
-    int64_t *dims = ox_dup(r->arena, x->dims, (size_t)x->rank * sizeof *dims);
-    dims[x->rank - 1] = s->n;
-    ox_tensor *y = ox_output(r, 0, OX_FLOAT, x->rank, dims);
+    if (zero_of(r, 3, &zero)) return -1;
+    ox_tensor *y = product_output(r, s, x, ox_quant_type(&s->x), OX_FLOAT);
     const void *from = y ? ox_tensor_data(x) : NULL;
     if (!from || !ox_tensor_data(scale)) return -1;
     if (!y->count) return 0;
-    int64_t m = y->count / s->n;
-    uint64_t bytes = ox_qgemm_scratch(m, s->n, s->k);
-    void *scratch = bytes ? ox_scratch(r, bytes) : NULL;
-    if (!scratch) return bytes ? -1 : too_large(r);
     ox_qtail tail = tail_of(s);
     tail.scale = ox_tensor_data(scale);
     tail.scale_per_column = scale->count > 1;
-    ox_qmatrix a = {from, s->x.is_signed, s->k, {&zero, false}};
-    ox_qgemm(ox_thread_count(r->ctx), m, &a, s->packed, (ox_qzero){s->zero, s->zeros}, &tail, ox_tensor_mut(y), s->n, scratch);
-    return 0;
+    return multiply(r, s, &(ox_qmatrix){from, s->x.is_signed, s->k, {&zero, false}}, &tail, y);
 }
 
 /* ---- convolutions */

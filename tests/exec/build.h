@@ -75,6 +75,25 @@ static inline ox_graph *body(ox_node *n, const char *attr) {
     return g;
 }
 
+/* Runs FN(context) with the n-th allocation failing, for n from 1 to MOST, all of them at first, later some: without memory it must fail as that. */
+static inline void fail_allocations(int (*fn)(void *), int most, int step_from) {
+    int failed = 0;
+    for (int n = 1; n < most; n += n < step_from ? 1 : 1 + n / 100) {
+        char text[16];
+        snprintf(text, sizeof text, "%d", n);
+        setenv("OX_FAIL_ALLOC", text, 1);
+        ox_ctx *c = ox_ctx_new();
+        if (!c) continue;
+        if (ox_protect(c, fn, c)) {
+            failed++;
+            if (ox_error_code(c) != OX_NO_MEMORY) fail_msg("%d: %s", n, ox_error_text(c));
+        }
+        ox_ctx_free(c);
+    }
+    unsetenv("OX_FAIL_ALLOC");
+    assert_true(failed > 10);
+}
+
 static inline ox_rt *rt(ox_ctx *c, ox_tensor *t) { return ox_rt_tensor(c, t); }
 static inline float first(const ox_rt *v) { return (float)ox_load_double(v->t->dtype, ox_tensor_data(v->t), 0); }
 

@@ -289,21 +289,7 @@ static int run_all(void *arg) {
 
 static void every_allocation_may_fail(void **state) {
     (void)state;
-    int failed = 0;
-    for (int n = 1; n < 400; n++) {
-        char text[16];
-        snprintf(text, sizeof text, "%d", n);
-        setenv("OX_FAIL_ALLOC", text, 1);
-        ox_ctx *c = ox_ctx_new();
-        if (!c) continue;
-        if (ox_protect(c, run_all, c)) {
-            failed++;
-            if (ox_error_code(c) != OX_NO_MEMORY) fail_msg("%d: %s", n, ox_error_text(c));
-        }
-        ox_ctx_free(c);
-    }
-    unsetenv("OX_FAIL_ALLOC");
-    assert_true(failed > 10);
+    fail_allocations(run_all, 400, 400);
 }
 
 int main(void) {
